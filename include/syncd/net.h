@@ -1,0 +1,77 @@
+/* Connecting: name resolution, happy eyeballs (RFC 8305), tunnels, TLS.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_NET_H
+#define SYNCD_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "syncd/error.h"
+#include "syncd/loop.h"
+#include "syncd/stream.h"
+
+enum net_tls {
+	NET_TLS_IMPLICIT,
+	NET_TLS_STARTTLS, /* the session calls net_starttls after the server's OK */
+	NET_TLS_NONE,
+};
+
+/* Where and how (CONTRACT 2.1). Strings are borrowed and must outlive every
+ * connection made with it. */
+struct net_target {
+	const char *host;
+	uint16_t port;
+	enum net_tls tls;
+	const char *tunnel;          /* sh -c command in place of host and port, or NULL */
+	const char *tls_ca_file;     /* or NULL: the system's store */
+	const char *tls_fingerprint; /* "sha256:HEX" of the leaf, or NULL; then it alone decides */
+	const char *tls_client_cert; /* PEM files, or NULL */
+	const char *tls_client_key;
+	uint64_t timeout_ms;
+};
+
+/* Keeps what connections to one target share: the SSL_CTX and the TLS session
+ * to resume. One an account. */
+struct net_context;
+
+/* Loads CA and client certificate files. Returns NULL and fills `err`
+ * (SYNCD_ECONFIG naming the file) when one cannot be used. */
+struct net_context *net_context_new(struct loop *loop, const struct net_target *target,
+				    struct error *err);
+
+/* Every dial and stream of it must be over. */
+void net_context_free(struct net_context **context);
+
+struct net_dial;
+
+/* `stream` belongs to the callee's side on success (TLS handshake done when
+ * implicit); NULL otherwise, with `err` filled: SYNCD_ENET, SYNCD_ETIMEOUT,
+ * SYNCD_ETRUST, SYNCD_ECANCELLED. */
+typedef void (*net_dial_done)(struct net_dial *dial, struct stream *stream,
+			      const struct error *err);
+
+struct net_dial {
+	net_dial_done done;
+	void *impl; /* net's */
+};
+
+void net_dial_start(struct net_context *context, struct net_dial *dial, net_dial_done done);
+void net_dial_cancel(struct net_dial *dial); /* done follows with SYNCD_ECANCELLED */
+
+struct net_starttls;
+typedef void (*net_starttls_done)(struct net_starttls *req, struct stream *stream,
+				  const struct error *err);
+struct net_starttls {
+	net_starttls_done done;
+	void *impl; /* net's */
+};
+
+/* Puts TLS over `plain`, which it takes over in any outcome (on failure it is
+ * closed and freed inside). `unread` is how many plaintext bytes the session has
+ * received behind the server's OK: anything but 0 is SYNCD_EPROTO, as someone
+ * may have injected them (RFC 3501 §6.2.1, CVE-2011-0411). */
+void net_starttls_start(struct net_context *context, struct net_starttls *req, struct stream *plain,
+			size_t unread, net_starttls_done done);
+void net_starttls_cancel(struct net_starttls *req);
+
+#endif
