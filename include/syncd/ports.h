@@ -1,0 +1,372 @@
+/* The four ports through which the engine acts: remote, local, store, env. The
+ * daemon plugs in IMAP, maildir, LMDB and libuv, the simulator models of them.
+ *
+ * What completes later is a request embedded in the caller's struct: `done` is
+ * called exactly once, never inside the call that started it, and is the
+ * callee's last statement about that request. On failure req->err says why.
+ * Everything else is synchronous and quick (page cache, directory entries).
+ *
+ * Mailbox names are canonical everywhere here (record.h); the adapters map them
+ * to the server's separator, prefix and modified UTF-7, and to paths.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_PORTS_H
+#define SYNCD_PORTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "syncd/buf.h"
+#include "syncd/error.h"
+#include "syncd/flags.h"
+#include "syncd/identity.h"
+#include "syncd/list.h"
+#include "syncd/record.h"
+#include "syncd/uidset.h"
+
+struct port_op;
+typedef void (*port_done)(struct port_op *op, int code);
+
+/* The common head of every request. */
+struct port_op {
+	port_done done;
+	struct error err;
+	struct list link; /* the adapter's */
+	void *impl;       /* the adapter's */
+};
+
+/* ---- env ------------------------------------------------------------------ */
+
+struct env_port;
+struct env_ops {
+	int64_t (*wall_s)(struct env_port *env);
+	uint64_t (*random)(struct env_port *env);
+	/* Completes `op` with 0 in the loop's next turn. */
+	void (*defer)(struct env_port *env, struct port_op *op);
+};
+struct env_port {
+	const struct env_ops *ops;
+};
+
+/* ---- remote ---------------------------------------------------------------- */
+
+struct remote_account;
+struct remote_mailbox;
+
+struct mailbox_info {
+	const char *name; /* canonical; valid during the callback */
+	bool is_selectable;
+	bool is_marked_unusable; /* a name we cannot represent; listed for status only */
+};
+
+struct remote_list_req {
+	struct port_op op;
+	void (*found)(struct remote_list_req *req, const struct mailbox_info *info);
+};
+
+struct remote_create_req {
+	struct port_op op;
+	const char *name; /* borrowed until done; creating what exists is success */
+};
+
+struct remote_open_req {
+	struct port_op op;
+	const char *name;                /* borrowed until done */
+	struct keyword_table *keywords;  /* borrowed until the mailbox is closed; names are added */
+	struct remote_mailbox *mailbox;  /* result, owned by the caller until remote close */
+	uint32_t uidvalidity;            /* results of SELECT */
+	uint32_t uidnext;                /* 0: the server does not say */
+	uint32_t exists;
+	bool is_read_only;
+	flags_t flags_mask;              /* flags the server keeps (PERMANENTFLAGS) */
+};
+
+struct remote_flags {
+	uint32_t uid;
+	flags_t flags;
+};
+
+/* What a look at the server yields: a complete listing, or only what changed
+ * (is_delta), with `gone` telling what vanished. */
+struct remote_observation {
+	struct remote_flags *items; /* sorted by uid, each once */
+	size_t count;
+	size_t cap;
+	bool is_delta;
+	bool is_complete; /* listing only: all messages are in it; otherwise none may count as gone */
+	struct uidset gone;      /* delta only */
+	uint32_t uidnext;        /* 0: not known */
+	uint64_t highestmodseq;  /* 0: none */
+};
+
+void remote_observation_init(struct remote_observation *obs);
+void remote_observation_free(struct remote_observation *obs);
+void remote_observation_add(struct remote_observation *obs, uint32_t uid, flags_t flags);
+/* Sorts by UID and keeps the last of equal ones. */
+void remote_observation_sort(struct remote_observation *obs);
+
+struct remote_observe_req {
+	struct port_op op;
+	uint64_t since_modseq; /* 0: a listing is wanted */
+	uint32_t known_uidnext;
+	struct remote_observation *result; /* the caller's, initialised */
+};
+
+/* Messages asked for arrive in any order, each in one piece:
+ * begin, data..., end. Messages that do not arrive although the request
+ * succeeded are simply missing. */
+struct remote_fetch_req {
+	struct port_op op;
+	const struct uidset *uids; /* borrowed until done */
+	/* The body's size may lie; the date is INTERNALDATE in seconds since 1970.
+	 * Anything but 0 gives the whole request up with that code. */
+	int (*begin)(struct remote_fetch_req *req, uint32_t uid, uint64_t size_bytes,
+		     int64_t internaldate_s);
+	int (*data)(struct remote_fetch_req *req, struct slice data); /* CRLF form */
+	int (*end)(struct remote_fetch_req *req, uint32_t uid);
+};
+
+struct remote_append_req {
+	struct port_op op;
+	uint64_t size_bytes; /* exactly what `read` will give, CRLF form */
+	bool has_nul;        /* needs literal8 (RFC 3516) */
+	flags_t flags;
+	int64_t internaldate_s;
+	/* Fills up to `size` bytes, *len of them; 0 at the end. A failure fails the
+	 * request with that code. Called only until done. */
+	int (*read)(struct remote_append_req *req, char *out, size_t size, size_t *len);
+	uint32_t uid; /* result; 0: the server does not say (no UIDPLUS) */
+};
+
+struct remote_store_req {
+	struct port_op op;
+	const struct uidset *uids; /* borrowed until done; unknown UIDs are no error */
+	flags_t add;
+	flags_t remove;
+};
+
+struct remote_expunge_req {
+	struct port_op op;
+	const struct uidset *uids; /* as above; only these go, whoever else is marked \Deleted */
+};
+
+/* Header digests of messages: for pairing and for appends whose answer was lost. */
+struct remote_identify_req {
+	struct port_op op;
+	const struct uidset *uids; /* borrowed until done; a range up to UINT32_MAX is allowed */
+	void (*found)(struct remote_identify_req *req, uint32_t uid, const struct digest *identity,
+		      uint64_t size_bytes, flags_t flags);
+};
+
+struct remote_account_ops {
+	void (*list)(struct remote_account *account, struct remote_list_req *req);
+	void (*create)(struct remote_account *account, struct remote_create_req *req);
+	void (*open)(struct remote_account *account, struct remote_open_req *req);
+};
+struct remote_account {
+	const struct remote_account_ops *ops;
+};
+
+/* On one opened mailbox. Errors that end the session (SYNCD_ENET, ...) fail every
+ * request after them too. SYNCD_EMESSAGE: refused for this message or set only.
+ * SYNCD_EVALIDITY: UIDVALIDITY changed under us. */
+struct remote_mailbox_ops {
+	void (*observe)(struct remote_mailbox *mailbox, struct remote_observe_req *req);
+	void (*fetch)(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
+	/* Slows a fetch down: nothing new is begun or read while paused. */
+	void (*fetch_pause)(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
+	void (*fetch_resume)(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
+	void (*append)(struct remote_mailbox *mailbox, struct remote_append_req *req);
+	void (*store)(struct remote_mailbox *mailbox, struct remote_store_req *req);
+	void (*expunge)(struct remote_mailbox *mailbox, struct remote_expunge_req *req);
+	void (*identify)(struct remote_mailbox *mailbox, struct remote_identify_req *req);
+	/* Makes every request under way complete soon, with SYNCD_ECANCELLED. */
+	void (*cancel)(struct remote_mailbox *mailbox);
+	/* Gives the mailbox back; no request may be under way. Frees it. */
+	void (*close)(struct remote_mailbox *mailbox);
+};
+struct remote_mailbox {
+	const struct remote_mailbox_ops *ops;
+};
+
+/* ---- local ----------------------------------------------------------------- */
+
+struct local_account;
+struct local_mailbox;
+struct local_delivery;
+struct local_reader;
+
+struct local_list_req {
+	struct port_op op;
+	void (*found)(struct local_list_req *req, const struct mailbox_info *info);
+};
+
+struct local_item {
+	const char *name; /* base name, in the listing's memory */
+	flags_t flags;
+};
+
+/* A complete listing of cur/ and new/. */
+struct local_listing {
+	struct local_item *items; /* sorted by name (strcmp), each once */
+	size_t count;
+	size_t cap;
+	/* The directories stood still while they were read; otherwise what is
+	 * missing must not count as gone. */
+	bool is_stable;
+	int64_t cur_mtime_ns;
+	int64_t new_mtime_ns;
+	struct local_arena *arena; /* the names' memory */
+};
+
+void local_listing_init(struct local_listing *listing);
+void local_listing_free(struct local_listing *listing);
+/* Copies the name. */
+void local_listing_add(struct local_listing *listing, struct slice name, flags_t flags);
+/* Sorts by name; of equal names one stays, with the flags of both. */
+void local_listing_sort(struct local_listing *listing);
+
+struct local_scan_req {
+	struct port_op op;
+	struct local_listing *result; /* the caller's, initialised */
+};
+
+struct local_flush_req {
+	struct port_op op;
+};
+
+/* Reads one message through to learn what an APPEND must announce. */
+struct local_examine_req {
+	struct port_op op; /* SYNCD_ENOTFOUND: gone meanwhile; SYNCD_EMESSAGE: unreadable file, a directory... */
+	const char *name;  /* borrowed until done */
+	uint64_t size_bytes; /* results: CRLF form */
+	bool has_nul;
+	int64_t mtime_s;
+	flags_t flags;
+	struct digest identity;
+};
+
+struct local_account_ops {
+	/* The root is there and carries its mark: 0, or SYNCD_EROOT. `is_first`: the
+	 * state knows no mailbox yet, so a missing root or mark is made. */
+	int (*check)(struct local_account *account, bool is_first, struct error *err);
+	void (*list)(struct local_account *account, struct local_list_req *req);
+	/* Makes the mailbox's directories durable; existing ones are fine. */
+	int (*create)(struct local_account *account, const char *name, struct error *err);
+	/* Fills *mailbox, owned by the caller until close. `keywords` is borrowed until then. */
+	int (*open)(struct local_account *account, const char *name, struct keyword_table *keywords,
+		    struct local_mailbox **mailbox, struct error *err);
+};
+struct local_account {
+	const struct local_account_ops *ops;
+};
+
+struct local_mailbox_ops {
+	void (*scan)(struct local_mailbox *mailbox, struct local_scan_req *req);
+
+	/* Flags the maildir can hold, given the keywords known so far: system flags and
+	 * those keywords that have or can get one of the 26 letters. */
+	flags_t (*flags_mask)(struct local_mailbox *mailbox);
+
+	/* Delivery: a new file in tmp/. `name` (MAIL_NAME_MAX + 1 bytes) receives its base
+	 * name at deliver_end, when the size is known. Bytes arrive in CRLF form and are stored
+	 * as `line_endings` wants. The digest and CRLF size are of what arrived. */
+	int (*deliver_begin)(struct local_mailbox *mailbox, int64_t mtime_s,
+			     struct local_delivery **delivery, struct error *err);
+	int (*deliver_write)(struct local_delivery *delivery, struct slice data, struct error *err);
+	/* Frees the delivery in any outcome. */
+	int (*deliver_end)(struct local_delivery *delivery, char *name, uint64_t *size_bytes,
+			   struct digest *identity, struct error *err);
+	void (*deliver_abort)(struct local_delivery *delivery);
+
+	/* Makes durable: all that was delivered to tmp/, and every rename and removal done
+	 * before this call. */
+	void (*flush)(struct local_mailbox *mailbox, struct local_flush_req *req);
+
+	/* Moves a delivered file from tmp/ into new/ (no flags) or cur/. In place already:
+	 * 0 as well. SYNCD_ENOTFOUND: neither. */
+	int (*publish)(struct local_mailbox *mailbox, const char *name, flags_t flags,
+		       struct error *err);
+
+	/* Adds and removes flags on the file as it is now; a file in new/ moves to cur/ when it
+	 * gets any. SYNCD_ENOTFOUND when it is gone. */
+	int (*set_flags)(struct local_mailbox *mailbox, const char *name, flags_t add,
+			 flags_t remove, struct error *err);
+
+	/* Gone already is success. */
+	int (*remove)(struct local_mailbox *mailbox, const char *name, struct error *err);
+
+	void (*examine)(struct local_mailbox *mailbox, struct local_examine_req *req);
+
+	/* Reads in CRLF form. Mails do not change, so this gives what examine measured, unless
+	 * someone broke that rule (the adapter then fails with SYNCD_EMESSAGE, not short). */
+	int (*reader_open)(struct local_mailbox *mailbox, const char *name,
+			   struct local_reader **reader, struct error *err);
+	int (*reader_read)(struct local_reader *reader, char *out, size_t size, size_t *len,
+			   struct error *err);
+	void (*reader_close)(struct local_reader *reader);
+
+	/* Removes our own leftovers from tmp/ that `is_staged` does not claim. */
+	int (*clean_tmp)(struct local_mailbox *mailbox,
+			 bool (*is_staged)(void *context, const char *name), void *context,
+			 struct error *err);
+
+	/* As on the remote side. */
+	void (*cancel)(struct local_mailbox *mailbox);
+	void (*close)(struct local_mailbox *mailbox);
+};
+struct local_mailbox {
+	const struct local_mailbox_ops *ops;
+};
+
+/* ---- store ------------------------------------------------------------------ */
+
+struct store_port;
+
+struct store_commit_req {
+	struct port_op op;
+	struct store_batch batch; /* consumed: empty after done */
+};
+
+/* Reads copy out and hold nothing; they see every commit that is done. They
+ * return 0 or a negative code with `err`; counts and "found" are results. */
+struct store_ops {
+	/* The mailbox's record (free its keywords with keyword_table_free). */
+	int (*mailbox_get)(struct store_port *store, const char *name, bool *found,
+			   struct mailbox_record *out, struct error *err);
+	/* Every mailbox in name order. */
+	int (*mailbox_each)(struct store_port *store,
+			    void (*each)(void *context, const struct mailbox_record *mailbox),
+			    void *context, struct error *err);
+	/* An id never used before in this store; not durable until a mailbox is put with it. */
+	uint32_t (*mailbox_new_id)(struct store_port *store);
+
+	int (*message_get)(struct store_port *store, uint32_t mailbox_id, uint32_t uid, bool *found,
+			   struct message_record *out, struct error *err);
+	int (*message_by_name)(struct store_port *store, uint32_t mailbox_id, const char *name,
+			       bool *found, struct message_record *out, struct error *err);
+	/* Up to `max` records with a greater UID / name, in order; *count of them. */
+	int (*messages_after)(struct store_port *store, uint32_t mailbox_id, uint32_t after_uid,
+			      struct remote_flags *out, size_t max, size_t *count,
+			      struct error *err);
+	int (*names_after)(struct store_port *store, uint32_t mailbox_id, const char *after_name,
+			   struct name_record *out, size_t max, size_t *count, struct error *err);
+	int (*message_count)(struct store_port *store, uint32_t mailbox_id, size_t *count,
+			     struct error *err);
+
+	int (*journal_each)(struct store_port *store, uint32_t mailbox_id,
+			    void (*each)(void *context, const struct journal_record *journal),
+			    void *context, struct error *err);
+	int (*setaside_each)(struct store_port *store, uint32_t mailbox_id,
+			     void (*each)(void *context, const struct setaside_record *setaside),
+			     void *context, struct error *err);
+
+	/* Durable when done says 0; not there at all otherwise, unless the process or
+	 * machine dies before done. Commits become durable in the order of the calls. */
+	void (*commit)(struct store_port *store, struct store_commit_req *req);
+};
+struct store_port {
+	const struct store_ops *ops;
+};
+
+#endif

@@ -1,0 +1,128 @@
+/* What the state remembers: plain data passed between the engine and the store.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_RECORD_H
+#define SYNCD_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "syncd/flags.h"
+#include "syncd/identity.h"
+#include "syncd/list.h"
+
+#define MAIL_NAME_MAX 255    /* bytes of a base name (the file name before ":2,") */
+#define MAILBOX_NAME_MAX 1000 /* bytes of a mailbox's canonical name */
+#define REASON_MAX 256
+
+/* A mailbox as last agreed. `name` is canonical: UTF-8, levels joined by '/', a
+ * '/' inside a level as "%2F". */
+struct mailbox_record {
+	uint32_t id; /* ours, never used again */
+	uint32_t uidvalidity; /* 0: never synchronised */
+	uint32_t uidnext;
+	uint64_t highestmodseq;
+	int64_t cur_mtime_ns;
+	int64_t new_mtime_ns;
+	struct keyword_table keywords;
+	char name[MAILBOX_NAME_MAX + 1];
+};
+
+/* A message both sides have, as last agreed. */
+struct message_record {
+	uint32_t uid;
+	flags_t flags;
+	uint64_t size_bytes; /* CRLF form */
+	struct digest identity;
+	char name[MAIL_NAME_MAX + 1];
+};
+
+/* What a listing in name order yields. */
+struct name_record {
+	uint32_t uid;
+	flags_t flags;
+	char name[MAIL_NAME_MAX + 1];
+};
+
+enum journal_kind {
+	/* The message `uid` is recorded and durable in tmp/ under `name`, its
+	 * rename into place not yet known to be durable (DESIGN 5 "staged"). */
+	JOURNAL_DELIVER = 1,
+	/* An APPEND of `name` was about to be sent; its outcome is not recorded. */
+	JOURNAL_APPEND = 2,
+};
+
+/* An action under way that is not safe to repeat blindly. Keyed by kind and name. */
+struct journal_record {
+	enum journal_kind kind;
+	uint32_t uid;         /* deliver */
+	flags_t flags;        /* both: as delivered / as appended */
+	uint32_t uidvalidity; /* append */
+	uint32_t uidnext;     /* append: no smaller UID can be the new message's */
+	uint64_t size_bytes;  /* append */
+	struct digest identity; /* append */
+	char name[MAIL_NAME_MAX + 1];
+};
+
+/* A message that one side refuses, keyed by uid (remote) or name (local). */
+struct setaside_record {
+	uint32_t uid; /* refused to be fetched; 0: a local one refused by the server */
+	char name[MAIL_NAME_MAX + 1];
+	int64_t next_try_s;
+	uint32_t attempts;
+	char reason[REASON_MAX];
+};
+
+enum store_change_kind {
+	STORE_PUT_MAILBOX,
+	STORE_PUT_MESSAGE, /* replaces the record of that UID, and its old name's entry */
+	STORE_SET_FLAGS,   /* message.uid, message.flags; nothing when there is no record */
+	STORE_DELETE_MESSAGE,
+	STORE_PUT_JOURNAL,
+	STORE_DELETE_JOURNAL, /* by kind and name */
+	STORE_PUT_SETASIDE,
+	STORE_DELETE_SETASIDE, /* by uid, or name when uid is 0 */
+};
+
+struct store_change {
+	enum store_change_kind kind;
+	uint32_t mailbox_id;
+	struct store_change *next;
+	union {
+		struct mailbox_record mailbox; /* keywords deep-copied, owned */
+		struct message_record message;
+		struct journal_record journal;
+		struct setaside_record setaside;
+	} u;
+};
+
+/* Changes that become durable together or not at all, applied in order.
+ * Each change is allocated at the size its kind needs. */
+struct store_batch {
+	struct store_change *first;
+	struct store_change **last;
+	size_t count;
+};
+
+void store_batch_init(struct store_batch *batch);
+void store_batch_free(struct store_batch *batch);
+
+/* Moves all of `from` behind what `to` has; `from` becomes empty. */
+void store_batch_move(struct store_batch *to, struct store_batch *from);
+
+void store_batch_put_mailbox(struct store_batch *batch, const struct mailbox_record *mailbox);
+void store_batch_put_message(struct store_batch *batch, uint32_t mailbox_id,
+			     const struct message_record *message);
+void store_batch_set_flags(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid,
+			   flags_t flags);
+void store_batch_delete_message(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid);
+void store_batch_put_journal(struct store_batch *batch, uint32_t mailbox_id,
+			     const struct journal_record *journal);
+void store_batch_delete_journal(struct store_batch *batch, uint32_t mailbox_id,
+				enum journal_kind kind, const char *name);
+void store_batch_put_setaside(struct store_batch *batch, uint32_t mailbox_id,
+			      const struct setaside_record *setaside);
+void store_batch_delete_setaside(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid,
+				 const char *name);
+
+#endif
