@@ -10,17 +10,15 @@
 
 #include "syncd/buf.h"
 
-typedef uint64_t flags_t; /* a set of the bits below */
-
-#define FLAG_SEEN ((flags_t)1 << 0)     /* \Seen      S */
-#define FLAG_ANSWERED ((flags_t)1 << 1) /* \Answered  R */
-#define FLAG_FLAGGED ((flags_t)1 << 2)  /* \Flagged   F */
-#define FLAG_DRAFT ((flags_t)1 << 3)    /* \Draft     D */
-#define FLAG_DELETED ((flags_t)1 << 4)  /* \Deleted   T */
-#define FLAG_FORWARDED ((flags_t)1 << 5) /* $Forwarded P */
+#define FLAG_SEEN ((uint64_t)1 << 0)     /* \Seen      S */
+#define FLAG_ANSWERED ((uint64_t)1 << 1) /* \Answered  R */
+#define FLAG_FLAGGED ((uint64_t)1 << 2)  /* \Flagged   F */
+#define FLAG_DRAFT ((uint64_t)1 << 3)    /* \Draft     D */
+#define FLAG_DELETED ((uint64_t)1 << 4)  /* \Deleted   T */
+#define FLAG_FORWARDED ((uint64_t)1 << 5) /* $Forwarded P */
 
 #define FLAGS_SYSTEM_COUNT 6
-#define FLAGS_SYSTEM ((flags_t)0x3f)
+#define FLAGS_SYSTEM ((uint64_t)0x3f)
 #define KEYWORDS_MAX 58 /* keywords of one mailbox that are synchronised */
 #define FLAGS_KEYWORDS (~FLAGS_SYSTEM)
 #define KEYWORD_LEN_MAX 128 /* bytes of one keyword's name */
@@ -38,34 +36,34 @@ void keyword_table_free(struct keyword_table *table);
 void keyword_table_copy(struct keyword_table *to, const struct keyword_table *from);
 
 /* The bit of a keyword (ASCII case-insensitive, RFC 3501 §2.3.2), or 0 when unknown. */
-flags_t keyword_table_find(const struct keyword_table *table, struct slice name);
+uint64_t keyword_table_find(const struct keyword_table *table, struct slice name);
 
 /* The same, adding it when unknown. 0 when the table is full, or the name is empty,
  * too long or no IMAP atom; counted in `dropped`. */
-flags_t keyword_table_intern(struct keyword_table *table, struct slice name);
+uint64_t keyword_table_intern(struct keyword_table *table, struct slice name);
 
 /* The name of one keyword bit. */
-const char *keyword_table_name(const struct keyword_table *table, flags_t bit);
+const char *keyword_table_name(const struct keyword_table *table, uint64_t bit);
 
 /* The flag of an IMAP flag name such as "\Seen", "$Forwarded" or a keyword,
  * interned; 0 for \Recent and other unknown system flags. */
-flags_t flags_from_imap(struct keyword_table *table, struct slice name);
+uint64_t flags_from_imap(struct keyword_table *table, struct slice name);
 
 /* The IMAP name of a single bit. */
-const char *flags_imap_name(const struct keyword_table *table, flags_t bit);
+const char *flags_imap_name(const struct keyword_table *table, uint64_t bit);
 
 /* Appends "\Seen \Flagged work" for a set. */
-int flags_format_imap(const struct keyword_table *table, flags_t flags, struct buf *out);
+int flags_format_imap(const struct keyword_table *table, uint64_t flags, struct buf *out);
 
 /* The maildir letter of a system flag bit (S R F D T P), and back; '\0' / 0 when
  * there is none. */
-char flags_maildir_letter(flags_t bit);
-flags_t flags_from_maildir_letter(char letter);
+char flags_maildir_letter(uint64_t bit);
+uint64_t flags_from_maildir_letter(char letter);
 
 /* Three-way merge: each bit takes the value of the side that changed it. As a
  * bit has two values, both sides changing it changed it alike; so there is no
  * conflict (CONTRACT 3). */
-static inline flags_t flags_merge(flags_t agreed, flags_t local, flags_t remote)
+static inline uint64_t flags_merge(uint64_t agreed, uint64_t local, uint64_t remote)
 {
 	return agreed ^ ((local ^ agreed) | (remote ^ agreed));
 }

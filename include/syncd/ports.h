@@ -78,12 +78,12 @@ struct remote_open_req {
 	uint32_t uidnext;                /* 0: the server does not say */
 	uint32_t exists;
 	bool is_read_only;
-	flags_t flags_mask;              /* flags the server keeps (PERMANENTFLAGS) */
+	uint64_t flags_mask;              /* flags the server keeps (PERMANENTFLAGS) */
 };
 
 struct remote_flags {
 	uint32_t uid;
-	flags_t flags;
+	uint64_t flags;
 };
 
 /* What a look at the server yields: a complete listing, or only what changed
@@ -101,7 +101,7 @@ struct remote_observation {
 
 void remote_observation_init(struct remote_observation *obs);
 void remote_observation_free(struct remote_observation *obs);
-void remote_observation_add(struct remote_observation *obs, uint32_t uid, flags_t flags);
+void remote_observation_add(struct remote_observation *obs, uint32_t uid, uint64_t flags);
 /* Sorts by UID and keeps the last of equal ones. */
 void remote_observation_sort(struct remote_observation *obs);
 
@@ -130,7 +130,7 @@ struct remote_append_req {
 	struct port_op op;
 	uint64_t size_bytes; /* exactly what `read` will give, CRLF form */
 	bool has_nul;        /* needs literal8 (RFC 3516) */
-	flags_t flags;
+	uint64_t flags;
 	int64_t internaldate_s;
 	/* Fills up to `size` bytes, *len of them; 0 at the end. A failure fails the
 	 * request with that code. Called only until done. */
@@ -141,8 +141,8 @@ struct remote_append_req {
 struct remote_store_req {
 	struct port_op op;
 	const struct uidset *uids; /* borrowed until done; unknown UIDs are no error */
-	flags_t add;
-	flags_t remove;
+	uint64_t add;
+	uint64_t remove;
 };
 
 struct remote_expunge_req {
@@ -155,7 +155,7 @@ struct remote_identify_req {
 	struct port_op op;
 	const struct uidset *uids; /* borrowed until done; a range up to UINT32_MAX is allowed */
 	void (*found)(struct remote_identify_req *req, uint32_t uid, const struct digest *identity,
-		      uint64_t size_bytes, flags_t flags);
+		      uint64_t size_bytes, uint64_t flags);
 };
 
 struct remote_account_ops {
@@ -203,7 +203,7 @@ struct local_list_req {
 
 struct local_item {
 	const char *name; /* base name, in the listing's memory */
-	flags_t flags;
+	uint64_t flags;
 };
 
 /* A complete listing of cur/ and new/. */
@@ -222,7 +222,7 @@ struct local_listing {
 void local_listing_init(struct local_listing *listing);
 void local_listing_free(struct local_listing *listing);
 /* Copies the name. */
-void local_listing_add(struct local_listing *listing, struct slice name, flags_t flags);
+void local_listing_add(struct local_listing *listing, struct slice name, uint64_t flags);
 /* Sorts by name; of equal names one stays, with the flags of both. */
 void local_listing_sort(struct local_listing *listing);
 
@@ -242,7 +242,7 @@ struct local_examine_req {
 	uint64_t size_bytes; /* results: CRLF form */
 	bool has_nul;
 	int64_t mtime_s;
-	flags_t flags;
+	uint64_t flags;
 	struct digest identity;
 };
 
@@ -266,7 +266,7 @@ struct local_mailbox_ops {
 
 	/* Flags the maildir can hold, given the keywords known so far: system flags and
 	 * those keywords that have or can get one of the 26 letters. */
-	flags_t (*flags_mask)(struct local_mailbox *mailbox);
+	uint64_t (*flags_mask)(struct local_mailbox *mailbox);
 
 	/* Delivery: a new file in tmp/. `name` (MAIL_NAME_MAX + 1 bytes) receives its base
 	 * name at deliver_end, when the size is known. Bytes arrive in CRLF form and are stored
@@ -285,13 +285,13 @@ struct local_mailbox_ops {
 
 	/* Moves a delivered file from tmp/ into new/ (no flags) or cur/. In place already:
 	 * 0 as well. SYNCD_ENOTFOUND: neither. */
-	int (*publish)(struct local_mailbox *mailbox, const char *name, flags_t flags,
+	int (*publish)(struct local_mailbox *mailbox, const char *name, uint64_t flags,
 		       struct error *err);
 
 	/* Adds and removes flags on the file as it is now; a file in new/ moves to cur/ when it
 	 * gets any. SYNCD_ENOTFOUND when it is gone. */
-	int (*set_flags)(struct local_mailbox *mailbox, const char *name, flags_t add,
-			 flags_t remove, struct error *err);
+	int (*set_flags)(struct local_mailbox *mailbox, const char *name, uint64_t add,
+			 uint64_t remove, struct error *err);
 
 	/* Gone already is success. */
 	int (*remove)(struct local_mailbox *mailbox, const char *name, struct error *err);

@@ -31,7 +31,7 @@ struct mailbox_record {
 /* A message both sides have, as last agreed. */
 struct message_record {
 	uint32_t uid;
-	flags_t flags;
+	uint64_t flags;
 	uint64_t size_bytes; /* CRLF form */
 	struct digest identity;
 	char name[MAIL_NAME_MAX + 1];
@@ -40,7 +40,7 @@ struct message_record {
 /* What a listing in name order yields. */
 struct name_record {
 	uint32_t uid;
-	flags_t flags;
+	uint64_t flags;
 	char name[MAIL_NAME_MAX + 1];
 };
 
@@ -56,7 +56,7 @@ enum journal_kind {
 struct journal_record {
 	enum journal_kind kind;
 	uint32_t uid;         /* deliver */
-	flags_t flags;        /* both: as delivered / as appended */
+	uint64_t flags;        /* both: as delivered / as appended */
 	uint32_t uidvalidity; /* append */
 	uint32_t uidnext;     /* append: no smaller UID can be the new message's */
 	uint64_t size_bytes;  /* append */
@@ -114,7 +114,7 @@ void store_batch_put_mailbox(struct store_batch *batch, const struct mailbox_rec
 void store_batch_put_message(struct store_batch *batch, uint32_t mailbox_id,
 			     const struct message_record *message);
 void store_batch_set_flags(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid,
-			   flags_t flags);
+			   uint64_t flags);
 void store_batch_delete_message(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid);
 void store_batch_put_journal(struct store_batch *batch, uint32_t mailbox_id,
 			     const struct journal_record *journal);
