@@ -11,11 +11,21 @@
 
 #define DIGEST_LEN 16
 
+/* Over the header fields below only: RFC822.SIZE lies on some servers (QUIRKS,
+ * Exchange), so the size stands beside the digest, not in it. */
 struct digest {
 	unsigned char bytes[DIGEST_LEN];
 };
 
 bool digest_equals(const struct digest *a, const struct digest *b);
+
+/* True when the message the digest was made of had a Message-ID. */
+bool digest_has_message_id(const struct digest *digest);
+
+/* The same message: equal digests, and equal sizes unless a Message-ID vouches
+ * for it alone. */
+bool identity_matches(const struct digest *a, uint64_t a_size_bytes, const struct digest *b,
+		      uint64_t b_size_bytes);
 
 /* The header fields that take part. As in "BODY.PEEK[HEADER.FIELDS (...)]". */
 #define IDENTITY_FIELDS "Message-ID Date From To Subject"
@@ -30,12 +40,8 @@ void identity_init(struct identity *identity);
 void identity_free(struct identity *identity);
 void identity_add_field(struct identity *identity, struct slice name, struct slice body);
 
-/* True when a Message-ID was seen. */
-bool identity_has_message_id(const struct identity *identity);
-
-/* The digest over the fields and the message's size in CRLF form: SHA-256 cut to
- * DIGEST_LEN. */
-void identity_digest(const struct identity *identity, uint64_t size_crlf_bytes,
-		     struct digest *out);
+/* The digest over the fields: SHA-256 cut to DIGEST_LEN, its last bit telling
+ * whether a Message-ID was there. */
+void identity_digest(const struct identity *identity, struct digest *out);
 
 #endif

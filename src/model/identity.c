@@ -1,0 +1,99 @@
+/* Identity digests over the header fields that survive every copy of a message.
+ * SPDX-License-Identifier: MIT */
+#include "syncd/identity.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "syncd/must.h"
+
+#define IDENTITY_FIELD_MAX 65536 /* bytes of one field that take part */
+
+static const char *const field_names[] = { "Message-ID", "Date", "From", "To", "Subject" };
+
+bool digest_equals(const struct digest *a, const struct digest *b)
+{
+	return memcmp(a->bytes, b->bytes, DIGEST_LEN) == 0;
+}
+
+bool digest_has_message_id(const struct digest *digest)
+{
+	return (digest->bytes[DIGEST_LEN - 1] & 1u) != 0;
+}
+
+bool identity_matches(const struct digest *a, uint64_t a_size_bytes, const struct digest *b,
+		      uint64_t b_size_bytes)
+{
+	if (!digest_equals(a, b))
+		return false;
+	return a_size_bytes == b_size_bytes || digest_has_message_id(a);
+}
+
+void identity_init(struct identity *identity)
+{
+	for (size_t i = 0; i < ARRAY_LEN(identity->fields); i++)
+		buf_init(&identity->fields[i], IDENTITY_FIELD_MAX);
+}
+
+void identity_free(struct identity *identity)
+{
+	for (size_t i = 0; i < ARRAY_LEN(identity->fields); i++)
+		buf_free(&identity->fields[i]);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Line breaks go, blanks at both ends too: servers differ in them. The first
+ * byte 'x' marks a field that is present, so that empty differs from absent. */
+static void identity_set_field(struct buf *field, struct slice body)
+{
+	while (body.len > 0 && is_blank(body.data[0])) {
+		body.data++;
+		body.len--;
+	}
+	while (body.len > 0 && is_blank(body.data[body.len - 1]))
+		body.len--;
+	(void)buf_add_char(field, 'x');
+	for (size_t i = 0; i < body.len; i++) {
+		char c = body.data[i];
+		if (c == '\r' || c == '\n')
+			continue;
+		if (buf_add_char(field, c) != 0)
+			return; /* the part that fits is the identity */
+	}
+}
+
+void identity_add_field(struct identity *identity, struct slice name, struct slice body)
+{
+	for (size_t i = 0; i < ARRAY_LEN(field_names); i++) {
+		if (!slice_case_equals_str(name, field_names[i]))
+			continue;
+		if (identity->fields[i].len == 0)
+			identity_set_field(&identity->fields[i], body);
+		return;
+	}
+}
+
+void identity_digest(const struct identity *identity, struct digest *out)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	must(context != NULL);
+	must(EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1);
+	for (size_t i = 0; i < ARRAY_LEN(identity->fields); i++) {
+		const struct buf *field = &identity->fields[i];
+		/* The NUL behind each keeps neighbours apart. */
+		must(EVP_DigestUpdate(context, buf_str(field), field->len) == 1);
+		must(EVP_DigestUpdate(context, "", 1) == 1);
+	}
+	must(EVP_DigestFinal_ex(context, hash, NULL) == 1);
+	EVP_MD_CTX_free(context);
+	memcpy(out->bytes, hash, DIGEST_LEN);
+	out->bytes[DIGEST_LEN - 1] &= (unsigned char)~1u;
+	if (identity->fields[0].len > 0)
+		out->bytes[DIGEST_LEN - 1] |= 1u;
+}
