@@ -29,17 +29,17 @@ class TapResult(unittest.TestResult):
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
-        self.say("not ", test, "".join(traceback.format_exception(*err)))
+        self.say("not ", test, "".join(traceback.format_exception(*err, chain=False)))
 
     def addError(self, test, err):
         super().addError(test, err)
-        self.say("not ", test, "".join(traceback.format_exception(*err)))
+        self.say("not ", test, "".join(traceback.format_exception(*err, chain=False)))
 
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
         if err is not None:
             self.say("not ", test, subtest._subDescription() + "\n" +
-                     "".join(traceback.format_exception(*err)))
+                     "".join(traceback.format_exception(*err, chain=False)))
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
