@@ -1,0 +1,73 @@
+"""What the tests of syncd against a real server share. SPDX-License-Identifier: MIT"""
+import os
+import shutil
+import unittest
+
+import dovecot
+import syncd
+import views
+
+from tap import main  # noqa: F401 (for the tests)
+
+
+class Case(unittest.TestCase):
+    """One server for the class, emptied for each test; `SERVER` holds its arguments."""
+
+    SERVER = {}
+    maxDiff = 4000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = dovecot.Dovecot(**cls.SERVER)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.kill()
+
+    def setUp(self):
+        shutil.rmtree(self.server.maildir(), ignore_errors=True)
+
+    def account(self, **keys):
+        """A new account of syncd on this server, and its maildir."""
+        client = syncd.Syncd(self.server, **keys)
+        self.addCleanup(client.kill)
+        return client, views.Local(client.maildir)
+
+    def remote(self):
+        remote = views.Remote(self.server)
+        self.addCleanup(remote.imap.shutdown)
+        return remote
+
+    def pass_once(self, client, code=0, timeout=240):
+        """One pass that ends as it should."""
+        run = client.once(timeout=timeout)
+        if run.code != code:
+            self.fail("exit status %d, not %d\n%s%s\n--- server:\n%s" % (
+                run.code, code, run.out, run.err, self.server.log()[-2000:]))
+        return run
+
+    def assert_equal_sides(self, local, remote, names=None):
+        """Same mailboxes, and in each the same messages, flags and dates.
+
+        `names` tells a mailbox's directory from its server name.
+        """
+        here, there = local.everything(), remote.everything()
+        there = {names(name) if names else name: there[name] for name in there}
+        self.assertEqual(sorted(here), sorted(there))
+        for name in here:
+            self.assertEqual(views.alike(here[name]), views.alike(there[name]), name)
+
+    def assert_quiet(self, client, local):
+        """Another pass changes nothing: no command that writes, the state, the files."""
+        sessions, state, files = self.server.sessions(), client.state_digest(), local.snapshot()
+        self.pass_once(client)
+        wrote = [c for c in self.server.commands(sessions) if c in dovecot.WRITING]
+        self.assertEqual(wrote, [])
+        self.assertEqual(local.snapshot(), files)
+        self.assertEqual(client.state_digest(), state, "the state's database was written to")
+
+    def untouched(self, client, remote):
+        """A value that stays the same as long as nothing is changed on either side."""
+        files = sorted(os.path.join(path, name) for path, _, names in os.walk(client.maildir)
+                       for name in names)
+        return files, {n: views.alike(m) for n, m in remote.everything().items()}
