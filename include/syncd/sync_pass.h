@@ -1,0 +1,76 @@
+/* One pass over one mailbox: look at both sides, plan, execute, record. The
+ * order of writes of DESIGN 5 lives behind this header.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_SYNC_PASS_H
+#define SYNCD_SYNC_PASS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "syncd/error.h"
+#include "syncd/ports.h"
+#include "syncd/sync_plan.h"
+
+/* The ports of one account. */
+struct sync_ports {
+	struct remote_account *remote;
+	struct local_account *local;
+	struct store_port *store;
+	struct env_port *env;
+};
+
+/* What was done; counts of messages. */
+struct sync_counts {
+	uint64_t fetched;
+	uint64_t fetched_bytes;
+	uint64_t appended;
+	uint64_t appended_bytes;
+	uint64_t flags_remote;
+	uint64_t flags_local;
+	uint64_t expunged; /* on the server */
+	uint64_t removed;  /* in the maildir */
+	uint64_t set_aside; /* messages that one side refuses now */
+};
+
+struct sync_pass;
+
+/* `counts` holds what was done even when `err` tells of a failure. An
+ * err->code of 0 with counts.set_aside > 0 is a success with exceptions. */
+struct sync_result {
+	struct error err;
+	struct sync_counts counts;
+	uint64_t messages;      /* agreed messages after the pass */
+	bool wants_another;     /* something was left for a pass right after this one */
+	bool is_local_moving;   /* the maildir changed while it was read */
+};
+
+struct sync_pass_options {
+	enum sync_direction direction;
+	bool is_dry_run;  /* plan only: nothing is written anywhere */
+	bool is_repeat;   /* a pass right after one that wanted another */
+	const char *account; /* for the log */
+	/* With is_dry_run: called with the plan before done; may be NULL. */
+	void (*planned)(struct sync_pass *pass, const struct sync_plan *plan,
+			const struct keyword_table *keywords);
+	/* Called now and then with what is done so far and what the plan asks; may be NULL. */
+	void (*progress)(struct sync_pass *pass, const struct sync_counts *done,
+			 uint64_t planned_fetches, uint64_t planned_appends);
+	void *context; /* the caller's */
+};
+
+typedef void (*sync_pass_done)(struct sync_pass *pass, const struct sync_result *result);
+
+/* Starts a pass over mailbox `name` (canonical), which exists on both sides. The
+ * ports must outlive it. `done` is called once, later; the pass is freed right
+ * after `done` returns. */
+struct sync_pass *sync_pass_start(const struct sync_ports *ports, const char *name,
+				  const struct sync_pass_options *options, sync_pass_done done);
+
+/* Ends it as soon as what is under way has come back; `done` follows with
+ * SYNCD_ECANCELLED. */
+void sync_pass_cancel(struct sync_pass *pass);
+
+const char *sync_pass_name(const struct sync_pass *pass);
+void *sync_pass_context(const struct sync_pass *pass);
+
+#endif

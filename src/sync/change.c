@@ -1,0 +1,264 @@
+/* Flags and removals: what is repeatable needs no journal. Changes go out, local
+ * renames are made durable, then one record after the other says so (DESIGN 5).
+ * SPDX-License-Identifier: MIT */
+#include "pass.h"
+
+#include "syncd/log.h"
+#include "syncd/must.h"
+
+static void change_continue(struct sync_pass *pass);
+
+void change_free(struct change *change)
+{
+	uidset_free(&change->uids);
+	uidset_free(&change->failed);
+	store_batch_free(&change->batch);
+	store_batch_free(&change->commit.batch);
+}
+
+/* One side refuses a change for good: the rest goes on, the pass tells of it. */
+static void change_refused(struct sync_pass *pass, const struct error *err)
+{
+	struct change *change = &pass->change;
+
+	must(uidset_merge(&change->failed, &change->uids) == 0);
+	if (change->refusal.code == 0)
+		change->refusal = *err;
+}
+
+/* --- On the server -------------------------------------------------------------------- */
+
+static void change_stored(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, change.store.op);
+
+	if (code == 0)
+		pass->result.counts.flags_remote += uidset_count(&pass->change.uids);
+	else if (code == SYNCD_EMESSAGE)
+		change_refused(pass, &op->err);
+	else
+		pass_fail(pass, &op->err);
+	change_continue(pass);
+}
+
+/* All messages that get the same change, at once. */
+static void change_store(struct sync_pass *pass, const struct sync_action *action)
+{
+	struct change *change = &pass->change;
+
+	change->store.op.done = change_stored;
+	change->store.uids = &change->uids;
+	change->store.add = action->add;
+	change->store.remove = action->remove;
+	uidset_clear(&change->uids);
+	for (; change->next < pass->plan.count; change->next++) {
+		const struct sync_action *other = &pass->plan.actions[change->next];
+		if (other->kind != SYNC_STORE || other->add != action->add ||
+		    other->remove != action->remove)
+			break;
+		must(uidset_add(&change->uids, other->uid) == 0);
+	}
+	pass->remote->ops->store(pass->remote, &change->store);
+}
+
+static void change_expunged(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, change.expunge.op);
+
+	if (code == 0)
+		pass->result.counts.expunged += uidset_count(&pass->change.uids);
+	else if (code == SYNCD_EMESSAGE)
+		change_refused(pass, &op->err);
+	else
+		pass_fail(pass, &op->err);
+	change_continue(pass);
+}
+
+static void change_expunge(struct sync_pass *pass)
+{
+	struct change *change = &pass->change;
+
+	uidset_clear(&change->uids);
+	for (; change->next < pass->plan.count &&
+	       pass->plan.actions[change->next].kind == SYNC_EXPUNGE;
+	     change->next++)
+		must(uidset_add(&change->uids, pass->plan.actions[change->next].uid) == 0);
+	change->expunge.op.done = change_expunged;
+	change->expunge.uids = &change->uids;
+	pass->remote->ops->expunge(pass->remote, &change->expunge);
+}
+
+/* --- In the maildir -------------------------------------------------------------------- */
+
+/* Applies one action to the file of its message. A file that is gone by now needs
+ * nothing: the next pass sees what that means. */
+static int change_file(struct sync_pass *pass, const struct sync_action *action, struct error *err)
+{
+	struct local_mailbox *local = pass->local;
+	struct message_record record;
+	const char *name = action->name;
+	bool is_known = true;
+	int code = 0;
+
+	if (name == NULL) {
+		code = pass->ports.store->ops->message_get(pass->ports.store, pass->mailbox.id,
+							   action->uid, &is_known, &record, err);
+		if (code != 0 || !is_known)
+			return code;
+		name = record.name;
+	}
+	pass->change.needs_flush = true;
+	if (action->kind == SYNC_REMOVE) {
+		pass->result.counts.removed++;
+		return local->ops->remove(local, name, err);
+	}
+	pass->result.counts.flags_local++;
+	code = local->ops->set_flags(local, name, action->add, action->remove, err);
+	return code == SYNCD_ENOTFOUND ? 0 : code;
+}
+
+static void change_turned(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, change.turn);
+
+	if (code != 0)
+		pass_fail(pass, &op->err);
+	change_continue(pass);
+}
+
+/* A group of file operations, then the loop gets its turn. */
+static void change_files(struct sync_pass *pass, enum sync_action_kind kind)
+{
+	struct change *change = &pass->change;
+	struct error err = { 0 };
+
+	for (size_t i = 0; i < CHANGE_GROUP_MESSAGES && change->next < pass->plan.count; i++) {
+		const struct sync_action *action = &pass->plan.actions[change->next];
+		if (action->kind != kind)
+			break;
+		change->next++;
+		if (change_file(pass, action, &err) != 0) {
+			pass_fail(pass, &err);
+			break;
+		}
+	}
+	change->turn.done = change_turned;
+	pass->ports.env->ops->defer(pass->ports.env, &change->turn);
+}
+
+/* --- Recording ------------------------------------------------------------------------------ */
+
+static void change_record(struct sync_pass *pass, const struct sync_action *action)
+{
+	struct change *change = &pass->change;
+
+	if (uidset_contains(&change->failed, action->uid))
+		return;
+	if (action->kind == SYNC_AGREE)
+		store_batch_set_flags(&change->commit.batch, pass->mailbox.id, action->uid,
+				      action->flags);
+	else
+		store_batch_delete_message(&change->commit.batch, pass->mailbox.id, action->uid);
+}
+
+static bool change_is_recorded(enum sync_action_kind kind)
+{
+	return kind == SYNC_AGREE || kind == SYNC_EXPUNGE || kind == SYNC_REMOVE ||
+	       kind == SYNC_FORGET;
+}
+
+static void change_committed(struct port_op *op, int code);
+
+static void change_commit(struct sync_pass *pass)
+{
+	struct change *change = &pass->change;
+
+	store_batch_move(&change->commit.batch, &change->batch);
+	for (; change->recorded < pass->plan.count &&
+	       change->commit.batch.count < CHANGE_GROUP_MESSAGES;
+	     change->recorded++) {
+		const struct sync_action *action = &pass->plan.actions[change->recorded];
+		if (change_is_recorded(action->kind))
+			change_record(pass, action);
+	}
+	if (change->commit.batch.count > 0) {
+		pass_commit(pass, &change->commit, change_committed);
+		return;
+	}
+	if (change->refusal.code != 0)
+		pass_fail(pass, &change->refusal);
+	pass_piece_done(pass);
+}
+
+static void change_committed(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, change.commit.op);
+
+	if (code != 0) {
+		pass_fail(pass, &op->err);
+		pass_piece_done(pass);
+		return;
+	}
+	change_commit(pass);
+}
+
+static void change_flushed(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, change.flush.op);
+
+	if (code != 0) {
+		pass_fail(pass, &op->err);
+		pass_piece_done(pass);
+		return;
+	}
+	change_commit(pass);
+}
+
+/* --- The order -------------------------------------------------------------------------------- */
+
+/* Goes on behind what is done, in the plan's order. */
+static void change_continue(struct sync_pass *pass)
+{
+	struct change *change = &pass->change;
+
+	if (pass_is_failing(pass)) {
+		pass_piece_done(pass);
+		return;
+	}
+	for (; change->next < pass->plan.count; change->next++) {
+		const struct sync_action *action = &pass->plan.actions[change->next];
+		switch (action->kind) {
+		case SYNC_STORE:
+			change_store(pass, action);
+			return;
+		case SYNC_EXPUNGE:
+			change_expunge(pass);
+			return;
+		case SYNC_SET_FLAGS:
+		case SYNC_REMOVE:
+			change_files(pass, action->kind);
+			return;
+		case SYNC_FORGET:
+			/* Pushing, a message gone from the server is new from now on. */
+			if (pass->options.direction == SYNC_PUSH)
+				pass->result.wants_another = true;
+			break;
+		case SYNC_FETCH:
+		case SYNC_APPEND:
+		case SYNC_AGREE:
+			break;
+		}
+	}
+	if (!change->needs_flush) {
+		change_commit(pass);
+		return;
+	}
+	change->flush.op.done = change_flushed;
+	pass->local->ops->flush(pass->local, &change->flush);
+}
+
+void change_start(struct sync_pass *pass)
+{
+	store_batch_init(&pass->change.commit.batch);
+	change_continue(pass);
+}

@@ -1,0 +1,247 @@
+/* Observers: a listing of one side, merged with the agreed state, is a delta.
+ * SPDX-License-Identifier: MIT */
+#include "syncd/sync_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "syncd/alloc.h"
+#include "syncd/must.h"
+
+#define OBSERVE_CHUNK 256 /* records read from the state at a time */
+
+/* --- Messages set aside --------------------------------------------------------- */
+
+static void setaside_add(void *context, const struct setaside_record *record)
+{
+	struct sync_setaside *setaside = context;
+
+	setaside->records = xgrow(setaside->records, setaside->count, &setaside->cap,
+				  sizeof(*setaside->records));
+	setaside->records[setaside->count++] = *record;
+}
+
+static int compare_setaside(const void *a, const void *b)
+{
+	const struct setaside_record *left = a;
+	const struct setaside_record *right = b;
+
+	if (left->uid != right->uid)
+		return left->uid > right->uid ? 1 : -1;
+	return left->uid == 0 ? strcmp(left->name, right->name) : 0;
+}
+
+int sync_setaside_load(struct store_port *store, uint32_t mailbox_id, struct sync_setaside *out,
+		       struct error *err)
+{
+	*out = (struct sync_setaside){ .count = 0 };
+	int code = store->ops->setaside_each(store, mailbox_id, setaside_add, out, err);
+	if (out->count > 1)
+		qsort(out->records, out->count, sizeof(*out->records), compare_setaside);
+	return code;
+}
+
+void sync_setaside_free(struct sync_setaside *setaside)
+{
+	free(setaside->records);
+	*setaside = (struct sync_setaside){ .count = 0 };
+}
+
+const struct setaside_record *sync_setaside_find(const struct sync_setaside *setaside, uint32_t uid,
+						 const char *name)
+{
+	struct setaside_record key = { .uid = uid };
+
+	if (setaside->count == 0)
+		return NULL;
+	if (uid == 0)
+		memcpy(key.name, name, strnlen(name, MAIL_NAME_MAX));
+	return bsearch(&key, setaside->records, setaside->count, sizeof(key), compare_setaside);
+}
+
+/* --- Both observers ---------------------------------------------------------------- */
+
+static void observe_new(const struct sync_observer *observer, struct delta *delta, uint32_t uid,
+			const char *name, uint64_t flags)
+{
+	const struct setaside_record *aside =
+		sync_setaside_find(observer->setaside, uid, name);
+
+	if (aside != NULL && aside->next_try_s > observer->now_s)
+		return;
+	delta_add(delta, &(struct delta_entry){
+				 .change = SIDE_NEW,
+				 .uid = uid,
+				 .name = name,
+				 .flags = flags,
+			 });
+}
+
+/* Flags this side cannot hold count as agreed: their absence is no change. */
+static void observe_known(const struct sync_observer *observer, struct delta *delta, uint32_t uid,
+			  const char *name, uint64_t flags, uint64_t agreed)
+{
+	uint64_t now = (flags & observer->mask) | (agreed & ~observer->mask);
+
+	if (now == agreed)
+		return;
+	delta_add(delta, &(struct delta_entry){
+				 .change = SIDE_FLAGS,
+				 .uid = uid,
+				 .name = name,
+				 .flags = now,
+				 .agreed = agreed,
+			 });
+}
+
+static void observe_gone(struct delta *delta, uint32_t uid, uint64_t agreed)
+{
+	delta_add(delta, &(struct delta_entry){
+				 .change = SIDE_GONE,
+				 .uid = uid,
+				 .agreed = agreed,
+			 });
+}
+
+/* --- Remote --------------------------------------------------------------------------- */
+
+/* Merges one chunk of agreed records, in UID order, with the listing from *at on. */
+static void merge_remote_chunk(const struct sync_observer *observer,
+			       const struct remote_observation *obs, size_t *at,
+			       const struct remote_flags *agreed, size_t count, struct delta *delta)
+{
+	for (size_t i = 0; i < count; i++) {
+		while (*at < obs->count && obs->items[*at].uid < agreed[i].uid) {
+			observe_new(observer, delta, obs->items[*at].uid, NULL,
+				    obs->items[*at].flags);
+			(*at)++;
+		}
+		if (*at < obs->count && obs->items[*at].uid == agreed[i].uid) {
+			observe_known(observer, delta, agreed[i].uid, NULL, obs->items[*at].flags,
+				      agreed[i].flags);
+			(*at)++;
+		} else if (obs->is_complete) {
+			observe_gone(delta, agreed[i].uid, agreed[i].flags);
+		}
+	}
+}
+
+static int observe_remote_listing(const struct sync_observer *observer,
+				  const struct remote_observation *obs, struct delta *delta,
+				  struct error *err)
+{
+	struct remote_flags *agreed = xreallocarray(NULL, OBSERVE_CHUNK, sizeof(*agreed));
+	uint32_t after = 0;
+	size_t count = 0;
+	size_t at = 0;
+	int code = 0;
+
+	do {
+		code = observer->store->ops->messages_after(observer->store, observer->mailbox_id,
+							    after, agreed, OBSERVE_CHUNK, &count,
+							    err);
+		if (code != 0)
+			break;
+		merge_remote_chunk(observer, obs, &at, agreed, count, delta);
+		if (count > 0)
+			after = agreed[count - 1].uid;
+	} while (count > 0);
+	for (; code == 0 && at < obs->count; at++)
+		observe_new(observer, delta, obs->items[at].uid, NULL, obs->items[at].flags);
+	free(agreed);
+	return code;
+}
+
+/* Looks each changed or vanished message up: the protocol has said which. */
+static int observe_remote_changes(const struct sync_observer *observer,
+				  const struct remote_observation *obs, struct delta *delta,
+				  struct error *err)
+{
+	struct store_port *store = observer->store;
+	struct message_record record;
+	struct uidset_place place = { 0 };
+	bool is_known = false;
+	uint32_t uid = 0;
+
+	for (size_t i = 0; i < obs->count; i++) {
+		int code = store->ops->message_get(store, observer->mailbox_id, obs->items[i].uid,
+						   &is_known, &record, err);
+		if (code != 0)
+			return code;
+		if (is_known)
+			observe_known(observer, delta, record.uid, NULL, obs->items[i].flags,
+				      record.flags);
+		else
+			observe_new(observer, delta, obs->items[i].uid, NULL, obs->items[i].flags);
+	}
+	while (uidset_next(&obs->gone, &place, &uid)) {
+		int code = store->ops->message_get(store, observer->mailbox_id, uid, &is_known,
+						   &record, err);
+		if (code != 0)
+			return code;
+		if (is_known)
+			observe_gone(delta, uid, record.flags);
+	}
+	return 0;
+}
+
+int sync_observe_remote(const struct sync_observer *observer,
+			const struct remote_observation *observation, struct delta *delta,
+			struct error *err)
+{
+	int code = observation->is_delta
+			   ? observe_remote_changes(observer, observation, delta, err)
+			   : observe_remote_listing(observer, observation, delta, err);
+
+	delta_sort(delta);
+	return code;
+}
+
+/* --- Local ------------------------------------------------------------------------------ */
+
+static void merge_local_chunk(const struct sync_observer *observer,
+			      const struct local_listing *listing, size_t *at,
+			      const struct name_record *agreed, size_t count, struct delta *delta)
+{
+	for (size_t i = 0; i < count; i++) {
+		int order = 1;
+		while (*at < listing->count &&
+		       (order = strcmp(listing->items[*at].name, agreed[i].name)) < 0) {
+			observe_new(observer, delta, 0, listing->items[*at].name,
+				    listing->items[*at].flags);
+			(*at)++;
+		}
+		if (*at < listing->count && order == 0) {
+			observe_known(observer, delta, agreed[i].uid, listing->items[*at].name,
+				      listing->items[*at].flags, agreed[i].flags);
+			(*at)++;
+		} else if (listing->is_stable) {
+			observe_gone(delta, agreed[i].uid, agreed[i].flags);
+		}
+	}
+}
+
+int sync_observe_local(const struct sync_observer *observer, const struct local_listing *listing,
+		       struct delta *delta, struct error *err)
+{
+	struct name_record *agreed = xreallocarray(NULL, OBSERVE_CHUNK, sizeof(*agreed));
+	char after[MAIL_NAME_MAX + 1] = "";
+	size_t count = 0;
+	size_t at = 0;
+	int code = 0;
+
+	do {
+		code = observer->store->ops->names_after(observer->store, observer->mailbox_id,
+							 after, agreed, OBSERVE_CHUNK, &count, err);
+		if (code != 0)
+			break;
+		merge_local_chunk(observer, listing, &at, agreed, count, delta);
+		if (count > 0)
+			memcpy(after, agreed[count - 1].name, sizeof(after));
+	} while (count > 0);
+	for (; code == 0 && at < listing->count; at++)
+		observe_new(observer, delta, 0, listing->items[at].name, listing->items[at].flags);
+	free(agreed);
+	delta_sort(delta);
+	return code;
+}

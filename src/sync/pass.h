@@ -1,0 +1,247 @@
+/* Inside the pass: its struct and the pieces of work it is made of. Each piece
+ * is started once, when the one before is over, and ends with pass_piece_done.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_SYNC_PASS_INTERNAL_H
+#define SYNCD_SYNC_PASS_INTERNAL_H
+
+#include "syncd/sync_pass.h"
+
+#define DELIVER_GROUP_MESSAGES 500
+#define DELIVER_GROUP_BYTES (16u * 1024 * 1024)
+#define APPEND_GROUP_MESSAGES 100
+#define CHANGE_GROUP_MESSAGES 1000
+#define SETASIDE_FIRST_S (15 * 60)      /* a refused message is tried again after this long, */
+#define SETASIDE_LAST_S (24 * 60 * 60)  /* twice as long each time up to this */
+
+/* --- Delivery (deliver.c) --- */
+
+/* Messages whose bodies are in tmp/ and that share a flush and a commit. */
+struct deliver_group {
+	struct message_record *items;
+	size_t count;
+	size_t cap;
+	uint64_t bytes;
+};
+
+struct deliver {
+	const struct sync_action *actions; /* SYNC_FETCH, by UID */
+	size_t count;
+	struct uidset missing;  /* still to come */
+	struct uidset asked;    /* of the request under way */
+	uint64_t chunk;         /* messages asked for at a time; shrinks after a refusal */
+	struct remote_fetch_req fetch;
+	bool is_fetching;
+	bool is_paused;
+	struct local_delivery *delivery; /* of the message arriving now */
+	int64_t internaldate_s;
+	struct deliver_group filling;
+	struct deliver_group staging;   /* being flushed and committed */
+	struct deliver_group published; /* renamed; journal to be cleared */
+	bool is_staging;
+	bool is_broken; /* the local side failed: nothing more can be staged */
+	struct local_flush_req flush;
+	struct store_commit_req commit;
+};
+
+/* --- Matching by identity (match.c) --- */
+
+/* A message of one side that the state does not know. */
+struct candidate {
+	struct digest identity;
+	uint64_t size_bytes;
+	uint64_t flags;
+	uint32_t uid;     /* remote */
+	const char *name; /* local; borrowed */
+	size_t index;     /* the owner's */
+	bool is_paired;
+};
+
+struct candidates {
+	struct candidate *items;
+	size_t count;
+	size_t cap;
+};
+
+/* Appends of the journal or of a group, whose UIDs the server has to be asked for. */
+struct match {
+	struct sync_pass *pass;
+	struct candidates locals;
+	struct candidates remotes;
+	struct uidset uids; /* asked about */
+	struct remote_identify_req identify;
+};
+
+/* --- Upload (upload.c) --- */
+
+struct upload_item {
+	struct local_examine_req examine;
+	struct remote_append_req append;
+	struct local_reader *reader;
+	struct sync_pass *pass;
+	const struct sync_action *action;
+	struct error err; /* SYNCD_EMESSAGE: refused by one side */
+	bool is_dropped;  /* not to be appended */
+	bool is_sent;     /* the server has said OK */
+};
+
+struct upload {
+	const struct sync_action *actions; /* SYNC_APPEND */
+	size_t count;
+	size_t next; /* first not yet in a group */
+	struct upload_item *items; /* the group under way */
+	size_t item_count;
+	size_t in_flight;
+	uint32_t uidnext; /* no smaller UID can be given to what is appended */
+	struct match match;
+	struct store_commit_req commit;
+};
+
+/* --- Changes (change.c) --- */
+
+struct change {
+	size_t next; /* into the plan */
+	struct uidset uids;
+	struct uidset failed; /* flags not stored: not to be agreed */
+	struct remote_store_req store;
+	struct remote_expunge_req expunge;
+	struct error refusal; /* the first of what one side refuses for good */
+	size_t recorded; /* into the plan: up to here the state has it */
+	struct store_batch batch; /* what the pieces before left for our commit */
+	struct local_flush_req flush;
+	struct store_commit_req commit;
+	struct port_op turn;
+	bool needs_flush;
+};
+
+/* --- Recovery (recover.c) --- */
+
+struct recover {
+	struct journal_record *journal;
+	size_t count;
+	size_t cap;
+	struct match match;
+	struct local_flush_req flush;
+	struct store_commit_req commit;
+};
+
+/* --- Pairing (pair.c) --- */
+
+struct pair {
+	struct match match;
+	struct local_examine_req examine;
+	size_t next;      /* local delta entry to examine */
+	uint32_t after_uid; /* reset: messages up to here are forgotten */
+	struct store_commit_req commit;
+};
+
+enum pass_state {
+	PASS_START,
+	PASS_OPEN,
+	PASS_RECOVER,
+	PASS_RESET,
+	PASS_OBSERVE,
+	PASS_PAIR,
+	PASS_PLAN,
+	PASS_DELIVER,
+	PASS_UPLOAD,
+	PASS_CHANGE,
+	PASS_FINISH,
+	PASS_CLOSE,
+	PASS_STATE_COUNT,
+};
+
+struct sync_pass {
+	struct sync_ports ports;
+	struct sync_pass_options options;
+	sync_pass_done done;
+	enum pass_state state;
+	bool is_stepping; /* an enter function is running: a piece that is over at once only notes it */
+	bool is_piece_over;
+	struct error err; /* the first failure */
+	struct sync_result result;
+	char name[MAILBOX_NAME_MAX + 1];
+	struct mailbox_record mailbox;
+	bool is_mailbox_recorded; /* the state has `mailbox` as it is, but for new keywords: */
+	size_t keywords_recorded; /* how many of them it has */
+	struct remote_open_req open;
+	struct remote_mailbox *remote;
+	struct local_mailbox *local;
+	struct sync_setaside setaside;
+	struct remote_observation observation;
+	struct local_listing listing;
+	struct delta local_delta;
+	struct delta remote_delta;
+	struct sync_plan plan;
+	size_t observing;
+	struct remote_observe_req observe;
+	struct local_scan_req scan;
+	struct recover recover;
+	struct pair pair;
+	struct deliver deliver;
+	struct upload upload;
+	struct change change;
+	struct store_commit_req finish;
+	struct port_op turn;
+};
+
+/* A piece is over; pass->err tells how. May be called inside its start. */
+void pass_piece_done(struct sync_pass *pass);
+
+/* Notes a failure; the first one counts. `err` may be pass->err itself. */
+void pass_fail(struct sync_pass *pass, const struct error *err);
+
+/* True when nothing new may be started. */
+bool pass_is_failing(const struct sync_pass *pass);
+
+/* Commits req->batch; a keyword or UIDVALIDITY that the state lacks goes with it, as
+ * the records use their bits and UIDs. */
+void pass_commit(struct sync_pass *pass, struct store_commit_req *req, port_done done);
+
+/* Records in `batch` that one side refuses a message (uid, or name when uid is 0). */
+void pass_set_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,
+		    const char *name, const struct error *why);
+void pass_clear_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,
+		      const char *name);
+
+/* Asks the server for the identity of the messages in match->uids and fills
+ * match->remotes with those that the state does not know; `done` comes on
+ * match->identify.op. The second form asks for every UID from `first_uid` on. */
+void match_identify(struct sync_pass *pass, struct match *match, port_done done);
+void match_identify_from(struct sync_pass *pass, struct match *match, uint32_t first_uid,
+			 port_done done);
+
+void candidates_add(struct candidates *candidates, const struct candidate *candidate);
+
+/* Pairs equal messages in order: equal sizes first; what is left with equal headers and
+ * a Message-ID next, since a size may lie. Calls back for each pair. Sorts both. */
+void match_pairs(struct match *match,
+		 void (*paired)(struct sync_pass *pass, const struct candidate *local,
+				const struct candidate *remote));
+void match_clear(struct match *match);
+void match_free(struct match *match);
+
+/* Whether the state has a message of that UID; a store failure fails the pass. */
+int pass_uid_is_known(struct sync_pass *pass, uint32_t uid, bool *is_known);
+
+/* True when the mailbox's record in the state is complete. */
+bool pass_is_recorded(const struct sync_pass *pass);
+
+/* The server's UIDVALIDITY; 1 where it says 0 (QUIRKS). */
+uint32_t pass_uidvalidity(const struct sync_pass *pass);
+
+/* Merges both listings with the state into pass->local_delta and remote_delta. */
+int pass_make_deltas(struct sync_pass *pass, struct error *err);
+
+void reset_start(struct sync_pass *pass);
+void pair_start(struct sync_pass *pass);
+void pair_free(struct pair *pair);
+void deliver_start(struct sync_pass *pass);
+void deliver_free(struct deliver *deliver);
+void upload_start(struct sync_pass *pass);
+void upload_free(struct upload *upload);
+void change_start(struct sync_pass *pass);
+void change_free(struct change *change);
+void recover_start(struct sync_pass *pass);
+void recover_free(struct recover *recover);
+
+#endif

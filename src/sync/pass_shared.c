@@ -1,0 +1,93 @@
+/* What the pieces of a pass share: failures, commits, messages set aside.
+ * SPDX-License-Identifier: MIT */
+#include "pass.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "syncd/log.h"
+#include "syncd/must.h"
+
+void pass_fail(struct sync_pass *pass, const struct error *err)
+{
+	must(err->code != 0);
+	if (pass->err.code == 0)
+		pass->err = *err;
+}
+
+bool pass_is_failing(const struct sync_pass *pass)
+{
+	return pass->err.code != 0;
+}
+
+bool pass_is_recorded(const struct sync_pass *pass)
+{
+	return pass->is_mailbox_recorded &&
+	       pass->keywords_recorded == pass->mailbox.keywords.count;
+}
+
+uint32_t pass_uidvalidity(const struct sync_pass *pass)
+{
+	return pass->open.uidvalidity != 0 ? pass->open.uidvalidity : 1;
+}
+
+void pass_commit(struct sync_pass *pass, struct store_commit_req *req, port_done done)
+{
+	if (!pass_is_recorded(pass)) {
+		store_batch_put_mailbox(&req->batch, &pass->mailbox);
+		pass->is_mailbox_recorded = true;
+		pass->keywords_recorded = pass->mailbox.keywords.count;
+	}
+	req->op.done = done;
+	pass->ports.store->ops->commit(pass->ports.store, req);
+}
+
+void pass_set_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,
+		    const char *name, const struct error *why)
+{
+	char reason[ERROR_FORMAT_MAX];
+	const struct setaside_record *before = sync_setaside_find(&pass->setaside, uid, name);
+	struct setaside_record record = { .uid = uid, .attempts = 1 };
+	int64_t delay_s = SETASIDE_FIRST_S;
+
+	if (before != NULL)
+		record.attempts = before->attempts + 1;
+	else
+		pass->result.counts.set_aside++;
+	for (uint32_t i = 1; i < record.attempts && delay_s < SETASIDE_LAST_S; i++)
+		delay_s *= 2;
+	record.next_try_s = pass->ports.env->ops->wall_s(pass->ports.env) + delay_s;
+	(void)snprintf(record.reason, sizeof(record.reason), "%.*s", REASON_MAX - 1,
+		       error_format(why, reason, sizeof(reason)));
+	if (uid == 0)
+		(void)snprintf(record.name, sizeof(record.name), "%s", name);
+	store_batch_put_setaside(batch, pass->mailbox.id, &record);
+	if (uid != 0)
+		log_warn(pass->options.account, "%s: UID %u set aside: %s", pass->name, uid,
+			 record.reason);
+	else
+		log_warn(pass->options.account, "%s: %s set aside: %s", pass->name, name,
+			 record.reason);
+}
+
+void pass_clear_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,
+		      const char *name)
+{
+	if (sync_setaside_find(&pass->setaside, uid, name) == NULL)
+		return;
+	store_batch_delete_setaside(batch, pass->mailbox.id, uid, name);
+	must(pass->result.counts.set_aside > 0);
+	pass->result.counts.set_aside--;
+}
+
+int pass_uid_is_known(struct sync_pass *pass, uint32_t uid, bool *is_known)
+{
+	struct message_record record;
+	struct error err = { 0 };
+	int code = pass->ports.store->ops->message_get(pass->ports.store, pass->mailbox.id, uid,
+						       is_known, &record, &err);
+
+	if (code != 0)
+		pass_fail(pass, &err);
+	return code;
+}

@@ -1,0 +1,181 @@
+/* Recovery: finishes what a crash or a lost link left in the journal (DESIGN 5).
+ * Runs at the start of every pass; with an empty journal it only sweeps tmp/.
+ * SPDX-License-Identifier: MIT */
+#include "pass.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "syncd/alloc.h"
+#include "syncd/log.h"
+#include "syncd/must.h"
+
+void recover_free(struct recover *recover)
+{
+	free(recover->journal);
+	match_free(&recover->match);
+	store_batch_free(&recover->commit.batch);
+}
+
+static void recover_committed(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, recover.commit.op);
+
+	if (code != 0)
+		pass_fail(pass, &op->err);
+	pass_piece_done(pass);
+}
+
+static void recover_flushed(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, recover.flush.op);
+
+	if (code != 0) {
+		pass_fail(pass, &op->err);
+		pass_piece_done(pass);
+		return;
+	}
+	for (size_t i = 0; i < pass->recover.count; i++)
+		store_batch_delete_journal(&pass->recover.commit.batch, pass->mailbox.id,
+					   pass->recover.journal[i].kind,
+					   pass->recover.journal[i].name);
+	pass_commit(pass, &pass->recover.commit, recover_committed);
+}
+
+static void recover_flush(struct sync_pass *pass)
+{
+	pass->recover.flush.op.done = recover_flushed;
+	pass->local->ops->flush(pass->local, &pass->recover.flush);
+}
+
+/* --- Appends whose answer was lost ------------------------------------------------- */
+
+static void recover_paired(struct sync_pass *pass, const struct candidate *local,
+			   const struct candidate *remote)
+{
+	struct message_record record = {
+		.uid = remote->uid,
+		.flags = local->flags,
+		.size_bytes = local->size_bytes,
+		.identity = local->identity,
+	};
+
+	memcpy(record.name, local->name, strlen(local->name) + 1);
+	store_batch_put_message(&pass->recover.commit.batch, pass->mailbox.id, &record);
+	log_info(pass->options.account, "%s: an interrupted upload had arrived as UID %u",
+		 pass->name, record.uid);
+}
+
+static void recover_identified(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, recover.match.identify.op);
+
+	if (code != 0)
+		pass_fail(pass, &op->err);
+	if (pass_is_failing(pass)) {
+		pass_piece_done(pass);
+		return;
+	}
+	match_pairs(&pass->recover.match, recover_paired);
+	recover_flush(pass);
+}
+
+/* Of one UIDVALIDITY only: after a change, pairing finds them (pair.c). */
+static uint32_t recover_list_appends(struct sync_pass *pass)
+{
+	struct recover *recover = &pass->recover;
+	uint32_t first_uid = UINT32_MAX;
+
+	for (size_t i = 0; i < recover->count; i++) {
+		const struct journal_record *journal = &recover->journal[i];
+		if (journal->kind != JOURNAL_APPEND ||
+		    journal->uidvalidity != pass_uidvalidity(pass))
+			continue;
+		if (journal->uidnext < first_uid)
+			first_uid = journal->uidnext;
+		candidates_add(&recover->match.locals, &(struct candidate){
+							       .identity = journal->identity,
+							       .size_bytes = journal->size_bytes,
+							       .flags = journal->flags,
+							       .name = journal->name,
+							       .index = i,
+						       });
+	}
+	return first_uid;
+}
+
+/* --- Deliveries that may not have been renamed ----------------------------------------- */
+
+static int recover_publish(struct sync_pass *pass, const struct journal_record *journal)
+{
+	struct error err = { 0 };
+	int code = pass->local->ops->publish(pass->local, journal->name, journal->flags, &err);
+
+	if (code == SYNCD_ENOTFOUND) {
+		log_info(pass->options.account, "%s: UID %u will be fetched again", pass->name,
+			 journal->uid);
+		store_batch_delete_message(&pass->recover.commit.batch, pass->mailbox.id,
+					   journal->uid);
+		return 0;
+	}
+	if (code != 0)
+		pass_fail(pass, &err);
+	return code;
+}
+
+static bool recover_is_staged(void *context, const char *name)
+{
+	const struct recover *recover = context;
+
+	for (size_t i = 0; i < recover->count; i++) {
+		if (recover->journal[i].kind == JOURNAL_DELIVER &&
+		    strcmp(recover->journal[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void recover_add(void *context, const struct journal_record *journal)
+{
+	struct recover *recover = context;
+
+	recover->journal = xgrow(recover->journal, recover->count, &recover->cap,
+				 sizeof(*recover->journal));
+	recover->journal[recover->count++] = *journal;
+}
+
+static int recover_local(struct sync_pass *pass)
+{
+	struct recover *recover = &pass->recover;
+	struct error err = { 0 };
+	int code = pass->ports.store->ops->journal_each(pass->ports.store, pass->mailbox.id,
+							recover_add, recover, &err);
+
+	for (size_t i = 0; code == 0 && i < recover->count; i++) {
+		if (recover->journal[i].kind != JOURNAL_DELIVER)
+			continue;
+		if (recover_publish(pass, &recover->journal[i]) != 0)
+			return pass->err.code;
+	}
+	if (code == 0)
+		code = pass->local->ops->clean_tmp(pass->local, recover_is_staged, recover, &err);
+	if (code != 0)
+		pass_fail(pass, &err);
+	return code;
+}
+
+void recover_start(struct sync_pass *pass)
+{
+	struct recover *recover = &pass->recover;
+
+	store_batch_init(&recover->commit.batch);
+	if (recover_local(pass) != 0 || recover->count == 0) {
+		pass_piece_done(pass);
+		return;
+	}
+	uint32_t first_uid = recover_list_appends(pass);
+	if (recover->match.locals.count > 0)
+		match_identify_from(pass, &recover->match, first_uid, recover_identified);
+	else
+		recover_flush(pass);
+}
