@@ -43,8 +43,12 @@ class Case(unittest.TestCase):
         run = client.once(timeout=timeout)
         if run.code != code:
             self.fail("exit status %d, not %d\n%s%s\n--- server:\n%s" % (
-                run.code, code, run.out, run.err, self.server.log()[-2000:]))
+                run.code, code, run.out, run.err, self.server_troubles()))
         return run
+
+    def server_troubles(self):
+        lines = self.server.log().splitlines()
+        return "\n".join([l for l in lines if "Error" in l or "Warning" in l or "Panic" in l][-20:])
 
     def assert_equal_sides(self, local, remote, names=None):
         """Same mailboxes, and in each the same messages, flags and dates.

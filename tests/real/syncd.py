@@ -23,6 +23,8 @@ def text_of(value):
     """A value in libConfuse's syntax."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, (list, tuple)):
         return "{" + ", ".join(text_of(v) for v in value) + "}"
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -8,7 +8,7 @@ import views
 from case import Case, main
 
 NAMES = ["Entwürfe", "日本語/受信", "R&D", "a b c", "trailing space ", "50%", "%41", "quo\"te", "back\\slash",
-         "star", "(paren)", "Привет мир", "emoji 😀", "~tilde", "-dash", "cur-ious", "A/B/C"]
+         "star", "(paren)", "Привет мир", "emoji 😀", "til~de", "-dash", "cur-ious", "A/B/C"]
 
 
 def decode_percent(name):
