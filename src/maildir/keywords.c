@@ -1,0 +1,272 @@
+/* A mailbox's keyword letters: `dovecot-keywords`, lines "N name" with N from 0 for 'a', written
+ * under Dovecot's dotlock, which becomes the new file.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "maildir_private.h"
+#include "syncd/alloc.h"
+
+#define KEYWORDS_FILE "dovecot-keywords"
+#define KEYWORDS_LOCK "dovecot-keywords.lock"
+#define KEYWORDS_FILE_MAX 65536 /* bytes; 26 names need a few thousand */
+#define LOCK_STALE_S 120        /* Dovecot's own limit for a lock left by a crash */
+#define LOCK_TRIES 5
+
+void keywords_free(struct maildir_keywords *keywords)
+{
+	for (size_t i = 0; i < MAILDIR_LETTER_COUNT; i++)
+		free(keywords->names[i]);
+	*keywords = (struct maildir_keywords){ .is_read = false };
+}
+
+static bool stat_is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static void parse_line(struct maildir_keywords *keywords, struct slice line)
+{
+	size_t digits = 0;
+	unsigned number = 0;
+
+	while (digits < line.len && digits < 2 && line.data[digits] >= '0' &&
+	       line.data[digits] <= '9')
+		number = number * 10 + (unsigned)(line.data[digits++] - '0');
+	if (digits == 0 || digits + 1 >= line.len || line.data[digits] != ' ' ||
+	    number >= MAILDIR_LETTER_COUNT || keywords->names[number] != NULL)
+		return;
+	keywords->names[number] = xstrndup(line.data + digits + 1, line.len - digits - 1);
+}
+
+static void parse_file(struct maildir_keywords *keywords, struct slice text)
+{
+	while (text.len > 0) {
+		const char *end = memchr(text.data, '\n', text.len);
+		size_t len = end != NULL ? (size_t)(end - text.data) : text.len;
+		size_t step = end != NULL ? len + 1 : len;
+		parse_line(keywords, (struct slice){ text.data, len });
+		text.data += step;
+		text.len -= step;
+	}
+}
+
+static int read_open_file(struct maildir *maildir, int fd, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return dirs_error(maildir, errno, "cannot examine", KEYWORDS_FILE, err);
+	if (!S_ISREG(st.st_mode) || st.st_size > KEYWORDS_FILE_MAX)
+		return dirs_error(maildir, EFBIG, "cannot use", KEYWORDS_FILE, err);
+	char *text = xmalloc((size_t)st.st_size);
+	ssize_t len = read(fd, text, (size_t)st.st_size);
+	if (len >= 0) {
+		keywords_free(&maildir->keywords);
+		parse_file(&maildir->keywords, (struct slice){ text, (size_t)len });
+		maildir->keywords.seen = st;
+		maildir->keywords.is_read = true;
+	}
+	free(text);
+	return len >= 0 ? 0 : dirs_error(maildir, errno, "cannot read", KEYWORDS_FILE, err);
+}
+
+int maildir_keywords_refresh(struct maildir *maildir, struct error *err)
+{
+	struct stat st;
+
+	if (maildir->keywords.is_read &&
+	    fstatat(maildir->dir_fd, KEYWORDS_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    stat_is_same(&st, &maildir->keywords.seen))
+		return 0;
+	int fd = openat(maildir->dir_fd, KEYWORDS_FILE,
+			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		keywords_free(&maildir->keywords);
+		return 0;
+	}
+	if (fd < 0)
+		return dirs_error(maildir, errno, "cannot open", KEYWORDS_FILE, err);
+	int code = read_open_file(maildir, fd, err);
+	(void)close(fd);
+	return code;
+}
+
+uint64_t maildir_letters_to_flags(const struct maildir *maildir, struct keyword_table *table,
+				  uint64_t letters)
+{
+	uint64_t flags = letters & FLAGS_SYSTEM;
+
+	for (size_t i = 0; i < MAILDIR_LETTER_COUNT; i++) {
+		const char *name = maildir->keywords.names[i];
+		if ((letters & MAILDIR_LETTER_BIT(i)) != 0 && name != NULL)
+			flags |= flags_from_imap(table, slice_of(name));
+	}
+	return flags;
+}
+
+/* The letter's bit of a keyword's name, or 0. */
+static uint64_t letter_of(const struct maildir_keywords *keywords, const char *name)
+{
+	for (size_t i = 0; i < MAILDIR_LETTER_COUNT; i++) {
+		if (keywords->names[i] != NULL &&
+		    slice_case_equals_str(slice_of(name), keywords->names[i]))
+			return MAILDIR_LETTER_BIT(i);
+	}
+	return 0;
+}
+
+uint64_t maildir_flags_to_letters(const struct maildir *maildir, const struct keyword_table *table,
+				  uint64_t flags)
+{
+	uint64_t letters = flags & FLAGS_SYSTEM;
+
+	for (size_t i = 0; i < table->count; i++) {
+		if ((flags & MAILDIR_LETTER_BIT(i)) != 0)
+			letters |= letter_of(&maildir->keywords, table->names[i]);
+	}
+	return letters;
+}
+
+static size_t count_free(const struct maildir_keywords *keywords)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < MAILDIR_LETTER_COUNT; i++)
+		count += keywords->names[i] == NULL;
+	return count;
+}
+
+/* Those of `flags` that have a letter or, in the table's order, can get one. */
+static uint64_t holdable(const struct maildir *maildir, const struct keyword_table *table,
+			 uint64_t flags)
+{
+	size_t left = count_free(&maildir->keywords);
+	uint64_t held = flags & FLAGS_SYSTEM;
+
+	for (size_t i = 0; i < table->count; i++) {
+		uint64_t bit = flags & MAILDIR_LETTER_BIT(i);
+		if (bit == 0)
+			continue;
+		if (letter_of(&maildir->keywords, table->names[i]) != 0) {
+			held |= bit;
+		} else if (left > 0) {
+			held |= bit;
+			left--;
+		}
+	}
+	return held;
+}
+
+uint64_t maildir_flags_mask(const struct maildir *maildir, const struct keyword_table *table)
+{
+	return holdable(maildir, table, ~(uint64_t)0);
+}
+
+/* --- Giving letters ---------------------------------------------------------- */
+
+static bool lock_is_stale(const struct maildir *maildir)
+{
+	struct stat st;
+
+	return fstatat(maildir->dir_fd, KEYWORDS_LOCK, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       time(NULL) - st.st_mtim.tv_sec > LOCK_STALE_S;
+}
+
+static int lock_take(struct maildir *maildir, int *fd, struct error *err)
+{
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		*fd = openat(maildir->dir_fd, KEYWORDS_LOCK,
+			     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (*fd >= 0)
+			return 0;
+		if (errno != EEXIST)
+			return dirs_error(maildir, errno, "cannot make", KEYWORDS_LOCK, err);
+		if (lock_is_stale(maildir))
+			(void)unlinkat(maildir->dir_fd, KEYWORDS_LOCK, 0);
+		else
+			sleep_ms(MAILDIR_TICK_MS);
+	}
+	return error_set(err, SYNCD_EBUSY, "mailbox %.200s: another program holds " KEYWORDS_LOCK,
+			 maildir->name);
+}
+
+static void give_letters(struct maildir_keywords *keywords, const struct keyword_table *table,
+			 uint64_t flags)
+{
+	size_t letter = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		if ((flags & MAILDIR_LETTER_BIT(i)) == 0 ||
+		    letter_of(keywords, table->names[i]) != 0)
+			continue;
+		while (letter < MAILDIR_LETTER_COUNT && keywords->names[letter] != NULL)
+			letter++;
+		if (letter < MAILDIR_LETTER_COUNT)
+			keywords->names[letter] = xstrdup(table->names[i]);
+	}
+}
+
+static int write_all(const struct maildir_keywords *keywords, int fd)
+{
+	struct buf text;
+	int result = 0;
+
+	buf_init(&text, KEYWORDS_FILE_MAX);
+	for (size_t i = 0; i < MAILDIR_LETTER_COUNT && result == 0; i++) {
+		if (keywords->names[i] != NULL)
+			result = buf_printf(&text, "%zu %s\n", i, keywords->names[i]);
+	}
+	if (result != 0)
+		errno = EFBIG;
+	else if (write(fd, buf_str(&text), text.len) != (ssize_t)text.len || fsync(fd) != 0)
+		result = -1;
+	buf_free(&text);
+	return result;
+}
+
+static int replace_file(struct maildir *maildir, int fd, struct error *err)
+{
+	if (write_all(&maildir->keywords, fd) != 0)
+		return dirs_error(maildir, errno, "cannot write", KEYWORDS_LOCK, err);
+	if (renameat(maildir->dir_fd, KEYWORDS_LOCK, maildir->dir_fd, KEYWORDS_FILE) != 0)
+		return dirs_error(maildir, errno, "cannot replace", KEYWORDS_FILE, err);
+	return dirs_sync(maildir->dir_fd, maildir->name, err);
+}
+
+int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table *table,
+			    uint64_t flags, struct error *err)
+{
+	int fd;
+	uint64_t wanted = holdable(maildir, table, flags & FLAGS_KEYWORDS);
+	uint64_t lacking = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		if ((wanted & MAILDIR_LETTER_BIT(i)) != 0 &&
+		    letter_of(&maildir->keywords, table->names[i]) == 0)
+			lacking |= MAILDIR_LETTER_BIT(i);
+	}
+	if (lacking == 0)
+		return 0;
+	int code = lock_take(maildir, &fd, err);
+	if (code != 0)
+		return code;
+	code = maildir_keywords_refresh(maildir, err);
+	if (code == 0) {
+		give_letters(&maildir->keywords, table, lacking);
+		code = replace_file(maildir, fd, err);
+	}
+	if (code != 0) {
+		(void)unlinkat(maildir->dir_fd, KEYWORDS_LOCK, 0);
+		/* What is in memory may be more than what is on disk. */
+		maildir->keywords.is_read = false;
+	}
+	(void)close(fd);
+	return code;
+}

@@ -1,0 +1,150 @@
+/* Finding a message's file by its base name while other programs rename it: first where it
+ * was seen last, then by reading the directories again.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "maildir_private.h"
+#include "syncd/must.h"
+
+#define LOCATE_TRIES 10
+#define ABSENT_TRUSTED_MS 1000 /* how long a still directory's listing proves absence */
+
+int base_check(const char *base, struct error *err)
+{
+	size_t len = strlen(base);
+
+	if (len == 0 || len > MAIL_NAME_MAX || base[0] == '.' || strchr(base, '/') != NULL)
+		return error_set(err, SYNCD_EUSAGE, "\"%s\" is no name of a message file", base);
+	return 0;
+}
+
+struct search {
+	struct maildir *maildir;
+	struct maildir_index *index;
+	const char *base;
+	bool is_found;
+	struct maildir_place place;
+};
+
+static int search_file(void *context, bool is_new, struct slice file)
+{
+	struct search *search = context;
+	struct slice base;
+	struct slice info;
+
+	maildir_file_split(file, &base, &info);
+	if (base.len == 0)
+		return 0;
+	index_add(search->index, base, is_new,
+		  (struct slice){ file.data + base.len, file.len - base.len });
+	/* cur/ is read last and wins: it is where a file goes. */
+	if (slice_equals_str(base, search->base)) {
+		search->is_found = true;
+		search->place.is_new = is_new;
+		memcpy(search->place.file, file.data, file.len);
+		search->place.file[file.len] = '\0';
+	}
+	return 0;
+}
+
+/* Reads the directories once. *is_sure: what was not found is not there. */
+static int search_once(struct search *search, bool *is_sure, struct error *err)
+{
+	struct maildir *maildir = search->maildir;
+	struct dirs_stamp before;
+	struct dirs_stamp after;
+	int code = dirs_stamp_take(maildir, &before, err);
+
+	if (code != 0)
+		return code;
+	bool was_settled = dirs_stamp_wait_ms(&before, MAILDIR_TICK_MS) == 0;
+	search->is_found = false;
+	search->index = index_new();
+	code = dirs_each_message(maildir, search_file, search, err);
+	if (code == 0)
+		code = dirs_stamp_take(maildir, &after, err);
+	if (code != 0) {
+		maildir_index_free(&search->index);
+		return code;
+	}
+	*is_sure = was_settled && dirs_stamp_equals(&before, &after);
+	index_sort(search->index);
+	maildir_set_index(maildir, &search->index);
+	if (*is_sure)
+		maildir->absent_until_ms = now_monotonic_ms() + ABSENT_TRUSTED_MS;
+	return 0;
+}
+
+static int locate_gone(const struct maildir *maildir, const char *base, struct error *err)
+{
+	return error_set(err, SYNCD_ENOTFOUND, "message %.200s is gone from mailbox %.100s", base,
+			 maildir->name);
+}
+
+static int act(struct maildir *maildir, struct maildir_place *place, place_action action,
+	       void *context, const char *base, int *errno_value)
+{
+	*errno_value = action(maildir, place, context);
+	if (*errno_value == 0 && maildir->index != NULL && place->file[0] != '\0')
+		index_update(maildir->index, base, place);
+	return *errno_value;
+}
+
+/* ENOENT when no guess was right. */
+static int try_guesses(struct maildir *maildir, const char *base, place_action action,
+		       void *context, int *errno_value)
+{
+	struct maildir_place place;
+
+	if (maildir->index == NULL)
+		return ENOENT;
+	for (size_t n = 0; index_guess(maildir->index, base, n, &place); n++) {
+		if (place.file[0] == '\0')
+			continue;
+		if (act(maildir, &place, action, context, base, errno_value) != ENOENT)
+			return *errno_value;
+	}
+	return ENOENT;
+}
+
+static int try_search(struct maildir *maildir, const char *base, place_action action, void *context,
+		      int *errno_value, struct error *err)
+{
+	struct search search = { .maildir = maildir, .base = base };
+	bool is_sure = false;
+
+	for (int i = 0; i < LOCATE_TRIES; i++) {
+		int code = search_once(&search, &is_sure, err);
+		if (code != 0)
+			return code;
+		if (search.is_found &&
+		    act(maildir, &search.place, action, context, base, errno_value) != ENOENT)
+			return *errno_value == 0 ? 0 : SYNCD_EIO;
+		if (!search.is_found && is_sure)
+			return locate_gone(maildir, base, err);
+		sleep_ms(MAILDIR_TICK_MS);
+	}
+	return error_set(err, SYNCD_EBUSY, "mailbox %.200s never stands still", maildir->name);
+}
+
+int locate_and(struct maildir *maildir, const char *base, place_action action, void *context,
+	       int *errno_value, struct error *err)
+{
+	struct maildir_place unused;
+	int code = base_check(base, err);
+
+	*errno_value = 0;
+	if (code != 0)
+		return code;
+	bool is_known = maildir->index != NULL && index_guess(maildir->index, base, 0, &unused);
+	if (!is_known && now_monotonic_ms() < maildir->absent_until_ms)
+		return locate_gone(maildir, base, err);
+	if (try_guesses(maildir, base, action, context, errno_value) != ENOENT)
+		return *errno_value == 0 ? 0 : SYNCD_EIO;
+	*errno_value = 0;
+	return try_search(maildir, base, action, context, errno_value, err);
+}

@@ -1,0 +1,142 @@
+/* What the files of src/maildir share.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_MAILDIR_PRIVATE_H
+#define SYNCD_MAILDIR_PRIVATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "syncd/maildir.h"
+
+/* The kernel stamps directories by a clock that moves once a tick (10 ms at most): two
+ * changes in one tick leave one stamp. A stamp older than this is told from a new one. */
+#define MAILDIR_TICK_MS 20
+
+struct maildir_keywords {
+	char *names[MAILDIR_LETTER_COUNT]; /* NULL: the letter is free */
+	struct stat seen;                  /* of the file read; st_ino 0: none */
+	bool is_read;
+};
+
+/* Files delivered whose contents are not known to be durable. */
+struct maildir_pending {
+	char **names; /* in tmp/ */
+	size_t count;
+	size_t cap;
+	bool tmp_is_dirty;
+	bool new_is_dirty;
+	bool cur_is_dirty;
+};
+
+struct maildir {
+	const struct maildir_root *root;
+	char *name;
+	int dir_fd; /* the mailbox itself */
+	int tmp_fd;
+	int new_fd;
+	int cur_fd;
+	struct maildir_index *index; /* may be NULL */
+	int64_t absent_until_ms;     /* until then, what the index has not is gone */
+	struct maildir_keywords keywords;
+	struct maildir_pending pending;
+	bool flush_has_failed;
+};
+
+/* --- dirs.c: directory handles --- */
+
+/* Opens a directory below `fd`, never through a symlink; -1 and errno. */
+int dirs_open_at(int fd, const char *name);
+
+/* Opens the root, which may be a symlink; -1 and errno. */
+int dirs_open_root(const struct maildir_root *root);
+
+/* Walks a path made by maildir_path_encode level by level; -1 and errno. */
+int dirs_walk(int root_fd, const char *path);
+
+int dirs_sync(int fd, const char *name, struct error *err);
+
+/* Fails when the mailbox's directories are no longer those that were opened. */
+int dirs_verify(const struct maildir *maildir, struct error *err);
+
+/* Fills `err` (SYNCD_EIO, ...) with "WHAT NAME of mailbox M: strerror". */
+int dirs_error(const struct maildir *maildir, int errno_value, const char *what, const char *name,
+	       struct error *err);
+
+/* Calls `each` for the entries of a directory that do not begin with a dot; `type` is a DT_
+ * value. Anything but 0 from `each` ends it with that. -1 and errno are failures of the
+ * directory itself (a removed one gives ENOENT). */
+int dirs_each(int fd, int (*each)(void *context, const char *name, unsigned char type),
+	      void *context);
+
+/* --- scan.c --- */
+
+/* When the directories changed last. */
+struct dirs_stamp {
+	struct timespec cur_ctime;
+	struct timespec new_ctime;
+	int64_t cur_mtime_ns;
+	int64_t new_mtime_ns;
+};
+
+int dirs_stamp_take(const struct maildir *maildir, struct dirs_stamp *stamp, struct error *err);
+bool dirs_stamp_equals(const struct dirs_stamp *a, const struct dirs_stamp *b);
+
+/* Milliseconds until a change would surely leave another stamp than this one. */
+int64_t dirs_stamp_wait_ms(const struct dirs_stamp *stamp, int64_t settled_ms);
+
+int64_t now_monotonic_ms(void);
+void sleep_ms(int64_t ms);
+
+/* Every message file, new/ first. */
+int dirs_each_message(const struct maildir *maildir,
+		      int (*each)(void *context, bool is_new, struct slice file), void *context,
+		      struct error *err);
+
+/* --- index.c --- */
+
+struct maildir_index *index_new(void);
+void index_add(struct maildir_index *index, struct slice base, bool is_new, struct slice suffix);
+void index_sort(struct maildir_index *index);
+
+/* Where a message's file is: `file` is its name in new/ or cur/. */
+struct maildir_place {
+	bool is_new;
+	char file[MAILDIR_FILE_MAX + 1];
+};
+
+/* The n-th guess (from 0); false when there are no more. */
+bool index_guess(const struct maildir_index *index, const char *base, size_t n,
+		 struct maildir_place *place);
+/* The file is now at `place`. */
+void index_update(struct maildir_index *index, const char *base, const struct maildir_place *place);
+
+/* --- locate.c --- */
+
+/* Does something with a message's file: 0, or an errno value. ENOENT makes it be looked
+ * for again. */
+typedef int (*place_action)(struct maildir *maildir, struct maildir_place *place, void *context);
+
+/* Runs `action` on the file of `base`, wherever other programs have moved it. Returns 0, or
+ * SYNCD_ENOTFOUND when it is gone, SYNCD_EBUSY when the directories never stand still;
+ * *errno_value is what else the action returned (then the result is SYNCD_EIO). */
+int locate_and(struct maildir *maildir, const char *base, place_action action, void *context,
+	       int *errno_value, struct error *err);
+
+/* Base names come from the state and from listings; a path in them is a bug of ours or worse. */
+int base_check(const char *base, struct error *err);
+
+/* --- change.c --- */
+
+/* renameat that does not replace; -1 and errno (EEXIST). */
+int rename_exclusive(int from_fd, const char *from, int to_fd, const char *to);
+
+/* --- flush.c --- */
+void pending_free(struct maildir_pending *pending);
+
+/* --- keywords.c --- */
+void keywords_free(struct maildir_keywords *keywords);
+
+#endif
