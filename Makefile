@@ -20,7 +20,10 @@ PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CF
 PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DSYNCD_VERSION='"$(VERSION)"' $(WARN) $(WERROR) \
 	$(OPT_$(VARIANT)) $(CFLAGS) -Iinclude $(PKG_CFLAGS)
-LINK = $(CC) $(ALL_CFLAGS) $(LINK_$(VARIANT)) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^)
+# Short lines; V=1 shows the commands in full.
+Q := $(if $(V),,@)
+note = $(if $(V),,@echo "  $(1) $(patsubst $B/%,%,$@)")
+LINK = $(Q)$(CC) $(ALL_CFLAGS) $(LINK_$(VARIANT)) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^)
 LIBS = $(PKG_LIBS) -lpthread
 
 # What exists is built: a new file in one of these places needs no line here.
@@ -43,28 +46,35 @@ $B/libsyncd.a: $(call objs,src/*/*.c)
 $B/libsupport.a: $(call objs,tests/support/*.c)
 $B/lib%.a:
 	@rm -f $@
-	ar rcs $@ $^
+	$(call note,AR)
+	$(Q)ar rcs $@ $^
 
 $B/tests/%.o: ALL_CFLAGS += -Itests
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call note,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $B/syncd/%: $B/syncd/%.o $B/libsyncd.a
+	$(call note,LINK)
 	$(LINK) -o $@ $(LIBS)
 $B/tests/unit/%: $B/tests/unit/%.o $B/libsupport.a $B/libsyncd.a
+	$(call note,LINK)
 	$(LINK) -o $@ $(LIBS) -lcmocka
 # One program from all .c files of its directory.
 .SECONDEXPANSION:
 $B/tests/sim/sim $B/tests/port/port $B/tests/script/script: \
 		$$(call objs,$$(patsubst $B/%,%,$$(@D))/*.c) $B/libsupport.a $B/libsyncd.a
+	$(call note,LINK)
 	$(LINK) -o $@ $(LIBS) -lcmocka
 $B/tests/fuzz/fuzz_%: $B/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(VARIANT)),,$B/tests/fuzz/replay.o) \
 		$B/libsupport.a $B/libsyncd.a
+	$(call note,LINK)
 	$(LINK) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $(LIBS)
 $B/tests/crash/%.so: tests/crash/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=c11 $(WARN) -O1 -g -fPIC -shared $< -o $@ -ldl
+	$(call note,LINK)
+	$(Q)$(CC) -std=c11 $(WARN) -O1 -g -fPIC -shared $< -o $@ -ldl
 
 unit: $(UNIT)
 	@tests/run $^
@@ -120,7 +130,8 @@ lint: $(patsubst %,build/lint/%.ok,$(filter %.c,$(C_FILES)))
 		--inline-suppr --suppress=missingIncludeSystem -Iinclude src syncd
 build/lint/%.ok: % .clang-tidy
 	@mkdir -p $(@D)
-	clang-tidy --quiet $< -- $(filter-out $(OPT_$(VARIANT)),$(ALL_CFLAGS)) && touch $@
+	$(call note,TIDY)
+	$(Q)clang-tidy --quiet $< -- $(filter-out $(OPT_$(VARIANT)),$(ALL_CFLAGS)) && touch $@
 format-check:
 	clang-format --dry-run --Werror $(C_FILES) $(wildcard tests/*/*.c)
 
