@@ -22,7 +22,7 @@
 struct loop;
 struct uv_loop_s;
 
-/* The real loop. loop_free requires that everything started on it is over
+/* The real loop. loop_new makes the process ignore SIGPIPE. loop_free requires that everything started on it is over
  * (always-on invariant: an empty loop); *loop becomes NULL. */
 struct loop *loop_new(void);
 void loop_free(struct loop **loop);
@@ -107,7 +107,8 @@ struct loop_job {
 /* Runs `work` in the pool, then `done` in the loop. */
 void loop_job_start(struct loop *loop, struct loop_job *job, loop_job_work work, loop_job_done done);
 
-/* Asks for a job not yet begun to be dropped; `done` follows in any case. */
+/* Asks for a job not yet begun to be dropped; `done` follows in any case. Harmless
+ * on a job that is over, or zero-initialised and never started. */
 void loop_job_cancel(struct loop_job *job);
 
 /* --- Children -------------------------------------------------------------- */
@@ -134,7 +135,7 @@ struct loop_child {
 int loop_child_start(struct loop *loop, struct loop_child *child, char *const argv[],
 		     char *const env[], uint64_t timeout_ms, loop_child_done done,
 		     struct error *err);
-/* Kills it; `done` follows with SYNCD_ECANCELLED. */
+/* Kills it; `done` follows with SYNCD_ECANCELLED. Harmless when it is over. */
 void loop_child_cancel(struct loop_child *child);
 
 /* --- Signals ---------------------------------------------------------------- */

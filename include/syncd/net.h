@@ -27,14 +27,15 @@ struct net_target {
 	const char *tls_fingerprint; /* "sha256:HEX" of the leaf, or NULL; then it alone decides */
 	const char *tls_client_cert; /* PEM files, or NULL */
 	const char *tls_client_key;
-	uint64_t timeout_ms;
+	uint64_t timeout_ms; /* for a dial in all, and for a STARTTLS handshake; 0: none */
 };
 
 /* Keeps what connections to one target share: the SSL_CTX and the TLS session
  * to resume. One an account. */
 struct net_context;
 
-/* Loads CA and client certificate files. Returns NULL and fills `err`
+/* Loads CA and client certificate files; with TLS over a tunnel, `host` (for the
+ * certificate's name) or a fingerprint must be there. Returns NULL and fills `err`
  * (SYNCD_ECONFIG naming the file) when one cannot be used. */
 struct net_context *net_context_new(struct loop *loop, const struct net_target *target,
 				    struct error *err);
@@ -46,7 +47,8 @@ struct net_dial;
 
 /* `stream` belongs to the callee's side on success (TLS handshake done when
  * implicit); NULL otherwise, with `err` filled: SYNCD_ENET, SYNCD_ETIMEOUT,
- * SYNCD_ETRUST, SYNCD_ECANCELLED. */
+ * SYNCD_ETRUST, SYNCD_EPROTO (no TLS there, or too old), SYNCD_EAUTH (our client
+ * certificate is refused), SYNCD_EIO (the tunnel cannot be started), SYNCD_ECANCELLED. */
 typedef void (*net_dial_done)(struct net_dial *dial, struct stream *stream,
 			      const struct error *err);
 
