@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/fuzz.h"
+
 #define MUTATIONS 500
 #define SIZE_MAX_BYTES (1 << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint32_t next_random(uint32_t *state)
 {

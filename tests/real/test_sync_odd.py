@@ -118,7 +118,9 @@ class Names:
         return name.replace(self.server.separator, "/")
 
     def directories(self, local):
-        return {decode_percent(name): name for name in local.mailboxes()}
+        """Directories by the mailbox they stand for; most names need no encoding."""
+        names = local.mailboxes()
+        return dict({decode_percent(name): name for name in names}, **{n: n for n in names})
 
     def plain_names(self, names):
         """Server names as the test knows them, without intermediate levels."""
