@@ -22,8 +22,9 @@
 struct loop;
 struct uv_loop_s;
 
-/* The real loop. loop_new makes the process ignore SIGPIPE. loop_free requires that everything started on it is over
- * (always-on invariant: an empty loop); *loop becomes NULL. */
+/* The real loop. loop_new makes the process ignore SIGPIPE. loop_free requires that
+ * everything started on it is over (always-on invariant: an empty loop); *loop
+ * becomes NULL. */
 struct loop *loop_new(void);
 void loop_free(struct loop **loop);
 

@@ -41,7 +41,9 @@ int sasl_choose(const char *const *offered, size_t offered_count, const char *co
 		bool has_login_command, bool is_secure, const struct stream *stream,
 		const char **mechanism, struct error *err);
 
-/* Begins an exchange. NULL with `err` when libgsasl does not have it. */
+/* Begins an exchange of a mechanism that sasl_choose gave (but LOGIN-COMMAND).
+ * NULL with `err`: SYNCD_ECONFIG when user or password is missing, SYNCD_EAUTH when
+ * libgsasl does not have the mechanism or the stream has no channel binding. */
 struct sasl *sasl_new(const char *mechanism, const struct sasl_identity *identity,
 		      const struct stream *stream, struct error *err);
 void sasl_free(struct sasl **sasl);
@@ -50,10 +52,16 @@ void sasl_free(struct sasl **sasl);
  * as an initial response (SASL-IR, RFC 4959). */
 bool sasl_has_initial(const struct sasl *sasl);
 
+#define SASL_CHALLENGE_MAX 65536          /* bytes of base64 */
+#define SASL_SCRAM_ITERATIONS_MAX 1000000 /* more would keep the loop busy for seconds */
+
 /* One step: `challenge_base64` is the server's text after "+ " (empty for the first).
  * Appends the base64 answer to `out` ("=" never: an empty initial response is the caller's to
- * render). Returns 0, or SYNCD_EAUTH when the exchange failed on our side,
- * such as a server signature that does not match. */
+ * render), which may be a secret: the caller wipes it and keeps it out of logs.
+ * Returns 0; SYNCD_EAUTH when the exchange failed on our side, such as a server
+ * signature that does not match; SYNCD_EPROTO for a challenge that makes no sense;
+ * SYNCD_ELIMIT beyond the limits above or `out`'s. An OAuth server's error report is
+ * answered as it must be (RFC 7628 §3.2.3); its refusal follows. */
 int sasl_step(struct sasl *sasl, struct slice challenge_base64, struct buf *out, struct error *err);
 
 /* True once the mechanism has verified all it can; a server's OK before that
@@ -69,12 +77,16 @@ typedef void (*password_done)(struct password_request *req, struct secret *passw
 struct password_request {
 	struct loop_child child;
 	password_done done;
+	char name[64]; /* of the command, for errors */
 };
 
 #define PASSWORD_COMMAND_TIMEOUT_MS 120000 /* a person may be typing a PIN */
 
 /* Runs the command and gives its first line of output. `argv` NULL-terminated.
- * An exit status other than 0, or no output, is SYNCD_EAUTH naming the command's first word. */
+ * An exit status other than 0, no output, or no end within the time is SYNCD_EAUTH
+ * naming the command's first word (behind "sh -c" too): asking again by itself
+ * would only bother the user. Returns 0, or an error when it cannot be started
+ * (SYNCD_ECONFIG when it does not exist). */
 int password_request_start(struct loop *loop, struct password_request *req, char *const argv[],
 			   password_done done, struct error *err);
 void password_request_cancel(struct password_request *req);
