@@ -100,8 +100,9 @@ check: bootstrap
 
 soak: SEEDS = 200000
 soak: bootstrap
-	$(SUB) VARIANT=asan all build/asan/tests/sim/sim
-	@tests/run --timeout 0 'build/asan/tests/sim/sim --seeds $(SEEDS)'
+	$(SUB) VARIANT=asan all $(patsubst $B/%,build/asan/%,$(CRASH) $(call one,sim))
+	@SYNCD_BUILD=build/asan CRASH_POINTS=0 tests/run --timeout 0 $(CRASH:%='$(PYTHON) tests/crash/test_crash.py') \
+		$(patsubst $B/%,'build/asan/% --seeds $(SEEDS)',$(call one,sim))
 
 TIME ?= 60
 fuzz:
@@ -159,7 +160,7 @@ help:
 #: make check          install what is missing, build, run every test under sanitizers
 #: make suite          the tests alone, of this VARIANT=release|debug|asan
 #: make unit           unit tests alone
-#: make soak SEEDS=n   the simulator for n seeds
+#: make soak SEEDS=n   the simulator for n seeds, and a crash at every call
 #: make fuzz TIME=s    each fuzzer for s seconds
 #: make bench          speed and memory
 #: make lint           clang-tidy and cppcheck (format-check: clang-format)
