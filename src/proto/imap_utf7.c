@@ -188,19 +188,17 @@ static int decode(struct slice utf7, struct buf *out)
 		char c = utf7.data[0];
 		utf7.data++;
 		utf7.len--;
-		if (!is_direct((unsigned char)c)) {
-			rc = SYNCD_EPROTO;
-		} else if (c == '&' && utf7.len > 0 && utf7.data[0] != '-') {
+		if (!is_direct((unsigned char)c) || (c == '&' && utf7.len == 0))
+			return SYNCD_EPROTO;
+		if (c == '&' && utf7.data[0] != '-') {
 			rc = take_shifted(&utf7, out);
-		} else if (c == '&' && utf7.len == 0) {
-			rc = SYNCD_EPROTO;
-		} else if (c == '&') {
-			rc = buf_add_char(out, '&');
+			continue;
+		}
+		if (c == '&') { /* "&-" */
 			utf7.data++;
 			utf7.len--;
-		} else {
-			rc = buf_add_char(out, c);
 		}
+		rc = buf_add_char(out, c);
 	}
 	return rc;
 }

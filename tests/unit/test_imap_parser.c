@@ -1,194 +1,29 @@
 /* The IMAP response parser: every case fed whole, byte by byte and cut in two
- * at each position, with the same events; and the transcripts of real servers.
+ * at each position, with the same events.
  * SPDX-License-Identifier: MIT */
 #include "syncd/imap_parser.h"
 
-#include <dirent.h>
-#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
-#include "syncd/alloc.h"
+#include "support/imap_trace.h"
 #include "syncd/must.h"
-
-#define TRACE_MAX (4 * 1024 * 1024)
-#define CORPUS "../shared/corpus/transcripts/imap"
-
-/* --- Events as text ------------------------------------------------------- */
-
-struct recorder {
-	struct buf trace;
-	bool is_streaming; /* literals go to the callbacks */
-	int fail_with;     /* what the response callback returns */
-	size_t responses;
-	size_t damaged;
-};
-
-static void trace_slice(struct buf *out, struct slice text)
-{
-	assert_int_equal(buf_add(out, text.data, text.len), 0);
-}
-
-static void trace_args(struct buf *out, const struct imap_arg *arg)
-{
-	for (; arg != NULL; arg = arg->next) {
-		if (arg->kind == IMAP_NIL) {
-			(void)buf_add_str(out, "nil");
-		} else if (arg->kind == IMAP_ATOM) {
-			trace_slice(out, arg->text);
-		} else if (arg->kind == IMAP_STRING) {
-			(void)buf_add_char(out, '\'');
-			trace_slice(out, arg->text);
-			(void)buf_add_char(out, '\'');
-		} else if (arg->kind == IMAP_STREAMED) {
-			(void)buf_printf(out, "~%" PRIu64, arg->size);
-		} else {
-			(void)buf_add_char(out, '(');
-			trace_args(out, arg->child);
-			(void)buf_add_char(out, ')');
-		}
-		if (arg->next != NULL)
-			(void)buf_add_char(out, ' ');
-	}
-}
-
-static int on_response(void *context, const struct imap_response *response)
-{
-	static const char *const conditions[] = { "OK", "NO", "BAD", "BYE", "PREAUTH" };
-	struct recorder *recorder = context;
-	struct buf *out = &recorder->trace;
-
-	recorder->responses++;
-	if (response->is_damaged) {
-		recorder->damaged++;
-		(void)buf_add_char(out, '!');
-	}
-	if (response->tag.len > 0) {
-		trace_slice(out, response->tag);
-		(void)buf_add_char(out, ' ');
-	}
-	if (response->has_number)
-		(void)buf_printf(out, "%" PRIu32 " ", response->number);
-	if (response->kind == IMAP_UNTAGGED) {
-		trace_slice(out, response->name);
-		(void)buf_add_char(out, '{');
-		trace_args(out, response->args);
-		(void)buf_add_char(out, '}');
-	} else {
-		(void)buf_add_str(out, response->kind == IMAP_CONTINUATION
-					       ? "+"
-					       : conditions[response->condition]);
-		(void)buf_add_char(out, '[');
-		trace_slice(out, response->code);
-		(void)buf_add_char(out, ':');
-		trace_args(out, response->code_args);
-		(void)buf_add_char(out, ']');
-		trace_slice(out, response->text);
-	}
-	(void)buf_add_char(out, '\n');
-	return recorder->fail_with;
-}
-
-static int on_pausing_response(void *context, const struct imap_response *response)
-{
-	struct imap_parser **parser = context;
-
-	(void)response;
-	imap_parser_pause(*parser);
-	return 0;
-}
-
-static int on_literal_begin(void *context, uint32_t sequence, uint32_t uid, struct slice section,
-			    uint64_t size_bytes)
-{
-	struct recorder *recorder = context;
-
-	if (!recorder->is_streaming)
-		return 0;
-	(void)buf_printf(&recorder->trace, "<%" PRIu32 " %" PRIu32 " ", sequence, uid);
-	trace_slice(&recorder->trace, section);
-	(void)buf_printf(&recorder->trace, " %" PRIu64 ":", size_bytes);
-	return 1;
-}
-
-static int on_literal_data(void *context, struct slice data)
-{
-	struct recorder *recorder = context;
-
-	assert_true(data.len > 0);
-	trace_slice(&recorder->trace, data);
-	return 0;
-}
-
-static int on_literal_end(void *context)
-{
-	struct recorder *recorder = context;
-
-	return buf_add_str(&recorder->trace, ">");
-}
-
-static int on_range(void *context, const char *name, uint32_t low, uint32_t high)
-{
-	struct recorder *recorder = context;
-
-	assert_true(low <= high && low > 0);
-	return buf_printf(&recorder->trace, "%s=%" PRIu32 ":%" PRIu32 " ", name, low, high);
-}
-
-static const struct imap_parser_ops recorder_ops = {
-	.response = on_response,
-	.literal_begin = on_literal_begin,
-	.literal_data = on_literal_data,
-	.literal_end = on_literal_end,
-	.range = on_range,
-};
-
-/* Feeds `data` with cuts behind the first `first` bytes and then every `step`
- * bytes (0: none). Every piece is a block of its own for the sanitizers. */
-static int feed_cut(struct recorder *recorder, struct slice data, size_t first, size_t step,
-		    struct error *err)
-{
-	struct imap_parser *parser = imap_parser_new(&recorder_ops, recorder);
-	size_t next = first > 0 ? first : data.len;
-	int rc = 0;
-
-	while (rc == 0 && data.len > 0) {
-		size_t len = next < data.len ? next : data.len;
-		char *piece = xmalloc(len);
-		memcpy(piece, data.data, len);
-		rc = imap_parser_feed(parser, (struct slice){ piece, len }, err);
-		free(piece);
-		data.data += len;
-		data.len -= len;
-		next = step > 0 ? step : data.len;
-	}
-	imap_parser_free(&parser);
-	return rc;
-}
-
-static void recorder_init(struct recorder *recorder, bool is_streaming)
-{
-	*recorder = (struct recorder){ .is_streaming = is_streaming };
-	buf_init(&recorder->trace, TRACE_MAX);
-}
 
 static void assert_trace(struct slice input, size_t first, size_t step, const char *expected)
 {
-	struct recorder recorder;
+	struct imap_trace trace;
 	struct error err = { 0 };
 
-	recorder_init(&recorder, true);
-	int rc = feed_cut(&recorder, input, first, step, &err);
+	imap_trace_init(&trace, true);
+	int rc = imap_trace_feed(&trace, input, first, step, &err);
 	if (rc != 0)
 		fail_msg("\"%s\" gives %d: %s", input.data, rc, err.text);
-	assert_string_equal(buf_str(&recorder.trace), expected);
-	buf_free(&recorder.trace);
+	assert_string_equal(buf_str(&trace.text), expected);
+	imap_trace_free(&trace);
 }
 
 struct parser_case {
@@ -405,14 +240,15 @@ static void what_is_not_imap_stops_the_parser(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		for (size_t step = 0; step < 2; step++) {
-			struct recorder recorder;
+			struct imap_trace trace;
 			struct error err = { 0 };
-			recorder_init(&recorder, true);
-			assert_int_equal(feed_cut(&recorder, slice_of(cases[i]), step, step, &err),
-					 SYNCD_EPROTO);
+			imap_trace_init(&trace, true);
+			assert_int_equal(
+				imap_trace_feed(&trace, slice_of(cases[i]), step, step, &err),
+				SYNCD_EPROTO);
 			assert_int_equal(err.code, SYNCD_EPROTO);
-			assert_int_equal(recorder.responses, 0);
-			buf_free(&recorder.trace);
+			assert_int_equal(trace.responses, 0);
+			imap_trace_free(&trace);
 		}
 	}
 }
@@ -422,17 +258,17 @@ static void what_is_not_imap_stops_the_parser(void **state)
 /* Feeds `start`, then `unit` `count` times. */
 static int feed_repeated(const char *start, const char *unit, size_t count, bool is_streaming)
 {
-	struct recorder recorder;
+	struct imap_trace trace;
 	struct error err = { 0 };
 
-	recorder_init(&recorder, is_streaming);
-	struct imap_parser *parser = imap_parser_new(&recorder_ops, &recorder);
+	imap_trace_init(&trace, is_streaming);
+	struct imap_parser *parser = imap_parser_new(&imap_trace_ops, &trace);
 	int rc = imap_parser_feed(parser, slice_of(start), &err);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = imap_parser_feed(parser, slice_of(unit), &err);
 	assert_int_equal(err.code, rc);
 	imap_parser_free(&parser);
-	buf_free(&recorder.trace);
+	imap_trace_free(&trace);
 	return rc;
 }
 
@@ -468,6 +304,15 @@ static void streamed_parts_may_pass_every_limit_of_a_line(void **state)
 
 /* --- Control -------------------------------------------------------------- */
 
+static int on_pausing_response(void *context, const struct imap_response *response)
+{
+	struct imap_parser **parser = context;
+
+	(void)response;
+	imap_parser_pause(*parser);
+	return 0;
+}
+
 static void pause_leaves_what_follows_unread(void **state)
 {
 	static const struct imap_parser_ops ops = { .response = on_pausing_response };
@@ -486,31 +331,32 @@ static void pause_leaves_what_follows_unread(void **state)
 
 static void code_of_a_callback_stops_the_parser(void **state)
 {
-	struct recorder recorder;
+	struct imap_trace trace;
 	struct error err = { 0 };
 
 	(void)state;
-	recorder_init(&recorder, false);
-	recorder.fail_with = SYNCD_ECANCELLED;
-	assert_int_equal(feed_cut(&recorder, slice_of("* 1 EXISTS\r\n* 2 EXISTS\r\n"), 0, 0, &err),
-			 SYNCD_ECANCELLED);
-	assert_int_equal(recorder.responses, 1);
+	imap_trace_init(&trace, false);
+	trace.fail_with = SYNCD_ECANCELLED;
+	assert_int_equal(
+		imap_trace_feed(&trace, slice_of("* 1 EXISTS\r\n* 2 EXISTS\r\n"), 0, 0, &err),
+		SYNCD_ECANCELLED);
+	assert_int_equal(trace.responses, 1);
 	assert_int_equal(err.code, 0);
-	buf_free(&recorder.trace);
+	imap_trace_free(&trace);
 }
 
 static void literals_stay_in_the_tree_when_nobody_wants_them_streamed(void **state)
 {
-	struct recorder recorder;
+	struct imap_trace trace;
 	struct error err = { 0 };
 
 	(void)state;
-	recorder_init(&recorder, false);
-	assert_int_equal(
-		feed_cut(&recorder, slice_of("* 1 FETCH (BODY[] {4}\r\na\r\nb)\r\n"), 1, 1, &err),
-		0);
-	assert_string_equal(buf_str(&recorder.trace), "1 FETCH{(BODY[] 'a\r\nb')}\n");
-	buf_free(&recorder.trace);
+	imap_trace_init(&trace, false);
+	assert_int_equal(imap_trace_feed(&trace, slice_of("* 1 FETCH (BODY[] {4}\r\na\r\nb)\r\n"),
+					 1, 1, &err),
+			 0);
+	assert_string_equal(buf_str(&trace.text), "1 FETCH{(BODY[] 'a\r\nb')}\n");
+	imap_trace_free(&trace);
 }
 
 static void arguments_read_as_numbers_only_when_they_are(void **state)
@@ -541,83 +387,6 @@ static void arguments_read_as_numbers_only_when_they_are(void **state)
 	assert_false(imap_arg_is(NULL, "X"));
 }
 
-/* --- Transcripts ---------------------------------------------------------- */
-
-/* The file with CRLF line ends, as the server sent it. */
-static void read_crlf(const char *path, struct buf *out)
-{
-	FILE *file = fopen(path, "rb");
-
-	assert_non_null(file);
-	for (int c = getc(file); c != EOF; c = getc(file)) {
-		if (c == '\n')
-			assert_int_equal(buf_add_char(out, '\r'), 0);
-		assert_int_equal(buf_add_char(out, (char)c), 0);
-	}
-	(void)fclose(file);
-}
-
-static void check_transcript(const char *path)
-{
-	struct recorder whole;
-	struct recorder bytes;
-	struct error err = { 0 };
-	struct buf text;
-
-	buf_init(&text, TRACE_MAX);
-	read_crlf(path, &text);
-	recorder_init(&whole, true);
-	recorder_init(&bytes, true);
-	if (feed_cut(&whole, buf_slice(&text), 0, 0, &err) != 0)
-		fail_msg("%s: %s", path, err.text);
-	assert_int_equal(feed_cut(&bytes, buf_slice(&text), 1, 1, &err), 0);
-	assert_string_equal(buf_str(&whole.trace), buf_str(&bytes.trace));
-	if (whole.responses == 0 || whole.damaged > 0)
-		fail_msg("%s: %zu responses, %zu damaged", path, whole.responses, whole.damaged);
-	buf_free(&whole.trace);
-	buf_free(&bytes.trace);
-	buf_free(&text);
-}
-
-static void check_folder(const char *server)
-{
-	char folder[256];
-	char path[1024];
-
-	(void)snprintf(folder, sizeof(folder), "%s/%s", CORPUS, server);
-	DIR *dir = opendir(folder);
-	if (dir == NULL)
-		skip(); /* the corpus is not part of the project */
-	for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-		/* One was written by hand with a literal shorter than the text behind it. */
-		if (strstr(entry->d_name, ".txt") == NULL ||
-		    strcmp(entry->d_name, "headers.1+unsolicited-info.txt") == 0)
-			continue;
-		(void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		check_transcript(path);
-	}
-	(void)closedir(dir);
-}
-
-static void transcripts_of_gmail_parse(void **state)
-{
-	(void)state;
-	check_folder("gmail");
-}
-
-static void transcripts_of_dovecot_parse(void **state)
-{
-	(void)state;
-	check_folder("dovecot");
-}
-
-static void transcripts_of_exchange_and_courier_parse(void **state)
-{
-	(void)state;
-	check_folder("exchange");
-	check_folder("courier");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -634,9 +403,6 @@ int main(void)
 		cmocka_unit_test(code_of_a_callback_stops_the_parser),
 		cmocka_unit_test(literals_stay_in_the_tree_when_nobody_wants_them_streamed),
 		cmocka_unit_test(arguments_read_as_numbers_only_when_they_are),
-		cmocka_unit_test(transcripts_of_gmail_parse),
-		cmocka_unit_test(transcripts_of_dovecot_parse),
-		cmocka_unit_test(transcripts_of_exchange_and_courier_parse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,6 +167,45 @@ static void random_operations_agree_with_a_plain_array(void **state)
 	uidset_free(&set);
 }
 
+/* Adds random ranges of 1..SMALL to a set and to a plain array. */
+static void add_random(struct uidset *set, bool *plain, uint32_t *seed)
+{
+	for (int i = 0; i < 5; i++) {
+		*seed = *seed * 1664525u + 1013904223u;
+		uint32_t low = (*seed >> 8) % (SMALL - 8) + 1;
+		uint32_t high = low + (*seed >> 20) % 8;
+		assert_int_equal(uidset_add_range(set, low, high), 0);
+		for (uint32_t uid = low; uid <= high; uid++)
+			plain[uid] = true;
+	}
+}
+
+static void random_sets_combine_as_plain_arrays_do(void **state)
+{
+	uint32_t seed = 7;
+
+	(void)state;
+	for (int round = 0; round < 2000; round++) {
+		struct uidset set[4] = { { 0 } };
+		bool a[SMALL + 1] = { false };
+		bool b[SMALL + 1] = { false };
+		add_random(&set[0], a, &seed);
+		add_random(&set[1], b, &seed);
+		assert_int_equal(uidset_merge(&set[2], &set[0]), 0);
+		assert_int_equal(uidset_subtract(&set[2], &set[1]), 0);
+		assert_int_equal(uidset_merge(&set[3], &set[0]), 0);
+		assert_int_equal(uidset_intersect(&set[3], &set[1]), 0);
+		assert_int_equal(uidset_merge(&set[1], &set[0]), 0);
+		for (uint32_t uid = 1; uid <= SMALL; uid++) {
+			assert_int_equal(uidset_contains(&set[1], uid), a[uid] || b[uid]);
+			assert_int_equal(uidset_contains(&set[2], uid), a[uid] && !b[uid]);
+			assert_int_equal(uidset_contains(&set[3], uid), a[uid] && b[uid]);
+		}
+		for (size_t i = 0; i < ARRAY_LEN(set); i++)
+			uidset_free(&set[i]);
+	}
+}
+
 static void walk_gives_every_uid_upwards(void **state)
 {
 	static const uint32_t expected[] = { 1, 2, 3, 9, 4294967294, 4294967295 };
@@ -227,6 +266,7 @@ int main(void)
 		cmocka_unit_test(star_is_refused_where_none_is_allowed),
 		cmocka_unit_test(sets_combine),
 		cmocka_unit_test(random_operations_agree_with_a_plain_array),
+		cmocka_unit_test(random_sets_combine_as_plain_arrays_do),
 		cmocka_unit_test(walk_gives_every_uid_upwards),
 		cmocka_unit_test(pieces_keep_their_limit_and_join_to_the_whole),
 		cmocka_unit_test(descending_neighbours_join_to_one_range),
