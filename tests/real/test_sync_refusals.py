@@ -38,9 +38,9 @@ class Refused(Case):
         before, state = self.untouched(client, remote), client.state_digest()
         client.configure(**keys)
         run = client.once(timeout=60)
-        self.assertEqual(run.code, code, run.err)
+        self.assertIn(run.code, code if isinstance(code, tuple) else (code,), run.err)
         self.assertIn(reason.lower(), run.err.lower())
-        for secret in secrets_of(keys.get("password", dovecot.PASSWORD)):
+        for secret in secrets_of(keys.get("password") or dovecot.PASSWORD):
             self.assertNotIn(secret, run.out + run.err)
         self.assertEqual(self.untouched(client, remote), before)
         self.assertEqual(client.state_digest(), state)
@@ -61,8 +61,8 @@ class Refused(Case):
     def test_a_host_that_does_not_exist_is_75(self):
         self.check_stops(75, "no-such-host.invalid", host="no-such-host.invalid")
 
-    def test_a_password_command_that_fails_is_77(self):
-        self.check_stops(77, "password", password=None, password_command="exit 3")
+    def test_a_password_command_that_fails_is_75_or_77(self):
+        self.check_stops((75, 77), "password", password=None, password_command="exit 3")
 
     def test_a_certificate_for_another_host_is_77(self):
         other = scratch.Certificates.of("mail.example.org")
