@@ -213,11 +213,13 @@ struct maildir_examined {
 int maildir_examine(int fd, const char *base, const atomic_bool *is_cancelled,
 		    struct maildir_examined *out, struct error *err);
 
-/* Reads a message in CRLF form; takes `fd` over. */
+/* Reads a message in CRLF form; takes `fd` over. `expected_bytes` is what maildir_examine
+ * found, or MAILDIR_SIZE_UNKNOWN. */
+#define MAILDIR_SIZE_UNKNOWN UINT64_MAX
 struct maildir_reader;
-struct maildir_reader *maildir_reader_new(int fd, const char *base);
-/* Up to `size` bytes; *len = 0 at the end. SYNCD_EMESSAGE when it cannot be read, or
- * the file was changed since it was opened. */
+struct maildir_reader *maildir_reader_new(int fd, const char *base, uint64_t expected_bytes);
+/* Up to `size` (not 0) bytes; *len = 0 at the end. SYNCD_EMESSAGE when it cannot be read, or is
+ * longer or shorter than expected: never more bytes than that, and no end before. */
 int maildir_reader_read(struct maildir_reader *reader, char *out, size_t size, size_t *len,
 			struct error *err);
 void maildir_reader_free(struct maildir_reader **reader);

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "syncd/crlf.h"
+#include "syncd/header.h"
 #include "syncd/maildir.h"
 
 /* The kernel stamps directories by a clock that moves once a tick (10 ms at most): two
@@ -132,6 +134,21 @@ int base_check(const char *base, struct error *err);
 
 /* renameat that does not replace; -1 and errno (EEXIST). */
 int rename_exclusive(int from_fd, const char *from, int to_fd, const char *to);
+
+/* --- read.c: what delivering and examining both learn --- */
+
+struct measure {
+	uint64_t given_bytes;
+	struct crlf_count count; /* of what was given, in CRLF form */
+	struct identity identity;
+	struct header_scanner header;
+};
+
+/* The measure must not be moved afterwards. */
+void measure_init(struct measure *measure);
+void measure_add(struct measure *measure, struct slice data);
+void measure_end(struct measure *measure, struct digest *out);
+void measure_free(struct measure *measure);
 
 /* --- flush.c --- */
 void pending_free(struct maildir_pending *pending);

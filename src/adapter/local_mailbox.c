@@ -1,0 +1,403 @@
+/* The local port's mailbox.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "local_private.h"
+#include "syncd/alloc.h"
+#include "syncd/must.h"
+
+#define EXAMINED_MAX 64 /* sizes remembered between examining and reading */
+
+struct examined {
+	char *name; /* NULL: unused */
+	uint64_t size_bytes;
+};
+
+struct adapter_mailbox {
+	struct local_mailbox mailbox;
+	struct adapter_local *local;
+	struct maildir *maildir;
+	struct keyword_table *keywords;
+	struct list works;
+	struct examined examined[EXAMINED_MAX]; /* a ring: the next to go is examined_next */
+	size_t examined_next;
+};
+
+static struct adapter_mailbox *box_of(struct local_mailbox *mailbox)
+{
+	return container_of(mailbox, struct adapter_mailbox, mailbox);
+}
+
+/* --- Scanning -------------------------------------------------------------------- */
+
+struct scan_work {
+	struct local_work work;
+	struct adapter_mailbox *box;
+	struct local_scan_req *req;
+	struct maildir_index *index;
+};
+
+static int scan_run(struct local_work *work, struct error *err)
+{
+	struct scan_work *scan = container_of(work, struct scan_work, work);
+
+	return maildir_scan(scan->box->maildir, &work->is_cancelled, scan->req->result,
+			    &scan->index, err);
+}
+
+/* The keyword table is the loop's, so letters become flags here. The list of names is read after
+ * the files: a letter is in it before a file carries it. */
+static int scan_translate(struct scan_work *scan, struct error *err)
+{
+	struct local_listing *listing = scan->req->result;
+	struct adapter_mailbox *box = scan->box;
+	uint64_t flags_of[MAILDIR_LETTER_COUNT] = { 0 };
+	uint64_t used = 0;
+	int code = maildir_keywords_refresh(box->maildir, err);
+
+	if (code != 0)
+		return code;
+	for (size_t i = 0; i < listing->count; i++)
+		used |= listing->items[i].flags;
+	for (size_t i = 0; i < MAILDIR_LETTER_COUNT; i++)
+		flags_of[i] = maildir_letters_to_flags(box->maildir, box->keywords,
+						       used & MAILDIR_LETTER_BIT(i));
+	for (size_t i = 0; (used & FLAGS_KEYWORDS) != 0 && i < listing->count; i++) {
+		uint64_t letters = listing->items[i].flags;
+		uint64_t flags = letters & FLAGS_SYSTEM;
+		for (size_t k = 0; k < MAILDIR_LETTER_COUNT; k++)
+			flags |= (letters & MAILDIR_LETTER_BIT(k)) != 0 ? flags_of[k] : 0;
+		listing->items[i].flags = flags;
+	}
+	return 0;
+}
+
+static int scan_finish(struct local_work *work, int code, struct error *err)
+{
+	struct scan_work *scan = container_of(work, struct scan_work, work);
+
+	if (code == 0)
+		code = scan_translate(scan, err);
+	if (code == 0)
+		maildir_set_index(scan->box->maildir, &scan->index);
+	else
+		local_listing_free(scan->req->result);
+	maildir_index_free(&scan->index);
+	return code;
+}
+
+static void mailbox_scan(struct local_mailbox *mailbox, struct local_scan_req *req)
+{
+	struct scan_work *scan = xcalloc(1, sizeof(*scan));
+
+	scan->work.run = scan_run;
+	scan->work.finish = scan_finish;
+	scan->box = box_of(mailbox);
+	scan->req = req;
+	local_work_start(scan->box->local->loop, &scan->box->works, &scan->work, &req->op, 0);
+}
+
+static uint64_t mailbox_flags_mask(struct local_mailbox *mailbox)
+{
+	return maildir_flags_mask(box_of(mailbox)->maildir, box_of(mailbox)->keywords);
+}
+
+/* --- Delivery ----------------------------------------------------------------------- */
+
+static struct maildir_delivery *delivery_of(struct local_delivery *delivery)
+{
+	return (struct maildir_delivery *)(void *)delivery;
+}
+
+static int mailbox_deliver_begin(struct local_mailbox *mailbox, int64_t mtime_s,
+				 struct local_delivery **delivery, struct error *err)
+{
+	struct adapter_mailbox *box = box_of(mailbox);
+	struct maildir_delivery *begun = NULL;
+	int code = maildir_deliver_begin(box->maildir, &box->local->namer,
+					 loop_wall_s(box->local->loop), mtime_s,
+					 box->local->line_endings, &begun, err);
+
+	*delivery = (struct local_delivery *)(void *)begun;
+	return code;
+}
+
+static int mailbox_deliver_write(struct local_delivery *delivery, struct slice data,
+				 struct error *err)
+{
+	return maildir_deliver_write(delivery_of(delivery), data, err);
+}
+
+static int mailbox_deliver_end(struct local_delivery *delivery, char *name, uint64_t *size_bytes,
+			       struct digest *identity, struct error *err)
+{
+	return maildir_deliver_end(delivery_of(delivery), name, size_bytes, identity, err);
+}
+
+static void mailbox_deliver_abort(struct local_delivery *delivery)
+{
+	maildir_deliver_abort(delivery_of(delivery));
+}
+
+/* --- Flushing --------------------------------------------------------------------------- */
+
+struct flush_work {
+	struct local_work work;
+	struct maildir_flush *flush;
+};
+
+static int flush_run(struct local_work *work, struct error *err)
+{
+	return maildir_flush_run(container_of(work, struct flush_work, work)->flush, err);
+}
+
+static int flush_finish(struct local_work *work, int code, struct error *err)
+{
+	(void)err;
+	maildir_flush_end(&container_of(work, struct flush_work, work)->flush);
+	return code;
+}
+
+static void mailbox_flush(struct local_mailbox *mailbox, struct local_flush_req *req)
+{
+	struct adapter_mailbox *box = box_of(mailbox);
+	struct flush_work *flush = xcalloc(1, sizeof(*flush));
+
+	flush->work.run = flush_run;
+	flush->work.finish = flush_finish;
+	flush->flush = maildir_flush_begin(box->maildir);
+	local_work_start(box->local->loop, &box->works, &flush->work, &req->op, 0);
+}
+
+/* --- Changes ---------------------------------------------------------------------------- */
+
+/* Letters of flags about to be set, given to those that have none. */
+static int letters_to_set(struct adapter_mailbox *box, uint64_t flags, uint64_t *letters,
+			  struct error *err)
+{
+	int code = 0;
+
+	if ((flags & FLAGS_KEYWORDS) != 0) {
+		code = maildir_keywords_refresh(box->maildir, err);
+		if (code == 0)
+			code = maildir_keywords_assign(box->maildir, box->keywords, flags, err);
+	}
+	*letters = maildir_flags_to_letters(box->maildir, box->keywords, flags);
+	return code;
+}
+
+static int mailbox_publish(struct local_mailbox *mailbox, const char *name, uint64_t flags,
+			   struct error *err)
+{
+	struct adapter_mailbox *box = box_of(mailbox);
+	uint64_t letters;
+	int code = letters_to_set(box, flags, &letters, err);
+
+	return code == 0 ? maildir_publish(box->maildir, name, letters, err) : code;
+}
+
+static int mailbox_set_flags(struct local_mailbox *mailbox, const char *name, uint64_t add,
+			     uint64_t remove, struct error *err)
+{
+	struct adapter_mailbox *box = box_of(mailbox);
+	uint64_t letters;
+	int code = letters_to_set(box, add, &letters, err);
+
+	if (code == 0 && (remove & FLAGS_KEYWORDS) != 0)
+		code = maildir_keywords_refresh(box->maildir, err);
+	if (code != 0)
+		return code;
+	return maildir_set_letters(box->maildir, name, letters,
+				   maildir_flags_to_letters(box->maildir, box->keywords, remove),
+				   err);
+}
+
+static int mailbox_remove(struct local_mailbox *mailbox, const char *name, struct error *err)
+{
+	return maildir_remove(box_of(mailbox)->maildir, name, err);
+}
+
+static int mailbox_clean_tmp(struct local_mailbox *mailbox,
+			     bool (*is_staged)(void *context, const char *name), void *context,
+			     struct error *err)
+{
+	return maildir_clean_tmp(box_of(mailbox)->maildir, is_staged, context, err);
+}
+
+/* --- Reading ------------------------------------------------------------------------------ */
+
+/* What was announced for a message must be what is read. */
+static void examined_note(struct adapter_mailbox *box, const char *name, uint64_t size_bytes)
+{
+	struct examined *slot = &box->examined[box->examined_next];
+
+	for (size_t i = 0; i < EXAMINED_MAX; i++) {
+		if (box->examined[i].name != NULL && strcmp(box->examined[i].name, name) == 0) {
+			box->examined[i].size_bytes = size_bytes;
+			return;
+		}
+	}
+	free(slot->name);
+	*slot = (struct examined){ xstrdup(name), size_bytes };
+	box->examined_next = (box->examined_next + 1) % EXAMINED_MAX;
+}
+
+static uint64_t examined_size(const struct adapter_mailbox *box, const char *name)
+{
+	for (size_t i = 0; i < EXAMINED_MAX; i++) {
+		if (box->examined[i].name != NULL && strcmp(box->examined[i].name, name) == 0)
+			return box->examined[i].size_bytes;
+	}
+	return MAILDIR_SIZE_UNKNOWN;
+}
+
+struct examine_work {
+	struct local_work work;
+	struct adapter_mailbox *box;
+	struct local_examine_req *req;
+	int fd;
+	uint64_t letters;
+	struct maildir_examined examined;
+};
+
+static int examine_run(struct local_work *work, struct error *err)
+{
+	struct examine_work *examine = container_of(work, struct examine_work, work);
+
+	return maildir_examine(examine->fd, examine->req->name, &work->is_cancelled,
+			       &examine->examined, err);
+}
+
+static int examine_finish(struct local_work *work, int code, struct error *err)
+{
+	struct examine_work *examine = container_of(work, struct examine_work, work);
+	struct local_examine_req *req = examine->req;
+
+	if (examine->fd >= 0)
+		(void)close(examine->fd);
+	if (code == 0)
+		code = maildir_keywords_refresh(examine->box->maildir, err);
+	if (code != 0)
+		return code;
+	examined_note(examine->box, req->name, examine->examined.size_bytes);
+	req->size_bytes = examine->examined.size_bytes;
+	req->has_nul = examine->examined.has_nul;
+	req->mtime_s = examine->examined.mtime_s;
+	req->identity = examine->examined.identity;
+	req->flags = maildir_letters_to_flags(examine->box->maildir, examine->box->keywords,
+					      examine->letters);
+	return 0;
+}
+
+static void mailbox_examine(struct local_mailbox *mailbox, struct local_examine_req *req)
+{
+	struct examine_work *examine = xcalloc(1, sizeof(*examine));
+	struct adapter_mailbox *box = box_of(mailbox);
+
+	examine->work.run = examine_run;
+	examine->work.finish = examine_finish;
+	examine->box = box;
+	examine->req = req;
+	examine->fd = -1;
+	int code = maildir_message_open(box->maildir, req->name, &examine->fd, &examine->letters,
+					&examine->work.err);
+	local_work_start(box->local->loop, &box->works, &examine->work, &req->op, code);
+}
+
+static struct maildir_reader *reader_of(struct local_reader *reader)
+{
+	return (struct maildir_reader *)(void *)reader;
+}
+
+static int mailbox_reader_open(struct local_mailbox *mailbox, const char *name,
+			       struct local_reader **reader, struct error *err)
+{
+	int fd;
+	int code = maildir_message_open(box_of(mailbox)->maildir, name, &fd, NULL, err);
+
+	*reader = NULL;
+	if (code == 0)
+		*reader = (struct local_reader *)(void *)maildir_reader_new(
+			fd, name, examined_size(box_of(mailbox), name));
+	return code;
+}
+
+static int mailbox_reader_read(struct local_reader *reader, char *out, size_t size, size_t *len,
+			       struct error *err)
+{
+	return maildir_reader_read(reader_of(reader), out, size, len, err);
+}
+
+static void mailbox_reader_close(struct local_reader *reader)
+{
+	struct maildir_reader *closing = reader_of(reader);
+
+	maildir_reader_free(&closing);
+}
+
+/* --- The end ------------------------------------------------------------------------------- */
+
+static void mailbox_cancel(struct local_mailbox *mailbox)
+{
+	list_for_each(node, &box_of(mailbox)->works)
+	{
+		struct local_work *work = container_of(node, struct local_work, link);
+		atomic_store(&work->is_cancelled, true);
+		loop_job_cancel(&work->job);
+	}
+}
+
+static void mailbox_close(struct local_mailbox *mailbox)
+{
+	struct adapter_mailbox *box = box_of(mailbox);
+
+	must(list_is_empty(&box->works));
+	box->local->open_mailboxes--;
+	maildir_close(&box->maildir);
+	for (size_t i = 0; i < EXAMINED_MAX; i++)
+		free(box->examined[i].name);
+	free(box);
+}
+
+static const struct local_mailbox_ops mailbox_ops = {
+	.scan = mailbox_scan,
+	.flags_mask = mailbox_flags_mask,
+	.deliver_begin = mailbox_deliver_begin,
+	.deliver_write = mailbox_deliver_write,
+	.deliver_end = mailbox_deliver_end,
+	.deliver_abort = mailbox_deliver_abort,
+	.flush = mailbox_flush,
+	.publish = mailbox_publish,
+	.set_flags = mailbox_set_flags,
+	.remove = mailbox_remove,
+	.examine = mailbox_examine,
+	.reader_open = mailbox_reader_open,
+	.reader_read = mailbox_reader_read,
+	.reader_close = mailbox_reader_close,
+	.clean_tmp = mailbox_clean_tmp,
+	.cancel = mailbox_cancel,
+	.close = mailbox_close,
+};
+
+int local_mailbox_open(struct adapter_local *local, const char *name,
+		       struct keyword_table *keywords, struct local_mailbox **mailbox,
+		       struct error *err)
+{
+	struct maildir *maildir;
+	int code = maildir_open(&local->root, name, &maildir, err);
+
+	*mailbox = NULL;
+	if (code != 0)
+		return code;
+	struct adapter_mailbox *box = xcalloc(1, sizeof(*box));
+	box->mailbox.ops = &mailbox_ops;
+	box->local = local;
+	box->maildir = maildir;
+	box->keywords = keywords;
+	list_init(&box->works);
+	local->open_mailboxes++;
+	*mailbox = &box->mailbox;
+	return 0;
+}
