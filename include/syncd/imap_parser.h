@@ -69,7 +69,8 @@ struct imap_response {
 	struct slice text;                /* human text of status and continuation */
 	/* The line broke the grammar (parentheses or quotes that do not match, a number or UID
 	 * range that is none) and `args` hold what could be read: never take such a
-	 * response as complete, e.g. a SEARCH or VANISHED. */
+	 * response as complete, e.g. a SEARCH or VANISHED. The condition of a status holds
+	 * all the same; only its code and text may be wrong. */
 	bool is_damaged;
 };
 

@@ -63,7 +63,8 @@ void imap_write_free(struct imap_write *write);
 void imap_write_reset(struct imap_write *write);
 
 /* Text of ours, as it is: tag, command name, spaces, parentheses, atoms. No CR, LF or
- * NUL may be in it (a must): what a stranger said goes through imap_write_string. */
+ * NUL may be in it (a must): what a stranger said goes through imap_write_string. The
+ * printf form is for short text, below IMAP_QUOTED_MAX (a must). */
 void imap_write_text(struct imap_write *write, const char *text);
 void imap_write_printf(struct imap_write *write, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

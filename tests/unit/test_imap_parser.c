@@ -10,20 +10,20 @@
 
 #include <cmocka.h>
 
-#include "support/imap_trace.h"
+#include "support/imap_events.h"
 #include "syncd/must.h"
 
 static void assert_trace(struct slice input, size_t first, size_t step, const char *expected)
 {
-	struct imap_trace trace;
+	struct imap_events events;
 	struct error err = { 0 };
 
-	imap_trace_init(&trace, true);
-	int rc = imap_trace_feed(&trace, input, first, step, &err);
+	imap_events_init(&events, true);
+	int rc = imap_events_feed(&events, input, first, step, &err);
 	if (rc != 0)
 		fail_msg("\"%s\" gives %d: %s", input.data, rc, err.text);
-	assert_string_equal(buf_str(&trace.text), expected);
-	imap_trace_free(&trace);
+	assert_string_equal(buf_str(&events.text), expected);
+	imap_events_free(&events);
 }
 
 struct parser_case {
@@ -223,32 +223,22 @@ static void lines_that_break_the_grammar_are_marked_damaged(void **state)
 static void what_is_not_imap_stops_the_parser(void **state)
 {
 	static const char *const cases[] = {
-		"garbage\r\n",
-		"*\r\n",
-		"* \r\n",
-		"* 5\r\n",
-		"a1 FETCH 5\r\n",
-		"a1 1 OK\r\n",
-		"* (x)\r\n",
-		"HTTP/1.1 400 Bad Request\r\n",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aaa"
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aaa",
+		"garbage\r\n",    "*\r\n",       "* \r\n",    "* 5\r\n",
+		"a1 FETCH 5\r\n", "a1 1 OK\r\n", "* (x)\r\n", "HTTP/1.1 400 Bad Request\r\n",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		for (size_t step = 0; step < 2; step++) {
-			struct imap_trace trace;
+			struct imap_events events;
 			struct error err = { 0 };
-			imap_trace_init(&trace, true);
+			imap_events_init(&events, true);
 			assert_int_equal(
-				imap_trace_feed(&trace, slice_of(cases[i]), step, step, &err),
+				imap_events_feed(&events, slice_of(cases[i]), step, step, &err),
 				SYNCD_EPROTO);
 			assert_int_equal(err.code, SYNCD_EPROTO);
-			assert_int_equal(trace.responses, 0);
-			imap_trace_free(&trace);
+			assert_int_equal(events.responses, 0);
+			imap_events_free(&events);
 		}
 	}
 }
@@ -258,23 +248,26 @@ static void what_is_not_imap_stops_the_parser(void **state)
 /* Feeds `start`, then `unit` `count` times. */
 static int feed_repeated(const char *start, const char *unit, size_t count, bool is_streaming)
 {
-	struct imap_trace trace;
+	struct imap_events events;
 	struct error err = { 0 };
 
-	imap_trace_init(&trace, is_streaming);
-	struct imap_parser *parser = imap_parser_new(&imap_trace_ops, &trace);
+	imap_events_init(&events, is_streaming);
+	struct imap_parser *parser = imap_parser_new(&imap_events_ops, &events);
 	int rc = imap_parser_feed(parser, slice_of(start), &err);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = imap_parser_feed(parser, slice_of(unit), &err);
 	assert_int_equal(err.code, rc);
 	imap_parser_free(&parser);
-	imap_trace_free(&trace);
+	imap_events_free(&events);
 	return rc;
 }
 
 static void everything_a_server_sends_has_a_limit(void **state)
 {
 	(void)state;
+	assert_int_equal(feed_repeated("", "a", IMAP_WORD_MAX, false), 0);
+	assert_int_equal(feed_repeated("", "a", IMAP_WORD_MAX + 1, false), SYNCD_EPROTO);
+	assert_int_equal(feed_repeated("* ", "a", IMAP_WORD_MAX + 1, false), SYNCD_EPROTO);
 	assert_int_equal(feed_repeated("* X ", "0123456789abcdef", 16384, false), SYNCD_ELIMIT);
 	assert_int_equal(feed_repeated("* OK ", "0123456789abcdef", 16384, false), SYNCD_ELIMIT);
 	assert_int_equal(feed_repeated("* X \"", "0123456789abcdef", 16384, false), SYNCD_ELIMIT);
@@ -331,49 +324,49 @@ static void pause_leaves_what_follows_unread(void **state)
 
 static void code_of_a_callback_stops_the_parser(void **state)
 {
-	struct imap_trace trace;
+	struct imap_events events;
 	struct error err = { 0 };
 
 	(void)state;
-	imap_trace_init(&trace, false);
-	trace.fail_with = SYNCD_ECANCELLED;
+	imap_events_init(&events, false);
+	events.fail_with = SYNCD_ECANCELLED;
 	assert_int_equal(
-		imap_trace_feed(&trace, slice_of("* 1 EXISTS\r\n* 2 EXISTS\r\n"), 0, 0, &err),
+		imap_events_feed(&events, slice_of("* 1 EXISTS\r\n* 2 EXISTS\r\n"), 0, 0, &err),
 		SYNCD_ECANCELLED);
-	assert_int_equal(trace.responses, 1);
+	assert_int_equal(events.responses, 1);
 	assert_int_equal(err.code, 0);
-	imap_trace_free(&trace);
+	imap_events_free(&events);
 }
 
 static void literals_stay_in_the_tree_when_nobody_wants_them_streamed(void **state)
 {
-	struct imap_trace trace;
+	struct imap_events events;
 	struct error err = { 0 };
 
 	(void)state;
-	imap_trace_init(&trace, false);
-	assert_int_equal(imap_trace_feed(&trace, slice_of("* 1 FETCH (BODY[] {4}\r\na\r\nb)\r\n"),
-					 1, 1, &err),
+	imap_events_init(&events, false);
+	assert_int_equal(imap_events_feed(&events, slice_of("* 1 FETCH (BODY[] {4}\r\na\r\nb)\r\n"),
+					  1, 1, &err),
 			 0);
-	assert_string_equal(buf_str(&trace.text), "1 FETCH{(BODY[] 'a\r\nb')}\n");
-	imap_trace_free(&trace);
+	assert_string_equal(buf_str(&events.text), "1 FETCH{(BODY[] 'a\r\nb')}\n");
+	imap_events_free(&events);
 }
 
 static void arguments_read_as_numbers_only_when_they_are(void **state)
 {
 	static const struct {
-		enum imap_arg_kind kind;
 		const char *text;
-		bool is_number;
 		uint64_t value;
+		enum imap_arg_kind kind;
+		bool is_number;
 	} cases[] = {
-		{ IMAP_ATOM, "0", true, 0 },
-		{ IMAP_ATOM, "18446744073709551615", true, UINT64_MAX },
-		{ IMAP_ATOM, "18446744073709551616", false, 0 },
-		{ IMAP_ATOM, "-1", false, 0 },
-		{ IMAP_ATOM, "", false, 0 },
-		{ IMAP_ATOM, "1x", false, 0 },
-		{ IMAP_STRING, "1", false, 0 },
+		{ "0", 0, IMAP_ATOM, true },
+		{ "18446744073709551615", UINT64_MAX, IMAP_ATOM, true },
+		{ "18446744073709551616", 0, IMAP_ATOM, false },
+		{ "-1", 0, IMAP_ATOM, false },
+		{ "", 0, IMAP_ATOM, false },
+		{ "1x", 0, IMAP_ATOM, false },
+		{ "1", 0, IMAP_STRING, false },
 	};
 
 	(void)state;

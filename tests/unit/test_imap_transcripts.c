@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "support/imap_trace.h"
+#include "support/imap_events.h"
 
 #define CORPUS "../shared/corpus/transcripts/imap"
 
@@ -32,23 +32,23 @@ static void read_crlf(const char *path, struct buf *out)
 
 static void check_transcript(const char *path)
 {
-	struct imap_trace whole;
-	struct imap_trace bytes;
+	struct imap_events whole;
+	struct imap_events bytes;
 	struct error err = { 0 };
 	struct buf text;
 
-	buf_init(&text, IMAP_TRACE_MAX);
+	buf_init(&text, IMAP_EVENTS_MAX);
 	read_crlf(path, &text);
-	imap_trace_init(&whole, true);
-	imap_trace_init(&bytes, true);
-	if (imap_trace_feed(&whole, buf_slice(&text), 0, 0, &err) != 0)
+	imap_events_init(&whole, true);
+	imap_events_init(&bytes, true);
+	if (imap_events_feed(&whole, buf_slice(&text), 0, 0, &err) != 0)
 		fail_msg("%s: %s", path, err.text);
-	assert_int_equal(imap_trace_feed(&bytes, buf_slice(&text), 1, 1, &err), 0);
+	assert_int_equal(imap_events_feed(&bytes, buf_slice(&text), 1, 1, &err), 0);
 	assert_string_equal(buf_str(&whole.text), buf_str(&bytes.text));
 	if (whole.responses == 0 || whole.damaged > 0)
 		fail_msg("%s: %zu responses, %zu damaged", path, whole.responses, whole.damaged);
-	imap_trace_free(&whole);
-	imap_trace_free(&bytes);
+	imap_events_free(&whole);
+	imap_events_free(&bytes);
 	buf_free(&text);
 }
 
@@ -59,8 +59,10 @@ static void check_folder(const char *server)
 
 	(void)snprintf(folder, sizeof(folder), "%s/%s", CORPUS, server);
 	DIR *dir = opendir(folder);
-	if (dir == NULL)
+	if (dir == NULL) {
 		skip(); /* the corpus is not part of the project */
+		return;
+	}
 	for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
 		/* One was written by hand with a literal shorter than the text behind it. */
 		if (strstr(entry->d_name, ".txt") == NULL ||

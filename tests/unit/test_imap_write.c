@@ -110,18 +110,18 @@ static void commands_go_on_behind_a_literal(void **state)
 static void bodies_are_announced_in_the_mode_of_the_server(void **state)
 {
 	static const struct {
-		enum imap_literal_mode mode;
 		uint64_t size;
-		bool is_binary;
 		const char *expected;
+		enum imap_literal_mode mode;
+		bool is_binary;
 	} cases[] = {
-		{ IMAP_LITERAL_SYNC, 5, false, "A {5}\r\n^<5>|\r\n" },
-		{ IMAP_LITERAL_SYNC, 0, false, "A {0}\r\n^<0>|\r\n" },
-		{ IMAP_LITERAL_SYNC, 5, true, "A ~{5}\r\n^<5>|\r\n" },
-		{ IMAP_LITERAL_PLUS, 5000000000, false, "A {5000000000+}\r\n|<5000000000>|\r\n" },
-		{ IMAP_LITERAL_PLUS, 5, true, "A ~{5+}\r\n|<5>|\r\n" },
-		{ IMAP_LITERAL_MINUS, 4096, false, "A {4096+}\r\n|<4096>|\r\n" },
-		{ IMAP_LITERAL_MINUS, 4097, false, "A {4097}\r\n^<4097>|\r\n" },
+		{ 5, "A {5}\r\n^<5>|\r\n", IMAP_LITERAL_SYNC, false },
+		{ 0, "A {0}\r\n^<0>|\r\n", IMAP_LITERAL_SYNC, false },
+		{ 5, "A ~{5}\r\n^<5>|\r\n", IMAP_LITERAL_SYNC, true },
+		{ 5000000000, "A {5000000000+}\r\n|<5000000000>|\r\n", IMAP_LITERAL_PLUS, false },
+		{ 5, "A ~{5+}\r\n|<5>|\r\n", IMAP_LITERAL_PLUS, true },
+		{ 4096, "A {4096+}\r\n|<4096>|\r\n", IMAP_LITERAL_MINUS, false },
+		{ 4097, "A {4097}\r\n^<4097>|\r\n", IMAP_LITERAL_MINUS, false },
 	};
 
 	(void)state;

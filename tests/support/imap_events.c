@@ -1,6 +1,6 @@
 /* The IMAP parser's events as text.
  * SPDX-License-Identifier: MIT */
-#include "support/imap_trace.h"
+#include "support/imap_events.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,27 +9,27 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
-static void trace_slice(struct buf *out, struct slice text)
+static void render_slice(struct buf *out, struct slice text)
 {
 	must(buf_add(out, text.data, text.len) == 0);
 }
 
-static void trace_args(struct buf *out, const struct imap_arg *arg)
+static void render_args(struct buf *out, const struct imap_arg *arg)
 {
 	for (; arg != NULL; arg = arg->next) {
 		if (arg->kind == IMAP_NIL) {
 			(void)buf_add_str(out, "nil");
 		} else if (arg->kind == IMAP_ATOM) {
-			trace_slice(out, arg->text);
+			render_slice(out, arg->text);
 		} else if (arg->kind == IMAP_STRING) {
 			(void)buf_add_char(out, '\'');
-			trace_slice(out, arg->text);
+			render_slice(out, arg->text);
 			(void)buf_add_char(out, '\'');
 		} else if (arg->kind == IMAP_STREAMED) {
 			(void)buf_printf(out, "~%" PRIu64, arg->size);
 		} else {
 			(void)buf_add_char(out, '(');
-			trace_args(out, arg->child);
+			render_args(out, arg->child);
 			(void)buf_add_char(out, ')');
 		}
 		if (arg->next != NULL)
@@ -40,78 +40,78 @@ static void trace_args(struct buf *out, const struct imap_arg *arg)
 static int on_response(void *context, const struct imap_response *response)
 {
 	static const char *const conditions[] = { "OK", "NO", "BAD", "BYE", "PREAUTH" };
-	struct imap_trace *trace = context;
-	struct buf *out = &trace->text;
+	struct imap_events *events = context;
+	struct buf *out = &events->text;
 
-	trace->responses++;
+	events->responses++;
 	if (response->is_damaged) {
-		trace->damaged++;
+		events->damaged++;
 		(void)buf_add_char(out, '!');
 	}
 	if (response->tag.len > 0) {
-		trace_slice(out, response->tag);
+		render_slice(out, response->tag);
 		(void)buf_add_char(out, ' ');
 	}
 	if (response->has_number)
 		(void)buf_printf(out, "%" PRIu32 " ", response->number);
 	if (response->kind == IMAP_UNTAGGED) {
-		trace_slice(out, response->name);
+		render_slice(out, response->name);
 		(void)buf_add_char(out, '{');
-		trace_args(out, response->args);
+		render_args(out, response->args);
 		(void)buf_add_char(out, '}');
 	} else {
 		(void)buf_add_str(out, response->kind == IMAP_CONTINUATION
 					       ? "+"
 					       : conditions[response->condition]);
 		(void)buf_add_char(out, '[');
-		trace_slice(out, response->code);
+		render_slice(out, response->code);
 		(void)buf_add_char(out, ':');
-		trace_args(out, response->code_args);
+		render_args(out, response->code_args);
 		(void)buf_add_char(out, ']');
-		trace_slice(out, response->text);
+		render_slice(out, response->text);
 	}
 	(void)buf_add_char(out, '\n');
-	return trace->fail_with;
+	return events->fail_with;
 }
 
 static int on_literal_begin(void *context, uint32_t sequence, uint32_t uid, struct slice section,
 			    uint64_t size_bytes)
 {
-	struct imap_trace *trace = context;
+	struct imap_events *events = context;
 
-	if (!trace->is_streaming)
+	if (!events->is_streaming)
 		return 0;
-	(void)buf_printf(&trace->text, "<%" PRIu32 " %" PRIu32 " ", sequence, uid);
-	trace_slice(&trace->text, section);
-	(void)buf_printf(&trace->text, " %" PRIu64 ":", size_bytes);
+	(void)buf_printf(&events->text, "<%" PRIu32 " %" PRIu32 " ", sequence, uid);
+	render_slice(&events->text, section);
+	(void)buf_printf(&events->text, " %" PRIu64 ":", size_bytes);
 	return 1;
 }
 
 static int on_literal_data(void *context, struct slice data)
 {
-	struct imap_trace *trace = context;
+	struct imap_events *events = context;
 
 	must(data.len > 0);
-	trace_slice(&trace->text, data);
+	render_slice(&events->text, data);
 	return 0;
 }
 
 static int on_literal_end(void *context)
 {
-	struct imap_trace *trace = context;
+	struct imap_events *events = context;
 
-	return buf_add_str(&trace->text, ">");
+	return buf_add_str(&events->text, ">");
 }
 
 static int on_range(void *context, const char *name, uint32_t low, uint32_t high)
 {
-	struct imap_trace *trace = context;
+	struct imap_events *events = context;
 
 	must(low <= high && low > 0);
-	return buf_printf(&trace->text, "%s=%" PRIu32 ":%" PRIu32 " ", name, low, high);
+	return buf_printf(&events->text, "%s=%" PRIu32 ":%" PRIu32 " ", name, low, high);
 }
 
-const struct imap_parser_ops imap_trace_ops = {
+const struct imap_parser_ops imap_events_ops = {
 	.response = on_response,
 	.literal_begin = on_literal_begin,
 	.literal_data = on_literal_data,
@@ -121,10 +121,10 @@ const struct imap_parser_ops imap_trace_ops = {
 
 /* Feeds `data` with cuts behind the first `first` bytes and then every `step`
  * bytes (0: none). Every piece is a block of its own for the sanitizers. */
-int imap_trace_feed(struct imap_trace *trace, struct slice data, size_t first, size_t step,
-		    struct error *err)
+int imap_events_feed(struct imap_events *events, struct slice data, size_t first, size_t step,
+		     struct error *err)
 {
-	struct imap_parser *parser = imap_parser_new(&imap_trace_ops, trace);
+	struct imap_parser *parser = imap_parser_new(&imap_events_ops, events);
 	size_t next = first > 0 ? first : data.len;
 	int rc = 0;
 
@@ -142,13 +142,13 @@ int imap_trace_feed(struct imap_trace *trace, struct slice data, size_t first, s
 	return rc;
 }
 
-void imap_trace_init(struct imap_trace *trace, bool is_streaming)
+void imap_events_init(struct imap_events *events, bool is_streaming)
 {
-	*trace = (struct imap_trace){ .is_streaming = is_streaming };
-	buf_init(&trace->text, IMAP_TRACE_MAX);
+	*events = (struct imap_events){ .is_streaming = is_streaming };
+	buf_init(&events->text, IMAP_EVENTS_MAX);
 }
 
-void imap_trace_free(struct imap_trace *trace)
+void imap_events_free(struct imap_events *events)
 {
-	buf_free(&trace->text);
+	buf_free(&events->text);
 }
