@@ -295,6 +295,28 @@ static void streamed_parts_may_pass_every_limit_of_a_line(void **state)
 		0);
 }
 
+static void ordinary_responses_follow_large_ones(void **state)
+{
+	struct imap_events events;
+	struct error err = { 0 };
+	struct buf input;
+
+	(void)state;
+	buf_init(&input, IMAP_LINE_MAX);
+	assert_int_equal(buf_add_str(&input, "* X"), 0);
+	for (size_t i = 0; i < 10000; i++)
+		assert_int_equal(buf_add_str(&input, " \"abcd\""), 0);
+	assert_int_equal(buf_add_str(&input, "\r\n"), 0);
+	size_t large = input.len;
+	assert_int_equal(buf_add_str(&input, "* LIST () \"/\" a\r\n"), 0);
+	imap_events_init(&events, true);
+	assert_int_equal(imap_events_feed(&events, buf_slice(&input), large, 1, &err), 0);
+	assert_int_equal(events.responses, 2);
+	assert_non_null(strstr(buf_str(&events.text), " 'abcd'}\nLIST{() '/' a}\n"));
+	imap_events_free(&events);
+	buf_free(&input);
+}
+
 /* --- Control -------------------------------------------------------------- */
 
 static int on_pausing_response(void *context, const struct imap_response *response)
@@ -392,6 +414,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_imap_stops_the_parser),
 		cmocka_unit_test(everything_a_server_sends_has_a_limit),
 		cmocka_unit_test(streamed_parts_may_pass_every_limit_of_a_line),
+		cmocka_unit_test(ordinary_responses_follow_large_ones),
 		cmocka_unit_test(pause_leaves_what_follows_unread),
 		cmocka_unit_test(code_of_a_callback_stops_the_parser),
 		cmocka_unit_test(literals_stay_in_the_tree_when_nobody_wants_them_streamed),
