@@ -12,8 +12,8 @@
 #include "syncd/must.h"
 #include "syncd/secret.h"
 
-#define CHILD_KILL_AFTER_MS 2000 /* from SIGTERM to SIGKILL */
-#define CHILD_DRAIN_MS 500       /* after its exit, while a grandchild holds the pipe open */
+#define CHILD_KILL_AFTER_MS 1000 /* from SIGTERM to SIGKILL */
+#define CHILD_DRAIN_MS 100       /* after its exit, while a grandchild holds the pipe open */
 #define CHILD_DISCARD_SIZE 4096
 
 enum child_state {

@@ -12,7 +12,7 @@
 #include "tls_error.h"
 #include "trust.h"
 
-#define TLS_READ_SIZE 16384 /* a TLS record's most (RFC 8446 §5.1) */
+#define TLS_RECORD_SIZE 16384 /* a TLS record's most (RFC 8446 §5.1) */
 
 enum tls_state {
 	TLS_HANDSHAKE,
@@ -143,7 +143,7 @@ static void tls_read_failed(struct tls *tls, int why)
 /* Decrypts and hands on, as long as the user wants more. */
 static void tls_deliver(struct tls *tls)
 {
-	char data[TLS_READ_SIZE];
+	char data[TLS_RECORD_SIZE];
 
 	while (tls->state == TLS_OPEN && tls->is_reading) {
 		size_t len = 0;
@@ -231,21 +231,30 @@ static const struct stream_user_ops tls_user_ops = {
 
 /* --- The stream ---------------------------------------------------------------- */
 
+/* A record at a time: OpenSSL's memory buffer keeps, and wipes on every reset, as
+ * much as the largest write took. */
 static enum stream_write_result tls_write(struct stream *stream, struct slice data)
 {
 	struct tls *tls = tls_of(stream);
-	size_t taken = 0;
+	bool is_full = false;
 
 	must(tls->state == TLS_OPEN || tls->state == TLS_BROKEN);
-	if (tls->state != TLS_OPEN || data.len == 0 || tls->error.code != 0)
+	if (tls->state != TLS_OPEN || tls->error.code != 0)
 		return STREAM_OK;
-	ERR_clear_error();
-	if (SSL_write_ex(tls->ssl, data.data, data.len, &taken) != 1) {
-		tls_error_take(&tls->error);
-		loop_defer(tls->context->loop, &tls->pump, tls_pump);
-		return STREAM_OK;
+	while (data.len > 0) {
+		size_t len = data.len < TLS_RECORD_SIZE ? data.len : TLS_RECORD_SIZE;
+		size_t taken = 0;
+
+		ERR_clear_error();
+		if (SSL_write_ex(tls->ssl, data.data, len, &taken) != 1) {
+			tls_error_take(&tls->error);
+			loop_defer(tls->context->loop, &tls->pump, tls_pump);
+			break;
+		}
+		is_full |= tls_flush(tls) == STREAM_FULL;
+		data = (struct slice){ data.data + taken, data.len - taken };
 	}
-	return tls_flush(tls);
+	return is_full ? STREAM_FULL : STREAM_OK;
 }
 
 static void tls_read_start(struct stream *stream)

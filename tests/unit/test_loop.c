@@ -356,6 +356,26 @@ static void childs_environment_is_ours_with_the_given_in_front(void **state)
 	assert_memory_equal(c.output, "new-kept", 8);
 }
 
+static void childs_stdin_is_empty(void **state)
+{
+	static struct traced_child c;
+
+	(void)state;
+	child_run(&c, (char *)"cat; printf end", NULL, 0, false);
+	assert_int_equal(c.len, 3);
+}
+
+static void child_deaf_to_sigterm_is_killed(void **state)
+{
+	static struct traced_child c;
+
+	(void)state;
+	child_run(&c, (char *)"trap '' TERM; echo ready; while :; do sleep 0.01; done", NULL, 100,
+		  false);
+	assert_int_equal(c.code, SYNCD_ETIMEOUT);
+	assert_int_equal(c.status, 128 + SIGKILL);
+}
+
 static void childs_endless_output_is_cut_at_the_limit(void **state)
 {
 	static struct traced_child c;
@@ -459,6 +479,8 @@ int main(void)
 		cmocka_unit_test(child_gives_output_and_exit_status),
 		cmocka_unit_test(child_killed_by_a_signal_has_status_128_and_more),
 		cmocka_unit_test(childs_environment_is_ours_with_the_given_in_front),
+		cmocka_unit_test(childs_stdin_is_empty),
+		cmocka_unit_test(child_deaf_to_sigterm_is_killed),
 		cmocka_unit_test(childs_endless_output_is_cut_at_the_limit),
 		cmocka_unit_test(child_past_its_time_is_killed_and_reported_as_timeout),
 		cmocka_unit_test(cancelled_child_is_done_as_cancelled),

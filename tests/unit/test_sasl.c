@@ -368,6 +368,19 @@ static int server_property(Gsasl *gsasl, Gsasl_session *session, Gsasl_property 
 	return rc;
 }
 
+/* Another, well-formed signature in the server's last message, "v=SIGNATURE". */
+static void tamper(char **challenge)
+{
+	char *plain = NULL;
+	size_t len = 0;
+
+	must(gsasl_base64_from(*challenge, strlen(*challenge), &plain, &len) == GSASL_OK);
+	plain[2] = plain[2] == 'A' ? 'B' : 'A';
+	gsasl_free(*challenge);
+	must(gsasl_base64_to(plain, len, challenge, NULL) == GSASL_OK);
+	gsasl_free(plain);
+}
+
 /* Runs the exchange. Returns 0, our side's failure, or SYNCD_ENET for a refusal
  * by the server. */
 static int scram_run(const struct scram_case *c, struct sasl *sasl, Gsasl_session *server)
@@ -389,7 +402,7 @@ static int scram_run(const struct scram_case *c, struct sasl *sasl, Gsasl_sessio
 		if (server_rc != GSASL_OK && server_rc != GSASL_NEEDS_MORE)
 			rc = SYNCD_ENET;
 		else if (server_rc == GSASL_OK && c->tampers_with_signature)
-			challenge[4] = challenge[4] == 'A' ? 'B' : 'A';
+			tamper(&challenge);
 	}
 	gsasl_free(challenge);
 	buf_free(&out);
@@ -403,6 +416,7 @@ static void scram_proves_both_sides(void **state)
 		const struct scram_case *c = &scram_cases[i];
 		struct loop *loop = loop_new_fake();
 		struct memory_stream *memory = memory_stream_new(loop);
+		struct scram_case hook = *c;
 		Gsasl *gsasl;
 		Gsasl_session *server;
 		struct error err;
@@ -413,7 +427,7 @@ static void scram_proves_both_sides(void **state)
 						  slice_of(c->client_binding));
 		assert_int_equal(gsasl_init(&gsasl), GSASL_OK);
 		gsasl_callback_set(gsasl, server_property);
-		gsasl_callback_hook_set(gsasl, (void *)(uintptr_t)c);
+		gsasl_callback_hook_set(gsasl, &hook);
 		assert_int_equal(gsasl_server_start(gsasl, c->mechanism, &server), GSASL_OK);
 		struct sasl *sasl =
 			start(c->mechanism, "user", "pencil", memory_stream_stream(memory), &err);

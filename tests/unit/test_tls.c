@@ -302,6 +302,65 @@ static void read_stop_holds_decrypted_and_coming_bytes_back(void **state)
 	fixture_end(&f);
 }
 
+static void large_write_comes_back_whole(void **state)
+{
+	enum { LARGE = 3 * 1024 * 1024 + 17 };
+	struct echo_options options = tls_server(&pki.good);
+	char *sent = malloc(LARGE);
+	struct fixture f;
+
+	(void)state;
+	assert_non_null(sent);
+	for (size_t i = 0; i < LARGE; i++)
+		sent[i] = (char)(i * 2654435761u >> 24);
+	options.greeting = NULL;
+	fixture_start(&f, &options);
+	assert_int_equal(fixture_open(&f), 0);
+	/* How much of it the kernel takes at once is its own affair. */
+	enum stream_write_result result =
+		stream_write(f.dialer.sink.stream, (struct slice){ sent, LARGE });
+	dialer_wait_data(&f.dialer, LARGE);
+	assert_int_equal(f.dialer.sink.data.len, LARGE);
+	assert_memory_equal(f.dialer.sink.data.data, sent, LARGE);
+	assert_int_equal(f.dialer.sink.drained_calls, result == STREAM_FULL ? 1 : 0);
+	assert_int_equal(stream_unsent(f.dialer.sink.stream), 0);
+	fixture_end(&f);
+	free(sent);
+}
+
+static void close_at_first_data(struct stream_sink *sink)
+{
+	if (sink->data_calls == 1 && sink->closed_calls == 0)
+		stream_close(sink->stream);
+}
+
+static void closing_inside_data_ends_everything(void **state)
+{
+	const enum echo_mode modes[] = { ECHO_PLAIN, ECHO_TLS };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		struct echo_options options = { .mode = modes[i],
+						.cert = &pki.good,
+						.flood = 1024 * 1024 };
+		struct fixture f;
+
+		fixture_start(&f, &options);
+		f.target.tls = modes[i] == ECHO_TLS ? NET_TLS_IMPLICIT : NET_TLS_NONE;
+		assert_int_equal(fixture_open(&f), 0);
+		f.dialer.sink.on_event = close_at_first_data;
+		stream_read_start(f.dialer.sink.stream);
+		loop_run(f.loop);
+		assert_int_equal(f.dialer.sink.data_calls, 1);
+		assert_int_equal(f.dialer.sink.closed_calls, 1);
+		assert_int_equal(f.dialer.sink.broken_calls, 0);
+		buf_free(&f.dialer.sink.data);
+		net_context_free(&f.context);
+		echo_server_free(&f.server);
+		loop_free(&f.loop);
+	}
+}
+
 static void both_sides_export_the_same_binding(void **state)
 {
 	struct echo_options options = tls_server(&pki.good);
@@ -632,6 +691,8 @@ int main(void)
 		CASE(unusable_settings_are_econfig_naming_the_file),
 		CASE(bytes_travel_both_ways_and_the_stream_is_secure),
 		CASE(read_stop_holds_decrypted_and_coming_bytes_back),
+		CASE(large_write_comes_back_whole),
+		CASE(closing_inside_data_ends_everything),
 		CASE(both_sides_export_the_same_binding),
 		CASE(end_point_binding_is_the_certificates_digest),
 		CASE(second_connection_resumes_the_first_ones_session),
