@@ -1,0 +1,164 @@
+/* Opening and closing an account's state.
+ * SPDX-License-Identifier: MIT */
+#include "syncd/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lock.h"
+#include "migrate.h"
+#include "schema.h"
+#include "store_private.h"
+#include "syncd/alloc.h"
+#include "syncd/must.h"
+
+/* mkdir -p, private to the user. */
+static int make_directories(const char *path, struct error *err)
+{
+	char part[PATH_MAX];
+
+	for (size_t i = 1;; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (mkdir(part, 0700) != 0 && errno != EEXIST)
+			return error_set_errno(err, errno, "cannot make the directory", part);
+		if (path[i] == '\0')
+			return 0;
+	}
+}
+
+/* Makes the names in a directory durable: LMDB syncs its file, not the way to it. */
+static int sync_directory(const char *path, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_set_errno(err, errno, "cannot open", path);
+	int code = fsync(fd) == 0 ? 0 : error_set_errno(err, errno, "cannot flush", path);
+	(void)close(fd);
+	return code;
+}
+
+static void random_identity(struct loop *loop, char out[STORE_IDENTITY_LEN + 1])
+{
+	(void)snprintf(out, STORE_IDENTITY_LEN + 1, "%016llx%016llx",
+		       (unsigned long long)loop_random(loop),
+		       (unsigned long long)loop_random(loop));
+}
+
+static int store_create(struct store *store, struct error *err)
+{
+	struct env_txn *txn;
+	int code;
+
+	random_identity(store->loop, store->identity);
+	do {
+		code = env_begin(store->env, true, &txn, err);
+		if (code == 0)
+			code = migrate_create(txn, store->identity, err);
+		if (code == 0)
+			code = env_commit(&txn, err);
+		env_abort(&txn);
+	} while (code == ENV_MAP_FULL && (code = env_grow(store->env, err)) == 0);
+	return code;
+}
+
+static int store_load(struct store *store, struct error *err)
+{
+	struct env_txn *txn;
+	struct slice identity;
+	bool found;
+	int code = env_begin(store->env, false, &txn, err);
+
+	if (code == 0)
+		code = migrate_check(txn, err);
+	if (code == 0)
+		code = schema_get_u32(txn, schema_next_mailbox_key, 1, &store->next_mailbox_id,
+				      err);
+	if (code == 0)
+		code = env_get(txn, TABLE_META, schema_account_key, &found, &identity, err);
+	if (code == 0 && (!found || !unpack_text(&identity, STORE_IDENTITY_LEN, store->identity,
+						 sizeof(store->identity))))
+		code = env_damaged(store->env, "the account's identity is missing", err);
+	env_abort(&txn);
+	return code;
+}
+
+static int store_open_env(struct store *store, const char *state_dir, const char *dir,
+			  size_t map_size_bytes, struct error *err)
+{
+	bool is_new;
+	int code = env_open(dir, map_size_bytes, store->is_read_only, &store->env, &is_new, err);
+
+	if (code != 0)
+		return code;
+	if (!is_new)
+		return store_load(store, err);
+	if (store->is_read_only)
+		return 0;
+	code = store_create(store, err);
+	if (code == 0)
+		code = sync_directory(dir, err);
+	return code == 0 ? sync_directory(state_dir, err) : code;
+}
+
+static int store_open_locked(struct store *store, const char *state_dir, const char *dir,
+			     const struct store_options *options, struct error *err)
+{
+	size_t map_size = options->map_size_bytes != 0 ? options->map_size_bytes : STORE_MAP_SIZE;
+	int code = 0;
+
+	if (!options->is_read_only)
+		code = make_directories(dir, err);
+	if (code == 0)
+		code = lock_take(dir, options->program, options->lock_wait_ms,
+				 !options->is_read_only, &store->lock_fd, err);
+	return code == 0 ? store_open_env(store, state_dir, dir, map_size, err) : code;
+}
+
+int store_open(struct loop *loop, const char *state_dir, const char *account,
+	       const struct store_options *options, struct store **store, struct error *err)
+{
+	char dir[PATH_MAX];
+
+	must(account[0] != '\0' && account[0] != '.' && strchr(account, '/') == NULL);
+	*store = NULL;
+	if ((size_t)snprintf(dir, sizeof(dir), "%s/%s", state_dir, account) >= sizeof(dir))
+		return error_set(err, SYNCD_EIO, "the path %s/%s is too long", state_dir, account);
+	struct store *opened = xcalloc(1, sizeof(*opened));
+	opened->loop = loop;
+	opened->lock_fd = LOCK_NONE;
+	opened->is_read_only = options->is_read_only;
+	opened->next_mailbox_id = 1;
+	store_writer_init(opened);
+	int code = store_open_locked(opened, state_dir, dir, options, err);
+	*store = opened;
+	if (code != 0)
+		store_close(store);
+	return code;
+}
+
+void store_close(struct store **store)
+{
+	struct store *closed = *store;
+
+	must(!closed->writer.is_busy && list_is_empty(&closed->writer.queue));
+	if (closed->env != NULL)
+		env_close(&closed->env);
+	lock_release(&closed->lock_fd);
+	free(closed);
+	*store = NULL;
+}
+
+const char *store_identity(const struct store *store)
+{
+	return store->identity;
+}

@@ -1,0 +1,38 @@
+/* What the files of the store share.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_STORE_PRIVATE_H
+#define SYNCD_STORE_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "env.h"
+#include "syncd/list.h"
+#include "syncd/loop.h"
+#include "syncd/store.h"
+
+/* One transaction at a time; what comes meanwhile waits in `queue`. While `job` runs, only its
+ * thread touches `running` and `outcome`, and the map keeps its size. */
+struct store_writer {
+	struct loop_job job;
+	struct loop_defer nothing; /* completes requests that change nothing */
+	struct list queue;         /* of store_commit_req.op.link */
+	struct list running;
+	struct error err;
+	int outcome; /* of the transaction: 0, ENV_MAP_FULL or a failure */
+	bool is_busy;
+};
+
+struct store {
+	struct loop *loop;
+	struct env *env;
+	int lock_fd;
+	bool is_read_only;
+	uint32_t next_mailbox_id;
+	char identity[STORE_IDENTITY_LEN + 1];
+	struct store_writer writer;
+};
+
+void store_writer_init(struct store *store);
+
+#endif
