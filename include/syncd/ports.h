@@ -279,8 +279,9 @@ struct local_mailbox_ops {
 			   struct digest *identity, struct error *err);
 	void (*deliver_abort)(struct local_delivery *delivery);
 
-	/* Makes durable: all that was delivered to tmp/, and every rename and removal done
-	 * before this call. */
+	/* Makes durable what this mailbox is now: all that was delivered to tmp/, the files
+	 * examined, and every entry, rename and removal in its directories, whoever did it: the
+	 * state must never know more than the disk keeps. */
 	void (*flush)(struct local_mailbox *mailbox, struct local_flush_req *req);
 
 	/* Moves a delivered file from tmp/ into new/ (no flags) or cur/. In place already:

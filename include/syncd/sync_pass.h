@@ -49,6 +49,7 @@ struct sync_pass_options {
 	bool is_dry_run;  /* plan only: nothing is written anywhere */
 	bool is_repeat;   /* a pass right after one that wanted another */
 	const char *account; /* for the log */
+	uint32_t group_messages; /* that share a flush and a commit; 0: as measured best */
 	/* With is_dry_run: called with the plan before done; may be NULL. */
 	void (*planned)(struct sync_pass *pass, const struct sync_plan *plan,
 			const struct keyword_table *keywords);

@@ -71,6 +71,10 @@ void sync_setaside_free(struct sync_setaside *setaside);
 const struct setaside_record *sync_setaside_find(const struct sync_setaside *setaside, uint32_t uid,
 						 const char *name);
 
+/* Adds or replaces a record / takes one out; false when there was none. */
+void sync_setaside_put(struct sync_setaside *setaside, const struct setaside_record *record);
+bool sync_setaside_remove(struct sync_setaside *setaside, uint32_t uid, const char *name);
+
 /* What an observer needs beside the listing. */
 struct sync_observer {
 	struct store_port *store;

@@ -107,7 +107,6 @@ static int change_file(struct sync_pass *pass, const struct sync_action *action,
 			return code;
 		name = record.name;
 	}
-	pass->change.needs_flush = true;
 	if (action->kind == SYNC_REMOVE) {
 		pass->result.counts.removed++;
 		return local->ops->remove(local, name, err);
@@ -131,8 +130,9 @@ static void change_files(struct sync_pass *pass, enum sync_action_kind kind)
 {
 	struct change *change = &pass->change;
 	struct error err = { 0 };
+	size_t most = pass_group(pass, CHANGE_GROUP_MESSAGES);
 
-	for (size_t i = 0; i < CHANGE_GROUP_MESSAGES && change->next < pass->plan.count; i++) {
+	for (size_t i = 0; i < most && change->next < pass->plan.count; i++) {
 		const struct sync_action *action = &pass->plan.actions[change->next];
 		if (action->kind != kind)
 			break;
@@ -175,14 +175,14 @@ static void change_commit(struct sync_pass *pass)
 
 	store_batch_move(&change->commit.batch, &change->batch);
 	for (; change->recorded < pass->plan.count &&
-	       change->commit.batch.count < CHANGE_GROUP_MESSAGES;
+	       change->commit.batch.count < pass_group(pass, CHANGE_GROUP_MESSAGES);
 	     change->recorded++) {
 		const struct sync_action *action = &pass->plan.actions[change->recorded];
 		if (change_is_recorded(action->kind))
 			change_record(pass, action);
 	}
 	if (change->commit.batch.count > 0) {
-		pass_commit(pass, &change->commit, change_committed);
+		pass_flush_commit(pass, &change->commit, change_committed);
 		return;
 	}
 	if (change->refusal.code != 0)
@@ -193,18 +193,6 @@ static void change_commit(struct sync_pass *pass)
 static void change_committed(struct port_op *op, int code)
 {
 	struct sync_pass *pass = container_of(op, struct sync_pass, change.commit.op);
-
-	if (code != 0) {
-		pass_fail(pass, &op->err);
-		pass_piece_done(pass);
-		return;
-	}
-	change_commit(pass);
-}
-
-static void change_flushed(struct port_op *op, int code)
-{
-	struct sync_pass *pass = container_of(op, struct sync_pass, change.flush.op);
 
 	if (code != 0) {
 		pass_fail(pass, &op->err);
@@ -249,12 +237,7 @@ static void change_continue(struct sync_pass *pass)
 			break;
 		}
 	}
-	if (!change->needs_flush) {
-		change_commit(pass);
-		return;
-	}
-	change->flush.op.done = change_flushed;
-	pass->local->ops->flush(pass->local, &change->flush);
+	change_commit(pass);
 }
 
 void change_start(struct sync_pass *pass)

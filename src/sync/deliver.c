@@ -19,9 +19,12 @@ static void group_free(struct deliver_group *group)
 	*group = (struct deliver_group){ .count = 0 };
 }
 
-static bool group_is_full(const struct deliver_group *group)
+static bool group_is_full(const struct sync_pass *pass)
 {
-	return group->count >= DELIVER_GROUP_MESSAGES || group->bytes >= DELIVER_GROUP_BYTES;
+	const struct deliver_group *group = &pass->deliver.filling;
+
+	return group->count >= pass_group(pass, DELIVER_GROUP_MESSAGES) ||
+	       group->bytes >= DELIVER_GROUP_BYTES;
 }
 
 void deliver_free(struct deliver *deliver)
@@ -102,6 +105,14 @@ static void deliver_flushed(struct port_op *op, int code)
 	pass_commit(pass, &deliver->commit, deliver_staged);
 }
 
+static void deliver_resume(struct sync_pass *pass)
+{
+	if (!pass->deliver.is_paused)
+		return;
+	pass->deliver.is_paused = false;
+	pass->remote->ops->fetch_resume(pass->remote, &pass->deliver.fetch);
+}
+
 static void deliver_stage(struct sync_pass *pass)
 {
 	struct deliver *deliver = &pass->deliver;
@@ -112,10 +123,7 @@ static void deliver_stage(struct sync_pass *pass)
 	deliver->filling = (struct deliver_group){ .count = 0 };
 	deliver->flush.op.done = deliver_flushed;
 	pass->local->ops->flush(pass->local, &deliver->flush);
-	if (deliver->is_paused) {
-		deliver->is_paused = false;
-		pass->remote->ops->fetch_resume(pass->remote, &deliver->fetch);
-	}
+	deliver_resume(pass);
 }
 
 /* --- Fetching --------------------------------------------------------------------- */
@@ -193,7 +201,7 @@ static int deliver_end(struct remote_fetch_req *req, uint32_t uid)
 	group->items[group->count++] = record;
 	group->bytes += record.size_bytes;
 	must(uidset_remove_range(&deliver->missing, uid, uid) == 0);
-	if (!group_is_full(group))
+	if (!group_is_full(pass))
 		return 0;
 	if (!deliver->is_staging) {
 		deliver_stage(pass);
@@ -301,12 +309,14 @@ static void deliver_continue(struct sync_pass *pass)
 	if (deliver->is_staging)
 		return;
 	if (deliver->is_broken) {
-		if (!deliver->is_fetching)
+		if (deliver->is_fetching)
+			deliver_resume(pass); /* the next message's begin ends it */
+		else
 			pass_piece_done(pass);
 		return;
 	}
 	if (deliver->is_fetching) {
-		if (group_is_full(&deliver->filling))
+		if (group_is_full(pass))
 			deliver_stage(pass);
 		return;
 	}

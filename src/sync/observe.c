@@ -6,58 +6,8 @@
 #include <string.h>
 
 #include "syncd/alloc.h"
-#include "syncd/must.h"
 
 #define OBSERVE_CHUNK 256 /* records read from the state at a time */
-
-/* --- Messages set aside --------------------------------------------------------- */
-
-static void setaside_add(void *context, const struct setaside_record *record)
-{
-	struct sync_setaside *setaside = context;
-
-	setaside->records = xgrow(setaside->records, setaside->count, &setaside->cap,
-				  sizeof(*setaside->records));
-	setaside->records[setaside->count++] = *record;
-}
-
-static int compare_setaside(const void *a, const void *b)
-{
-	const struct setaside_record *left = a;
-	const struct setaside_record *right = b;
-
-	if (left->uid != right->uid)
-		return left->uid > right->uid ? 1 : -1;
-	return left->uid == 0 ? strcmp(left->name, right->name) : 0;
-}
-
-int sync_setaside_load(struct store_port *store, uint32_t mailbox_id, struct sync_setaside *out,
-		       struct error *err)
-{
-	*out = (struct sync_setaside){ .count = 0 };
-	int code = store->ops->setaside_each(store, mailbox_id, setaside_add, out, err);
-	if (out->count > 1)
-		qsort(out->records, out->count, sizeof(*out->records), compare_setaside);
-	return code;
-}
-
-void sync_setaside_free(struct sync_setaside *setaside)
-{
-	free(setaside->records);
-	*setaside = (struct sync_setaside){ .count = 0 };
-}
-
-const struct setaside_record *sync_setaside_find(const struct sync_setaside *setaside, uint32_t uid,
-						 const char *name)
-{
-	struct setaside_record key = { .uid = uid };
-
-	if (setaside->count == 0)
-		return NULL;
-	if (uid == 0)
-		memcpy(key.name, name, strnlen(name, MAIL_NAME_MAX));
-	return bsearch(&key, setaside->records, setaside->count, sizeof(key), compare_setaside);
-}
 
 /* --- Both observers ---------------------------------------------------------------- */
 

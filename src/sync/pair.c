@@ -68,6 +68,23 @@ static void reset_continue(struct sync_pass *pass)
 	pass_commit(pass, &pair->commit, reset_committed);
 }
 
+/* Those known by UID; the local ones stay. */
+static void reset_forget_aside(struct sync_pass *pass)
+{
+	struct sync_setaside *setaside = &pass->setaside;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < setaside->count; i++) {
+		const struct setaside_record *record = &setaside->records[i];
+		if (record->uid == 0)
+			setaside->records[kept++] = *record;
+		else
+			store_batch_delete_setaside(&pass->pair.commit.batch, pass->mailbox.id,
+						    record->uid, record->name);
+	}
+	setaside->count = kept;
+}
+
 void reset_start(struct sync_pass *pass)
 {
 	uint32_t known = pass->mailbox.uidvalidity;
@@ -84,12 +101,7 @@ void reset_start(struct sync_pass *pass)
 	log_warn(pass->options.account,
 		 "%s: UIDVALIDITY changed from %u to %u; messages are paired again", pass->name,
 		 known, pass_uidvalidity(pass));
-	for (size_t i = 0; i < pass->setaside.count; i++) {
-		const struct setaside_record *record = &pass->setaside.records[i];
-		if (record->uid != 0)
-			store_batch_delete_setaside(&pass->pair.commit.batch, pass->mailbox.id,
-						    record->uid, record->name);
-	}
+	reset_forget_aside(pass);
 	reset_continue(pass);
 }
 
@@ -116,7 +128,9 @@ static void pair_found(struct sync_pass *pass, const struct candidate *local,
 	};
 
 	memcpy(record.name, local->name, strlen(local->name) + 1);
+	pass->pair.count++;
 	store_batch_put_message(&pass->pair.commit.batch, pass->mailbox.id, &record);
+	pass_clear_aside(pass, &pass->pair.commit.batch, 0, record.name);
 }
 
 static void pair_identified(struct port_op *op, int code)
@@ -136,8 +150,8 @@ static void pair_identified(struct port_op *op, int code)
 		return;
 	}
 	log_info(pass->options.account, "%s: %zu messages of both sides paired", pass->name,
-		 pair->commit.batch.count);
-	pass_commit(pass, &pair->commit, pair_committed);
+		 pair->count);
+	pass_flush_commit(pass, &pair->commit, pair_committed);
 }
 
 static void pair_examine_next(struct sync_pass *pass);
@@ -185,15 +199,22 @@ static bool pair_is_first_contact(struct sync_pass *pass)
 	struct error err = { 0 };
 	size_t count = 0;
 
-	if (pass->listing.count == 0 || pass->observation.count == 0)
+	if (pass->listing.count == 0 && pass->listing.is_stable)
+		return false;
+	if (pass->observation.count == 0 && pass->observation.is_complete)
 		return false;
 	int code = pass->ports.store->ops->message_count(pass->ports.store, pass->mailbox.id,
 							 &count, &err);
-	if (code == 0 && count == 0)
-		code = pass_make_deltas(pass, &err);
+	if (code == 0 && count > 0)
+		return false;
+	if (code == 0 && !(pass->listing.is_stable && pass->observation.is_complete))
+		code = error_set(&err, SYNCD_EBUSY,
+				 "a first comparison needs complete listings of both sides");
+	if (code == 0)
+		code = pass_make_deltas(pass, INT64_MAX, &err); /* set aside or not */
 	if (code != 0)
 		pass_fail(pass, &err);
-	return code == 0 && count == 0;
+	return code == 0;
 }
 
 void pair_start(struct sync_pass *pass)

@@ -92,14 +92,14 @@ static void enter_observe(struct sync_pass *pass)
 	pass->local->ops->scan(pass->local, &pass->scan);
 }
 
-int pass_make_deltas(struct sync_pass *pass, struct error *err)
+int pass_make_deltas(struct sync_pass *pass, int64_t now_s, struct error *err)
 {
 	struct sync_observer observer = {
 		.store = pass->ports.store,
 		.mailbox_id = pass->mailbox.id,
 		.mask = pass->open.flags_mask,
 		.setaside = &pass->setaside,
-		.now_s = pass->ports.env->ops->wall_s(pass->ports.env),
+		.now_s = now_s,
 	};
 
 	pass->remote_delta.count = 0;
@@ -135,13 +135,22 @@ static bool pass_is_aside_current(const struct sync_pass *pass,
 
 static void pass_review_aside(struct sync_pass *pass)
 {
-	for (size_t i = 0; i < pass->setaside.count; i++) {
-		const struct setaside_record *record = &pass->setaside.records[i];
-		if (pass_is_aside_current(pass, record))
-			pass->result.counts.set_aside++;
-		else
-			store_batch_delete_setaside(&pass->change.batch, pass->mailbox.id,
-						    record->uid, record->name);
+	for (size_t i = pass->setaside.count; i-- > 0;) {
+		struct setaside_record record = pass->setaside.records[i];
+		if (!pass_is_aside_current(pass, &record))
+			pass_clear_aside(pass, &pass->change.batch, record.uid, record.name);
+	}
+}
+
+static void pass_trace_plan(const struct sync_pass *pass)
+{
+	for (size_t i = 0; log_is_on(LOG_LEVEL_TRACE) && i < pass->plan.count; i++) {
+		const struct sync_action *action = &pass->plan.actions[i];
+		log_trace(pass->options.account, "%s: plan %s uid %u %s flags %llx +%llx -%llx",
+			  pass->name, sync_action_name(action->kind), action->uid,
+			  action->name != NULL ? action->name : "",
+			  (unsigned long long)action->flags, (unsigned long long)action->add,
+			  (unsigned long long)action->remove);
 	}
 }
 
@@ -149,7 +158,8 @@ static void enter_plan(struct sync_pass *pass)
 {
 	struct error err = { 0 };
 
-	if (pass_make_deltas(pass, &err) != 0) {
+	int64_t now_s = pass->ports.env->ops->wall_s(pass->ports.env);
+	if (pass_make_deltas(pass, now_s, &err) != 0) {
 		pass_fail(pass, &err);
 		pass_piece_done(pass);
 		return;
@@ -162,6 +172,7 @@ static void enter_plan(struct sync_pass *pass)
 	if (pass->open.is_read_only && policy.direction == SYNC_BOTH)
 		policy.direction = SYNC_PULL;
 	sync_plan_make(&pass->plan, &policy, &pass->local_delta, &pass->remote_delta);
+	pass_trace_plan(pass);
 	pass->result.is_local_moving = !pass->listing.is_stable;
 	if (!pass->listing.is_stable)
 		pass->result.wants_another = true;
@@ -239,6 +250,7 @@ static const struct pass_state_row states[PASS_STATE_COUNT] = {
 static void pass_end(struct sync_pass *pass)
 {
 	pass->result.err = pass->err;
+	pass->result.counts.set_aside = pass->setaside.count;
 	if (pass->err.code != 0)
 		error_context(&pass->result.err, "mailbox %s", pass->name);
 	pass->done(pass, &pass->result);

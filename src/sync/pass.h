@@ -82,6 +82,7 @@ struct upload_item {
 	struct error err; /* SYNCD_EMESSAGE: refused by one side */
 	bool is_dropped;  /* not to be appended */
 	bool is_sent;     /* the server has said OK */
+	bool is_untraceable; /* and yet it cannot be found there */
 };
 
 struct upload {
@@ -107,10 +108,8 @@ struct change {
 	struct error refusal; /* the first of what one side refuses for good */
 	size_t recorded; /* into the plan: up to here the state has it */
 	struct store_batch batch; /* what the pieces before left for our commit */
-	struct local_flush_req flush;
 	struct store_commit_req commit;
 	struct port_op turn;
-	bool needs_flush;
 };
 
 /* --- Recovery (recover.c) --- */
@@ -120,7 +119,6 @@ struct recover {
 	size_t count;
 	size_t cap;
 	struct match match;
-	struct local_flush_req flush;
 	struct store_commit_req commit;
 };
 
@@ -130,6 +128,7 @@ struct pair {
 	struct match match;
 	struct local_examine_req examine;
 	size_t next;      /* local delta entry to examine */
+	size_t count;     /* pairs found */
 	uint32_t after_uid; /* reset: messages up to here are forgotten */
 	struct store_commit_req commit;
 };
@@ -181,11 +180,16 @@ struct sync_pass {
 	struct upload upload;
 	struct change change;
 	struct store_commit_req finish;
+	struct local_flush_req flush; /* pass_flush_commit's */
+	struct store_commit_req *behind_flush;
 	struct port_op turn;
 };
 
 /* A piece is over; pass->err tells how. May be called inside its start. */
 void pass_piece_done(struct sync_pass *pass);
+
+/* How many messages share a flush and a commit: `best` unless the options say. */
+size_t pass_group(const struct sync_pass *pass, size_t best);
 
 /* Notes a failure; the first one counts. `err` may be pass->err itself. */
 void pass_fail(struct sync_pass *pass, const struct error *err);
@@ -197,9 +201,16 @@ bool pass_is_failing(const struct sync_pass *pass);
  * the records use their bits and UIDs. */
 void pass_commit(struct sync_pass *pass, struct store_commit_req *req, port_done done);
 
+/* The same behind a flush of the maildir: for records that tell of files as they are now.
+ * One at a time. A failed flush completes the request with its error. */
+void pass_flush_commit(struct sync_pass *pass, struct store_commit_req *req, port_done done);
+
 /* Records in `batch` that one side refuses a message (uid, or name when uid is 0). */
 void pass_set_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,
 		    const char *name, const struct error *why);
+/* The same for ever: trying again could do harm. */
+void pass_set_aside_for_good(struct sync_pass *pass, struct store_batch *batch, const char *name,
+			     const struct error *why);
 void pass_clear_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,
 		      const char *name);
 
@@ -229,8 +240,9 @@ bool pass_is_recorded(const struct sync_pass *pass);
 /* The server's UIDVALIDITY; 1 where it says 0 (QUIRKS). */
 uint32_t pass_uidvalidity(const struct sync_pass *pass);
 
-/* Merges both listings with the state into pass->local_delta and remote_delta. */
-int pass_make_deltas(struct sync_pass *pass, struct error *err);
+/* Merges both listings with the state into pass->local_delta and remote_delta,
+ * messages set aside left out unless due at `now_s`. */
+int pass_make_deltas(struct sync_pass *pass, int64_t now_s, struct error *err);
 
 void reset_start(struct sync_pass *pass);
 void pair_start(struct sync_pass *pass);

@@ -15,6 +15,11 @@ void pass_fail(struct sync_pass *pass, const struct error *err)
 		pass->err = *err;
 }
 
+size_t pass_group(const struct sync_pass *pass, size_t best)
+{
+	return pass->options.group_messages > 0 ? pass->options.group_messages : best;
+}
+
 bool pass_is_failing(const struct sync_pass *pass)
 {
 	return pass->err.code != 0;
@@ -42,42 +47,77 @@ void pass_commit(struct sync_pass *pass, struct store_commit_req *req, port_done
 	pass->ports.store->ops->commit(pass->ports.store, req);
 }
 
+static void pass_put_aside(struct sync_pass *pass, struct store_batch *batch,
+			   struct setaside_record *record, const struct error *why)
+{
+	char reason[ERROR_FORMAT_MAX];
+
+	(void)snprintf(record->reason, sizeof(record->reason), "%.*s", REASON_MAX - 1,
+		       error_format(why, reason, sizeof(reason)));
+	sync_setaside_put(&pass->setaside, record);
+	store_batch_put_setaside(batch, pass->mailbox.id, record);
+	if (record->uid != 0)
+		log_warn(pass->options.account, "%s: UID %u set aside: %s", pass->name,
+			 record->uid, record->reason);
+	else
+		log_warn(pass->options.account, "%s: %s set aside: %s", pass->name, record->name,
+			 record->reason);
+}
+
 void pass_set_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,
 		    const char *name, const struct error *why)
 {
-	char reason[ERROR_FORMAT_MAX];
 	const struct setaside_record *before = sync_setaside_find(&pass->setaside, uid, name);
 	struct setaside_record record = { .uid = uid, .attempts = 1 };
 	int64_t delay_s = SETASIDE_FIRST_S;
 
 	if (before != NULL)
 		record.attempts = before->attempts + 1;
-	else
-		pass->result.counts.set_aside++;
 	for (uint32_t i = 1; i < record.attempts && delay_s < SETASIDE_LAST_S; i++)
 		delay_s *= 2;
 	record.next_try_s = pass->ports.env->ops->wall_s(pass->ports.env) + delay_s;
-	(void)snprintf(record.reason, sizeof(record.reason), "%.*s", REASON_MAX - 1,
-		       error_format(why, reason, sizeof(reason)));
 	if (uid == 0)
 		(void)snprintf(record.name, sizeof(record.name), "%s", name);
-	store_batch_put_setaside(batch, pass->mailbox.id, &record);
-	if (uid != 0)
-		log_warn(pass->options.account, "%s: UID %u set aside: %s", pass->name, uid,
-			 record.reason);
-	else
-		log_warn(pass->options.account, "%s: %s set aside: %s", pass->name, name,
-			 record.reason);
+	pass_put_aside(pass, batch, &record, why);
+}
+
+void pass_set_aside_for_good(struct sync_pass *pass, struct store_batch *batch, const char *name,
+			     const struct error *why)
+{
+	struct setaside_record record = { .attempts = 1, .next_try_s = INT64_MAX };
+
+	(void)snprintf(record.name, sizeof(record.name), "%s", name);
+	pass_put_aside(pass, batch, &record, why);
 }
 
 void pass_clear_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,
 		      const char *name)
 {
-	if (sync_setaside_find(&pass->setaside, uid, name) == NULL)
+	if (sync_setaside_remove(&pass->setaside, uid, name))
+		store_batch_delete_setaside(batch, pass->mailbox.id, uid, name);
+}
+
+static void pass_flushed(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, flush.op);
+	struct store_commit_req *req = pass->behind_flush;
+
+	pass->behind_flush = NULL;
+	if (code == 0) {
+		pass_commit(pass, req, req->op.done);
 		return;
-	store_batch_delete_setaside(batch, pass->mailbox.id, uid, name);
-	must(pass->result.counts.set_aside > 0);
-	pass->result.counts.set_aside--;
+	}
+	req->op.err = op->err;
+	req->op.done(&req->op, code);
+}
+
+void pass_flush_commit(struct sync_pass *pass, struct store_commit_req *req, port_done done)
+{
+	must(pass->behind_flush == NULL);
+	pass->behind_flush = req;
+	req->op.done = done;
+	pass->flush.op.done = pass_flushed;
+	pass->local->ops->flush(pass->local, &pass->flush);
 }
 
 int pass_uid_is_known(struct sync_pass *pass, uint32_t uid, bool *is_known)

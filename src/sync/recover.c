@@ -26,26 +26,14 @@ static void recover_committed(struct port_op *op, int code)
 	pass_piece_done(pass);
 }
 
-static void recover_flushed(struct port_op *op, int code)
+static void recover_commit(struct sync_pass *pass)
 {
-	struct sync_pass *pass = container_of(op, struct sync_pass, recover.flush.op);
+	struct recover *recover = &pass->recover;
 
-	if (code != 0) {
-		pass_fail(pass, &op->err);
-		pass_piece_done(pass);
-		return;
-	}
-	for (size_t i = 0; i < pass->recover.count; i++)
-		store_batch_delete_journal(&pass->recover.commit.batch, pass->mailbox.id,
-					   pass->recover.journal[i].kind,
-					   pass->recover.journal[i].name);
-	pass_commit(pass, &pass->recover.commit, recover_committed);
-}
-
-static void recover_flush(struct sync_pass *pass)
-{
-	pass->recover.flush.op.done = recover_flushed;
-	pass->local->ops->flush(pass->local, &pass->recover.flush);
+	for (size_t i = 0; i < recover->count; i++)
+		store_batch_delete_journal(&recover->commit.batch, pass->mailbox.id,
+					   recover->journal[i].kind, recover->journal[i].name);
+	pass_flush_commit(pass, &recover->commit, recover_committed);
 }
 
 /* --- Appends whose answer was lost ------------------------------------------------- */
@@ -77,7 +65,7 @@ static void recover_identified(struct port_op *op, int code)
 		return;
 	}
 	match_pairs(&pass->recover.match, recover_paired);
-	recover_flush(pass);
+	recover_commit(pass);
 }
 
 /* Of one UIDVALIDITY only: after a change, pairing finds them (pair.c). */
@@ -177,5 +165,5 @@ void recover_start(struct sync_pass *pass)
 	if (recover->match.locals.count > 0)
 		match_identify_from(pass, &recover->match, first_uid, recover_identified);
 	else
-		recover_flush(pass);
+		recover_commit(pass);
 }

@@ -1,5 +1,6 @@
-/* Upload: local messages become remote ones by APPEND. Before a group is sent the
- * journal names each of its messages; the commit that records their UIDs clears it.
+/* Upload: local messages become remote ones by APPEND. Before a group is sent its
+ * files are made durable and the journal names each of them; the commit that records
+ * their UIDs clears it.
  * SPDX-License-Identifier: MIT */
 #include "pass.h"
 
@@ -57,6 +58,19 @@ static void upload_committed(struct port_op *op, int code)
 	upload_next_group(pass);
 }
 
+/* Changed by the server beyond recognition, or deleted there at once. Sent again
+ * and again it would become a hundred copies (QUIRKS, OfflineIMAP #676). */
+static void upload_give_up(struct sync_pass *pass, const struct upload_item *item)
+{
+	struct error err = { 0 };
+
+	error_set(&err, SYNCD_EMESSAGE,
+		  "the server accepted this message but it cannot be found there");
+	pass_set_aside_for_good(pass, &pass->upload.commit.batch, item->action->name, &err);
+	store_batch_delete_journal(&pass->upload.commit.batch, pass->mailbox.id, JOURNAL_APPEND,
+				   item->action->name);
+}
+
 static void upload_commit_group(struct sync_pass *pass)
 {
 	struct upload *upload = &pass->upload;
@@ -66,6 +80,8 @@ static void upload_commit_group(struct sync_pass *pass)
 		const struct upload_item *item = &upload->items[i];
 		if (item->is_sent && item->append.uid != 0)
 			upload_record(pass, item, item->append.uid);
+		if (item->is_untraceable)
+			upload_give_up(pass, item);
 		if (item->err.code != SYNCD_EMESSAGE)
 			continue;
 		pass_set_aside(pass, batch, 0, item->action->name, &item->err);
@@ -98,9 +114,7 @@ static void upload_identified(struct port_op *op, int code)
 	match_pairs(&upload->match, upload_paired);
 	for (size_t i = 0; i < upload->item_count; i++) {
 		struct upload_item *item = &upload->items[i];
-		if (item->is_sent && item->append.uid == 0)
-			error_set(&item->err, SYNCD_EMESSAGE,
-				  "the server accepted this message but it cannot be found there");
+		item->is_untraceable = item->is_sent && item->append.uid == 0;
 		if (item->append.uid >= upload->uidnext)
 			upload->uidnext = item->append.uid + 1;
 	}
@@ -224,7 +238,7 @@ static void upload_journal_group(struct sync_pass *pass)
 		sendable++;
 	}
 	if (sendable > 0)
-		pass_commit(pass, &upload->commit, upload_journalled);
+		pass_flush_commit(pass, &upload->commit, upload_journalled);
 	else
 		upload_commit_group(pass);
 }
@@ -260,7 +274,8 @@ static void upload_next_group(struct sync_pass *pass)
 		pass_piece_done(pass);
 		return;
 	}
-	upload->item_count = left < APPEND_GROUP_MESSAGES ? left : APPEND_GROUP_MESSAGES;
+	size_t most = pass_group(pass, APPEND_GROUP_MESSAGES);
+	upload->item_count = left < most ? left : most;
 	upload->items = xcalloc(upload->item_count, sizeof(*upload->items));
 	upload->in_flight = upload->item_count;
 	for (size_t i = 0; i < upload->item_count; i++) {

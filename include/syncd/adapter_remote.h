@@ -1,0 +1,62 @@
+/* The remote port over IMAP (ports.h): a pool of sessions to one server.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_ADAPTER_REMOTE_H
+#define SYNCD_ADAPTER_REMOTE_H
+
+#include <stdbool.h>
+
+#include "syncd/error.h"
+#include "syncd/flags.h"
+#include "syncd/list.h"
+#include "syncd/loop.h"
+#include "syncd/net.h"
+#include "syncd/ports.h"
+
+/* Plain data from the configuration; the strings are borrowed and must outlive
+ * the adapter. */
+struct adapter_remote_settings {
+	const char *account; /* for the log */
+	struct net_target target;
+	const char *user;           /* or NULL */
+	const char *password;       /* or NULL */
+	char *const *password_argv; /* NULL-terminated command when there is no password, or NULL */
+	const char *const *auth;    /* as for sasl_choose, or NULL */
+	bool allow_plaintext;
+	unsigned connections; /* at most at once, at least 1 */
+};
+
+struct adapter_remote;
+
+/* Connects only when asked for something. Returns NULL with `err` (SYNCD_ECONFIG) when a CA or
+ * certificate file cannot be used. */
+struct adapter_remote *adapter_remote_new(struct loop *loop,
+					  const struct adapter_remote_settings *settings,
+					  struct error *err);
+
+/* The port. `open` waits for a free session when all are in use; idle ones log
+ * out after half a minute. A password command runs at the first login; what it gave is
+ * kept, and asked for anew once when the server refuses what worked before. */
+struct remote_account *adapter_remote_port(struct adapter_remote *adapter);
+
+/* Ends every session: what is under way completes with SYNCD_ECANCELLED, open mailboxes must
+ * then be closed by their holders, pushes end; when all that is done the
+ * adapter is freed and op->done called. Nothing may be started any more. */
+void adapter_remote_close(struct adapter_remote *adapter, struct port_op *op);
+
+/* One connection (of those allowed) that waits on a mailbox with IDLE. Embedded in the caller's struct. */
+struct adapter_remote_push {
+	/* Waiting has begun: look at the mailbox once more now, then trust the news. */
+	void (*ready)(struct adapter_remote_push *push);
+	/* Something changed. Not inside a start; may come in bursts. */
+	void (*news)(struct adapter_remote_push *push);
+	/* It is over, once: SYNCD_ECANCELLED after stop, SYNCD_ESERVER when the server has no IDLE,
+	 * otherwise as any session's end: start it again after a while. */
+	void (*over)(struct adapter_remote_push *push, const struct error *err);
+	void *impl;
+};
+/* `mailbox` is canonical and copied. */
+void adapter_remote_push_start(struct adapter_remote *adapter, struct adapter_remote_push *push,
+			       const char *mailbox);
+void adapter_remote_push_stop(struct adapter_remote_push *push);
+
+#endif

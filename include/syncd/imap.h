@@ -1,0 +1,171 @@
+/* What is asked on an authenticated IMAP session (RFC 3501 §6.3, §6.4 and extensions).
+ *
+ * Each request is embedded in the caller's struct, which must stay in place until
+ * `done`: called once, never inside the start, code 0 or negative with `err` filled. When the session
+ * ends, all its requests complete with the reason. The caller fills the members named
+ * as inputs and the callbacks, and zeroes the rest.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_IMAP_H
+#define SYNCD_IMAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "syncd/identity.h"
+#include "syncd/imap_command.h"
+#include "syncd/imap_session.h"
+#include "syncd/loop.h"
+#include "syncd/uidset.h"
+
+#define IMAP_NAME_MAX 4096 /* bytes of a mailbox name as on the wire */
+
+/* --- Mailboxes. Names are those of the wire: prefix, separator, modified UTF-7. ---- */
+
+/* LIST prefix*: `found` for each mailbox; its name is valid during the call. */
+struct imap_list {
+	struct imap_command command;
+	void (*found)(struct imap_list *list, struct slice name, char separator,
+		      bool is_selectable);
+};
+void imap_list_start(struct imap_session *session, struct imap_list *list, imap_command_done done);
+
+/* CREATE, DELETE, SUBSCRIBE: the verb and a name. SYNCD_ESERVER, SYNCD_ENOTFOUND. */
+void imap_create_start(struct imap_session *session, struct imap_command *command,
+		       struct slice name, imap_command_done done);
+void imap_delete_start(struct imap_session *session, struct imap_command *command,
+		       struct slice name, imap_command_done done);
+void imap_subscribe_start(struct imap_session *session, struct imap_command *command,
+			  struct slice name, imap_command_done done);
+
+/* SELECT. What the server says is in imap_session_mailbox; `keywords` is borrowed until the next
+ * SELECT or the session's end, and gets the names of keywords seen. */
+void imap_select_start(struct imap_session *session, struct imap_command *command,
+		       struct slice name, struct keyword_table *keywords, imap_command_done done);
+
+void imap_noop_start(struct imap_session *session, struct imap_command *command,
+		     imap_command_done done);
+
+/* --- Looking at messages ----------------------------------------------------- */
+
+/* UID and flags of every message; one may be told twice. */
+struct imap_listing {
+	struct imap_command command;
+	void (*found)(struct imap_listing *listing, uint32_t uid, uint64_t flags);
+};
+void imap_listing_start(struct imap_session *session, struct imap_listing *listing,
+			imap_command_done done);
+
+/* Bodies, each in one piece: begin, data..., end. What the server does not send is missing.
+ * SYNCD_EMESSAGE when it says NO; what it sent before has been told. Negative codes of
+ * begin, data and end give the fetch up: the rest of what is in the pipe is dropped. */
+struct imap_fetch {
+	const struct uidset *uids; /* input, borrowed */
+	int (*begin)(struct imap_fetch *fetch, uint32_t uid, uint64_t size_bytes,
+		     int64_t internaldate_s);
+	int (*data)(struct imap_fetch *fetch, struct slice data);
+	int (*end)(struct imap_fetch *fetch, uint32_t uid);
+	void (*done)(struct imap_fetch *fetch, int code);
+	struct error err;
+	struct imap_fetch_work *work; /* the module's */
+};
+void imap_fetch_start(struct imap_session *session, struct imap_fetch *fetch);
+/* As in ports.h; pauses the whole session. */
+void imap_fetch_pause(struct imap_fetch *fetch);
+void imap_fetch_resume(struct imap_fetch *fetch);
+/* Asks for nothing more; done follows when what is in the pipe has come. */
+void imap_fetch_cancel(struct imap_fetch *fetch);
+
+/* Identity digest, size and flags, without bodies. */
+struct imap_identify {
+	const struct uidset *uids; /* input, borrowed */
+	void (*found)(struct imap_identify *identify, uint32_t uid, const struct digest *identity,
+		      uint64_t size_bytes, uint64_t flags);
+	void (*done)(struct imap_identify *identify, int code);
+	struct error err;
+	struct imap_command command;
+	struct uidset_place place;
+	struct buf header;
+	bool has_header;
+	struct loop_defer defer;
+};
+void imap_identify_start(struct imap_session *session, struct imap_identify *identify);
+
+/* --- Changing messages --------------------------------------------------------- */
+
+/* One command over a UID set of any size, cut into lines a server takes, one after another. */
+struct imap_uid_run {
+	const struct uidset *uids; /* input, borrowed */
+	void (*done)(struct imap_uid_run *run, int code);
+	struct error err;
+	struct imap_command command;
+	const struct imap_command_type *type;
+	struct uidset_place place;
+	struct buf suffix; /* what follows the set */
+	struct slice name; /* and then */
+	struct loop_defer defer;
+};
+
+/* UID STORE +FLAGS.SILENT or -FLAGS.SILENT. `flags` not 0. SYNCD_EMESSAGE when refused. */
+void imap_store_start(struct imap_session *session, struct imap_uid_run *run, bool is_added,
+		      uint64_t flags);
+
+/* UID MOVE or UID COPY to the mailbox `name`, borrowed until done (RFC 6851, RFC 3501 §6.4.8). */
+void imap_transfer_start(struct imap_session *session, struct imap_uid_run *run, bool is_move,
+			 struct slice name);
+
+/* UID EXPUNGE (RFC 4315): those of the set that are marked \Deleted go. */
+void imap_uid_expunge_start(struct imap_session *session, struct imap_uid_run *run);
+
+/* Removes these messages and no others, whoever else is marked \Deleted (DESIGN 5). */
+struct imap_expunge {
+	const struct uidset *uids; /* input, borrowed */
+	void (*done)(struct imap_expunge *expunge, int code);
+	struct error err;
+	struct imap_uid_run run;
+	struct imap_command command;
+	struct uidset others; /* marked by someone else; without UIDPLUS */
+	bool is_damaged;      /* the search's answer was */
+	unsigned step;
+	struct loop_defer defer;
+};
+void imap_expunge_start(struct imap_session *session, struct imap_expunge *expunge);
+
+/* APPEND (RFC 3501 §6.3.11, UIDPLUS RFC 4315). Several may be started at once. */
+struct imap_append {
+	struct imap_command command;
+	struct slice mailbox;            /* inputs */
+	struct keyword_table *keywords;
+	uint64_t flags;
+	int64_t internaldate_s;
+	uint64_t size_bytes;
+	bool has_nul;
+	/* Fills up to `size` bytes; a failure, or an end that is not at size_bytes, breaks the session, as
+	 * the announced literal cannot be taken back. */
+	int (*read)(struct imap_append *append, char *out, size_t size, size_t *len);
+	uint32_t uidvalidity; /* results; 0: the server does not say */
+	uint32_t uid;
+	uint64_t sent;
+};
+void imap_append_start(struct imap_session *session, struct imap_append *append,
+		       imap_command_done done);
+
+/* --- Waiting for news ------------------------------------------------------------ */
+
+#define IMAP_IDLE_MS (28 * 60 * 1000) /* servers may log out after 30 minutes (RFC 2177) */
+
+/* Stays in IDLE, renewed in time, until another command is started or the session ends. */
+struct imap_idle {
+	void (*news)(struct imap_idle *idle); /* something changed in the mailbox */
+	void (*done)(struct imap_idle *idle, int code);
+	struct error err;
+	struct imap_command command;
+	struct loop_timer renew;
+	bool is_ending;
+	bool is_accepted;
+	bool is_stopped; /* not to be renewed */
+};
+void imap_idle_start(struct imap_session *session, struct imap_idle *idle);
+/* Ends it; done follows. Harmless when it is ending. */
+void imap_idle_stop(struct imap_idle *idle);
+
+#endif

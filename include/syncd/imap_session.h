@@ -1,0 +1,119 @@
+/* An IMAP session from the connection to the authenticated state (RFC 3501 §3,
+ * RFC 9051 §3), and its end. What is asked on it: imap.h.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_IMAP_SESSION_H
+#define SYNCD_IMAP_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "syncd/error.h"
+#include "syncd/flags.h"
+#include "syncd/loop.h"
+#include "syncd/net.h"
+#include "syncd/secret.h"
+
+struct imap_session;
+
+/* All borrowed for the session's life, except the password: until ready(). */
+struct imap_settings {
+	struct loop *loop;
+	struct net_context *net;
+	const struct net_target *target; /* timeout_ms counts for the whole session */
+	const char *account;             /* for the log */
+	const char *user;                /* NULL: none */
+	const struct secret *password;   /* NULL: none */
+	const char *const *auth;         /* allowed mechanisms as for sasl_choose, or NULL */
+	bool allow_plaintext;            /* a password may travel without TLS */
+};
+
+/* Who gets the session's own events; embedded in the user's struct. */
+struct imap_user;
+struct imap_user_ops {
+	/* Authenticated: commands may be started from now on. */
+	void (*ready)(struct imap_user *user);
+	/* Something in the selected mailbox changed that no command asked for. */
+	void (*news)(struct imap_user *user);
+	/* The session is over; all its commands have completed before. Once; only
+	 * imap_session_close may follow. SYNCD_EAUTH, SYNCD_ETRUST, SYNCD_ENET, SYNCD_EBUSY (the
+	 * server wants no more connections now), SYNCD_ETIMEOUT, SYNCD_EPROTO... */
+	void (*broken)(struct imap_user *user, const struct error *err);
+	/* The session is freed; nothing more follows. */
+	void (*closed)(struct imap_user *user);
+};
+struct imap_user {
+	const struct imap_user_ops *ops;
+};
+
+/* What servers offer and we make use of. */
+enum imap_capability {
+	IMAP_CAP_STARTTLS = 1 << 0,
+	IMAP_CAP_LOGINDISABLED = 1 << 1,
+	IMAP_CAP_SASL_IR = 1 << 2,
+	IMAP_CAP_ID = 1 << 3,
+	IMAP_CAP_NAMESPACE = 1 << 4,
+	IMAP_CAP_LITERAL_PLUS = 1 << 5,
+	IMAP_CAP_LITERAL_MINUS = 1 << 6,
+	IMAP_CAP_UIDPLUS = 1 << 7,
+	IMAP_CAP_BINARY = 1 << 8,
+	IMAP_CAP_IDLE = 1 << 9,
+	IMAP_CAP_MOVE = 1 << 10,
+};
+
+#define IMAP_PREFIX_MAX 256 /* bytes of a personal namespace's prefix */
+
+/* The selected mailbox as the server told so far. */
+struct imap_mailbox {
+	bool is_selected;
+	bool is_read_only;
+	uint32_t exists;
+	uint32_t uidvalidity;
+	uint32_t uidnext; /* 0: the server does not say */
+	uint64_t highestmodseq;
+	uint64_t flags_mask;            /* flags that can be stored (PERMANENTFLAGS) */
+	uint32_t changes;               /* counts EXISTS and EXPUNGE */
+	bool is_validity_changed;       /* another UIDVALIDITY was told since SELECT */
+	bool has_permanent_flags;
+	struct keyword_table *keywords; /* as given to imap_select_start */
+};
+
+/* Allocates a session that has done nothing yet. `settings` is copied, `user` borrowed
+ * until closed(). */
+struct imap_session *imap_session_new(const struct imap_settings *settings, struct imap_user *user);
+
+/* Connects and logs in; ready() or broken() follows. */
+void imap_session_start(struct imap_session *session);
+
+/* Gives the session up now: its commands complete with SYNCD_ECANCELLED, then closed() follows.
+ * No other callback. In any state, once. */
+void imap_session_close(struct imap_session *session);
+
+/* Ends the session as if it had broken: its commands complete with SYNCD_ECANCELLED, then broken() is
+ * called. */
+void imap_session_cancel(struct imap_session *session);
+
+/* Says LOGOUT first when the session is ready and nothing is in flight (RFC 3501 §6.1.3),
+ * waiting a moment for the answer; else as imap_session_close. */
+void imap_session_logout(struct imap_session *session);
+
+/* Stops and goes on reading from the server; calls nest. Time does not count
+ * against the server meanwhile. */
+void imap_session_pause(struct imap_session *session);
+void imap_session_resume(struct imap_session *session);
+
+bool imap_session_is_live(const struct imap_session *session); /* ready, neither broken nor closed */
+bool imap_session_can(const struct imap_session *session, enum imap_capability capability);
+
+/* The personal namespace (RFC 2342): prefix "" or such as "INBOX.", as on the wire; the hierarchy
+ * separator, '\0' when names are flat. Valid once ready. */
+const char *imap_session_prefix(const struct imap_session *session);
+char imap_session_separator(const struct imap_session *session);
+
+/* The selected mailbox; is_selected says whether there is one. */
+const struct imap_mailbox *imap_session_mailbox(const struct imap_session *session);
+
+/* Its keyword table is about to go: whatever the server says of it is ignored until
+ * the next SELECT. No command of that mailbox may be in flight. */
+void imap_session_forget_mailbox(struct imap_session *session);
+
+#endif
