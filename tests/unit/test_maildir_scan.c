@@ -122,8 +122,8 @@ static void removed_directories_are_errors_never_empty_listings(void **state)
 
 /* --- Concurrency ------------------------------------------------------------------- */
 
-#define FILES 300
-#define SCANS 200
+#define FILES 5000
+#define SCANS 60
 
 struct renamer {
 	const struct temp_dir *dir;
@@ -157,20 +157,17 @@ static void rename_one(struct renamer *renamer, size_t i)
 	atomic_fetch_add(&renamer->renames, 1);
 }
 
-/* Bursts with pauses of 0 to 80 ms, so that some scans find a quiet moment, and some begin in
- * one that ends. */
+/* A scan waits for 50 ms of quiet: bursts come just when it reads. */
 static void *renamer_run(void *context)
 {
 	struct renamer *renamer = context;
 
 	while (!atomic_load(&renamer->is_over)) {
-		renamer->state = renamer->state * 1103515245u + 12345u;
-		for (unsigned n = (renamer->state >> 16) % 40; n > 0; n--) {
+		for (unsigned n = 0; n < 1000; n++) {
 			renamer->state = renamer->state * 1103515245u + 12345u;
 			rename_one(renamer, (renamer->state >> 16) % FILES);
 		}
-		struct timespec pause = { .tv_nsec =
-						  (long)((renamer->state >> 20) % 80) * 1000000 };
+		struct timespec pause = { .tv_nsec = 50500000 + (renamer->state >> 20) * 1000 };
 		(void)nanosleep(&pause, NULL);
 	}
 	return NULL;
