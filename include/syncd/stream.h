@@ -77,7 +77,8 @@ void stream_read_start(struct stream *stream);
 void stream_read_stop(struct stream *stream);
 
 /* Gives the stream up now; closed() follows later, exactly once, and nothing
- * else before it. */
+ * else before it. A tunnel's command is given a second to end by itself, then is
+ * killed: closed() may take that long. */
 void stream_close(struct stream *stream);
 
 /* Bytes taken but not yet handed to the kernel. */
