@@ -1,10 +1,9 @@
 /* What is asked on an authenticated IMAP session (RFC 3501 §6.3, §6.4 and extensions).
  *
  * Each request is embedded in the caller's struct, which must stay in place until
- * `done`: called once, never inside the start, code 0 or negative with `err` filled. When the session
- * ends, all its requests complete with the reason. The caller fills the members named
- * as inputs and the callbacks, and zeroes the rest.
- * SPDX-License-Identifier: MIT */
+ * `done`: called once, never inside the start, code 0 or negative with `err` filled. When the
+ * session ends, all its requests complete with the reason. The caller fills the members named as
+ * inputs and the callbacks, and zeroes the rest. SPDX-License-Identifier: MIT */
 #ifndef SYNCD_IMAP_H
 #define SYNCD_IMAP_H
 
@@ -133,14 +132,14 @@ void imap_expunge_start(struct imap_session *session, struct imap_expunge *expun
 /* APPEND (RFC 3501 §6.3.11, UIDPLUS RFC 4315). Several may be started at once. */
 struct imap_append {
 	struct imap_command command;
-	struct slice mailbox;            /* inputs */
+	struct slice mailbox; /* inputs */
 	struct keyword_table *keywords;
 	uint64_t flags;
 	int64_t internaldate_s;
 	uint64_t size_bytes;
 	bool has_nul;
-	/* Fills up to `size` bytes; a failure, or an end that is not at size_bytes, breaks the session, as
-	 * the announced literal cannot be taken back. */
+	/* Fills up to `size` bytes; a failure, or an end that is not at size_bytes, breaks the
+	 * session, as the announced literal cannot be taken back. */
 	int (*read)(struct imap_append *append, char *out, size_t size, size_t *len);
 	uint32_t uidvalidity; /* results; 0: the server does not say */
 	uint32_t uid;

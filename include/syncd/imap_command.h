@@ -41,8 +41,8 @@ struct imap_command_type {
 	void (*continuation)(struct imap_command *command, struct slice text);
 	/* Another command waits for this exclusive one: it ends itself if it can (IDLE). */
 	void (*yield)(struct imap_command *command);
-	/* Sends the body announced with imap_write_body: 1 when all is sent, 0 to be called again when
-	 * the stream has drained, or negative with command->err filled: the session breaks. */
+	/* Sends the body announced with imap_write_body: 1 when all is sent, 0 to be called again
+	 * when the stream has drained, or negative with command->err filled: the session breaks. */
 	int (*body)(struct imap_command *command);
 	/* The tagged answer, for its response code; done follows. */
 	void (*tagged)(struct imap_command *command, const struct imap_response *response);
@@ -66,7 +66,7 @@ struct imap_command {
 	enum imap_command_state state;
 	char tag[16];
 	struct imap_write write;
-	size_t piece; /* the next to be sent */
+	size_t piece;     /* the next to be sent */
 	bool is_answered; /* the tagged answer came before the body was out */
 	int code;
 };

@@ -70,9 +70,9 @@ struct imap_mailbox {
 	uint32_t uidvalidity;
 	uint32_t uidnext; /* 0: the server does not say */
 	uint64_t highestmodseq;
-	uint64_t flags_mask;            /* flags that can be stored (PERMANENTFLAGS) */
-	uint32_t changes;               /* counts EXISTS and EXPUNGE */
-	bool is_validity_changed;       /* another UIDVALIDITY was told since SELECT */
+	uint64_t flags_mask;      /* flags that can be stored (PERMANENTFLAGS) */
+	uint32_t changes;         /* counts EXISTS and EXPUNGE */
+	bool is_validity_changed; /* another UIDVALIDITY was told since SELECT */
 	bool has_permanent_flags;
 	struct keyword_table *keywords; /* as given to imap_select_start */
 };
@@ -88,8 +88,8 @@ void imap_session_start(struct imap_session *session);
  * No other callback. In any state, once. */
 void imap_session_close(struct imap_session *session);
 
-/* Ends the session as if it had broken: its commands complete with SYNCD_ECANCELLED, then broken() is
- * called. */
+/* Ends the session as if it had broken: its commands complete with SYNCD_ECANCELLED, then broken()
+ * is called. */
 void imap_session_cancel(struct imap_session *session);
 
 /* Says LOGOUT first when the session is ready and nothing is in flight (RFC 3501 §6.1.3),
@@ -101,7 +101,8 @@ void imap_session_logout(struct imap_session *session);
 void imap_session_pause(struct imap_session *session);
 void imap_session_resume(struct imap_session *session);
 
-bool imap_session_is_live(const struct imap_session *session); /* ready, neither broken nor closed */
+bool imap_session_is_live(
+	const struct imap_session *session); /* ready, neither broken nor closed */
 bool imap_session_can(const struct imap_session *session, enum imap_capability capability);
 
 /* The personal namespace (RFC 2342): prefix "" or such as "INBOX.", as on the wire; the hierarchy

@@ -1,0 +1,177 @@
+/* An opened remote mailbox: a session of the pool that has it selected.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "syncd/alloc.h"
+#include "syncd/must.h"
+
+#include "remote_private.h"
+
+struct remote_box *remote_box_of(struct remote_mailbox *mailbox)
+{
+	return container_of(mailbox, struct remote_box, base);
+}
+
+/* --- Requests under way ------------------------------------------------------ */
+
+static void work_turn(struct loop_defer *defer)
+{
+	struct remote_work *work = container_of(defer, struct remote_work, defer);
+
+	remote_work_finish(work, work->err.code, &work->err);
+}
+
+void remote_work_finish_later(struct remote_work *work)
+{
+	loop_defer(work->box->adapter->loop, &work->defer, work_turn);
+}
+
+void remote_work_finish(struct remote_work *work, int code, const struct error *err)
+{
+	struct port_op *op = work->op;
+
+	if (code < 0)
+		op->err = *err;
+	work->box->under_way--;
+	free(work);
+	op->done(op, code);
+}
+
+void *remote_work_new(struct remote_mailbox *mailbox, struct port_op *op, size_t size)
+{
+	struct remote_box *box = remote_box_of(mailbox);
+	bool is_stale = imap_session_mailbox(box->conn->session)->is_validity_changed;
+	struct remote_work *work = xcalloc(1, is_stale ? sizeof(*work) : size);
+
+	error_clear(&op->err);
+	work->box = box;
+	work->op = op;
+	box->under_way++;
+	if (!is_stale)
+		return work;
+	(void)error_set(&work->err, SYNCD_EVALIDITY, "the server changed UIDVALIDITY");
+	remote_work_finish_later(work);
+	return NULL;
+}
+
+/* --- The mailbox ---------------------------------------------------------------- */
+
+static void box_cancel(struct remote_mailbox *mailbox)
+{
+	struct remote_box *box = remote_box_of(mailbox);
+
+	if (box->under_way == 0)
+		return;
+	remote_fetch_cancel_all(box);
+	imap_session_cancel(box->conn->session);
+}
+
+static void box_close(struct remote_mailbox *mailbox)
+{
+	struct remote_box *box = remote_box_of(mailbox);
+
+	must(box->under_way == 0);
+	remote_pool_release(box->conn);
+	buf_free(&box->wire);
+	free(box);
+}
+
+static const struct remote_mailbox_ops box_ops = {
+	.observe = remote_observe,
+	.fetch = remote_fetch,
+	.fetch_pause = remote_fetch_pause,
+	.fetch_resume = remote_fetch_resume,
+	.append = remote_append,
+	.store = remote_store,
+	.expunge = remote_expunge,
+	.identify = remote_identify,
+	.cancel = box_cancel,
+	.close = box_close,
+};
+
+/* --- Opening ---------------------------------------------------------------------- */
+
+struct remote_open_work {
+	struct remote_lease lease;
+	struct imap_command select;
+	struct remote_open_req *req;
+	struct remote_box *box;
+};
+
+static void open_fail(struct remote_open_work *work, const struct error *err)
+{
+	struct remote_open_req *req = work->req;
+
+	req->op.err = *err;
+	error_context(&req->op.err, "%s", req->name);
+	if (work->lease.conn != NULL)
+		remote_pool_release(work->lease.conn);
+	buf_free(&work->box->wire);
+	free(work->box);
+	free(work);
+	req->op.done(&req->op, req->op.err.code);
+}
+
+static void open_succeed(struct remote_open_work *work, const struct imap_mailbox *mailbox)
+{
+	struct remote_open_req *req = work->req;
+
+	req->mailbox = &work->box->base;
+	req->uidvalidity = mailbox->uidvalidity;
+	req->uidnext = mailbox->uidnext;
+	req->exists = mailbox->exists;
+	req->is_read_only = mailbox->is_read_only;
+	req->flags_mask = mailbox->flags_mask;
+	free(work);
+	req->op.done(&req->op, 0);
+}
+
+static void open_selected(struct imap_command *command, int code)
+{
+	struct remote_open_work *work = container_of(command, struct remote_open_work, select);
+	const struct imap_mailbox *mailbox = imap_session_mailbox(work->box->conn->session);
+
+	if (code == 0 && mailbox->uidvalidity == 0)
+		code = error_set(&command->err, SYNCD_ESERVER,
+				 "the server gives no UIDVALIDITY: its UIDs mean nothing");
+	if (code < 0)
+		open_fail(work, &command->err);
+	else
+		open_succeed(work, mailbox);
+}
+
+static void open_granted(struct remote_lease *lease, int code)
+{
+	struct remote_open_work *work = container_of(lease, struct remote_open_work, lease);
+
+	if (code == 0)
+		code = remote_name_to_wire(work->req->name,
+					   imap_session_prefix(lease->conn->session),
+					   imap_session_separator(lease->conn->session),
+					   &work->box->wire, &lease->err);
+	if (code < 0) {
+		open_fail(work, &lease->err);
+		return;
+	}
+	work->box->conn = lease->conn;
+	imap_select_start(lease->conn->session, &work->select, buf_slice(&work->box->wire),
+			  work->req->keywords, open_selected);
+}
+
+void remote_mailbox_open(struct remote_account *account, struct remote_open_req *req)
+{
+	struct remote_open_work *work = xcalloc(1, sizeof(*work));
+	struct remote_box *box = xcalloc(1, sizeof(*box));
+
+	error_clear(&req->op.err);
+	req->mailbox = NULL;
+	box->base.ops = &box_ops;
+	box->adapter = container_of(account, struct adapter_remote, account);
+	box->keywords = req->keywords;
+	buf_init(&box->wire, IMAP_NAME_MAX);
+	list_init(&box->fetches);
+	work->req = req;
+	work->box = box;
+	work->lease.granted = open_granted;
+	remote_pool_lease(box->adapter, &work->lease);
+}

@@ -1,0 +1,301 @@
+/* The pool of sessions: who waits for one, who has one, how many the server
+ * bears.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "syncd/alloc.h"
+#include "syncd/log.h"
+#include "syncd/must.h"
+
+#include "remote_private.h"
+
+static struct remote_conn *conn_of_link(struct list *link)
+{
+	return container_of(link, struct remote_conn, link);
+}
+
+static struct remote_conn *conn_of_user(struct imap_user *user)
+{
+	return container_of(user, struct remote_conn, user);
+}
+
+static unsigned count_state(const struct adapter_remote *adapter, enum remote_conn_state state)
+{
+	unsigned count = 0;
+
+	list_for_each(link, &adapter->conns)
+	{
+		count += conn_of_link(link)->state == state;
+	}
+	return count;
+}
+
+static unsigned count_list(const struct list *head)
+{
+	unsigned count = 0;
+
+	list_for_each(link, head)
+	{
+		count++;
+	}
+	return count;
+}
+
+/* --- Leases ----------------------------------------------------------------- */
+
+static void lease_grant(struct remote_lease *lease, struct remote_conn *conn)
+{
+	list_remove(&lease->link);
+	conn->state = REMOTE_CONN_LEASED;
+	loop_timer_stop(&conn->unused);
+	lease->conn = conn;
+	lease->granted(lease, 0);
+}
+
+void remote_pool_fail(struct adapter_remote *adapter, const struct error *err)
+{
+	struct list failed;
+
+	/* Those who wait again from inside their callback are not of these. */
+	list_init(&failed);
+	while (!list_is_empty(&adapter->waiting)) {
+		struct list *link = list_first(&adapter->waiting);
+		list_remove(link);
+		list_append(&failed, link);
+	}
+	while (!list_is_empty(&failed)) {
+		struct remote_lease *lease =
+			container_of(list_first(&failed), struct remote_lease, link);
+		list_remove(&lease->link);
+		lease->err = *err;
+		lease->granted(lease, err->code);
+	}
+}
+
+/* --- Sessions ------------------------------------------------------------------ */
+
+static void conn_close(struct remote_conn *conn)
+{
+	conn->state = REMOTE_CONN_CLOSING;
+	loop_timer_stop(&conn->unused);
+	imap_session_close(conn->session);
+}
+
+static void conn_logout(struct remote_conn *conn)
+{
+	conn->state = REMOTE_CONN_CLOSING;
+	loop_timer_stop(&conn->unused);
+	imap_session_logout(conn->session);
+}
+
+static void conn_unused(struct loop_timer *timer)
+{
+	conn_logout(container_of(timer, struct remote_conn, unused));
+}
+
+static void conn_ready(struct imap_user *user)
+{
+	struct remote_conn *conn = conn_of_user(user);
+	struct adapter_remote *adapter = conn->adapter;
+
+	if (conn->generation == adapter->password_generation)
+		adapter->is_password_proven = true;
+	secret_free(&conn->password);
+	conn->state = REMOTE_CONN_FREE;
+	loop_timer_start(&conn->unused, REMOTE_IDLE_CLOSE_MS);
+	remote_pool_turn(adapter);
+}
+
+static void conn_news(struct imap_user *user)
+{
+	(void)user;
+}
+
+/* A login failed. When others live, the server (or what lies between) bears no
+ * more of us; those who wait get the next one that is free. */
+static void login_failed(struct adapter_remote *adapter, unsigned generation,
+			 const struct error *err)
+{
+	unsigned alive =
+		count_state(adapter, REMOTE_CONN_FREE) + count_state(adapter, REMOTE_CONN_LEASED);
+	bool is_crowded =
+		err->code == SYNCD_EBUSY || err->code == SYNCD_ENET || err->code == SYNCD_ETIMEOUT;
+
+	if (err->code == SYNCD_EAUTH && remote_password_refused(adapter, generation)) {
+		remote_pool_turn(adapter);
+	} else if (is_crowded && alive > 0) {
+		log_info(adapter->settings.account, "the server refuses connection %u: %s",
+			 alive + 1, err->text);
+		adapter->connections = alive;
+		remote_pool_turn(adapter);
+	} else {
+		remote_pool_fail(adapter, err);
+	}
+}
+
+static void conn_broken(struct imap_user *user, const struct error *err)
+{
+	struct remote_conn *conn = conn_of_user(user);
+	struct adapter_remote *adapter = conn->adapter;
+	bool was_login = conn->state == REMOTE_CONN_LOGIN;
+	unsigned generation = conn->generation;
+	struct error why = *err;
+
+	conn->is_broken = true;
+	if (conn->state == REMOTE_CONN_LEASED)
+		return; /* its holder learns it from its commands and gives it back */
+	conn_close(conn);
+	if (was_login)
+		login_failed(adapter, generation, &why);
+}
+
+static void conn_closed(struct imap_user *user)
+{
+	struct remote_conn *conn = conn_of_user(user);
+	struct adapter_remote *adapter = conn->adapter;
+
+	must(conn->state == REMOTE_CONN_CLOSING);
+	list_remove(&conn->link);
+	secret_free(&conn->password);
+	free(conn);
+	remote_pool_turn(adapter);
+}
+
+static const struct imap_user_ops conn_ops = {
+	.ready = conn_ready,
+	.news = conn_news,
+	.broken = conn_broken,
+	.closed = conn_closed,
+};
+
+static void conn_start(struct adapter_remote *adapter)
+{
+	struct remote_conn *conn = xcalloc(1, sizeof(*conn));
+
+	conn->user.ops = &conn_ops;
+	conn->adapter = adapter;
+	conn->generation = adapter->password_generation;
+	if (adapter->password != NULL)
+		conn->password = secret_copy(adapter->password);
+	loop_timer_init(adapter->loop, &conn->unused, conn_unused);
+	list_append(&adapter->conns, &conn->link);
+	const struct imap_settings settings = {
+		.loop = adapter->loop,
+		.net = adapter->net,
+		.target = &adapter->settings.target,
+		.account = adapter->settings.account,
+		.user = adapter->settings.user,
+		.password = conn->password,
+		.auth = adapter->settings.auth,
+		.allow_plaintext = adapter->settings.allow_plaintext,
+	};
+	conn->session = imap_session_new(&settings, &conn->user);
+	imap_session_start(conn->session);
+}
+
+/* --- What is to be done ----------------------------------------------------------- */
+
+static struct remote_conn *find_free(struct adapter_remote *adapter)
+{
+	list_for_each(link, &adapter->conns)
+	{
+		struct remote_conn *conn = conn_of_link(link);
+		if (conn->state == REMOTE_CONN_FREE && imap_session_is_live(conn->session))
+			return conn;
+	}
+	return NULL;
+}
+
+/* Until a login has worked there is one at a time: a wrong password is not
+ * tried on several connections at once. */
+static bool wants_another(const struct adapter_remote *adapter)
+{
+	unsigned logins = count_state(adapter, REMOTE_CONN_LOGIN);
+
+	if (!adapter->is_password_proven && logins > 0)
+		return false;
+	return count_list(&adapter->conns) < adapter->connections &&
+	       logins < count_list(&adapter->waiting);
+}
+
+static void free_if_over(struct adapter_remote *adapter)
+{
+	struct port_op *op = adapter->closing;
+
+	if (!list_is_empty(&adapter->conns) || !list_is_empty(&adapter->pushes) ||
+	    !list_is_empty(&adapter->waiting) || adapter->is_asking)
+		return;
+	secret_free(&adapter->password);
+	net_context_free(&adapter->net);
+	free(adapter);
+	op->done(op, 0);
+}
+
+static void pool_turn(struct loop_defer *defer)
+{
+	struct adapter_remote *adapter = container_of(defer, struct adapter_remote, turn);
+	struct remote_conn *conn;
+
+	if (adapter->closing != NULL) {
+		struct error err;
+		(void)error_set(&err, SYNCD_ECANCELLED, "the account is being closed");
+		remote_pool_fail(adapter, &err);
+		free_if_over(adapter);
+		return;
+	}
+	while (!list_is_empty(&adapter->waiting) && (conn = find_free(adapter)) != NULL)
+		lease_grant(container_of(list_first(&adapter->waiting), struct remote_lease, link),
+			    conn);
+	if (list_is_empty(&adapter->waiting) || !wants_another(adapter) ||
+	    !remote_password_get(adapter))
+		return;
+	while (wants_another(adapter))
+		conn_start(adapter);
+}
+
+void remote_pool_turn(struct adapter_remote *adapter)
+{
+	loop_defer(adapter->loop, &adapter->turn, pool_turn);
+}
+
+void remote_pool_lease(struct adapter_remote *adapter, struct remote_lease *lease)
+{
+	lease->conn = NULL;
+	error_clear(&lease->err);
+	list_append(&adapter->waiting, &lease->link);
+	remote_pool_turn(adapter);
+}
+
+void remote_pool_release(struct remote_conn *conn)
+{
+	must(conn->state == REMOTE_CONN_LEASED);
+	if (conn->is_broken || !imap_session_is_live(conn->session)) {
+		conn_close(conn);
+		return;
+	}
+	imap_session_forget_mailbox(conn->session);
+	if (conn->adapter->closing != NULL) {
+		conn_logout(conn);
+		return;
+	}
+	conn->state = REMOTE_CONN_FREE;
+	loop_timer_start(&conn->unused, REMOTE_IDLE_CLOSE_MS);
+	remote_pool_turn(conn->adapter);
+}
+
+void remote_pool_close(struct adapter_remote *adapter)
+{
+	list_for_each(link, &adapter->conns)
+	{
+		struct remote_conn *conn = conn_of_link(link);
+		if (conn->state == REMOTE_CONN_FREE)
+			conn_logout(conn);
+		else if (conn->state == REMOTE_CONN_LOGIN)
+			conn_close(conn);
+		else if (conn->state == REMOTE_CONN_LEASED)
+			imap_session_cancel(conn->session);
+	}
+	if (adapter->is_asking)
+		password_request_cancel(&adapter->ask);
+	remote_pool_turn(adapter);
+}

@@ -1,0 +1,147 @@
+/* What the files of the remote port share. Seen by src/adapter/remote_*.c only.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_ADAPTER_REMOTE_PRIVATE_H
+#define SYNCD_ADAPTER_REMOTE_PRIVATE_H
+
+#include "syncd/adapter_remote.h"
+#include "syncd/imap.h"
+#include "syncd/sasl.h"
+
+#define REMOTE_IDLE_CLOSE_MS 30000 /* a session nobody uses */
+
+enum remote_conn_state {
+	REMOTE_CONN_LOGIN,
+	REMOTE_CONN_FREE,
+	REMOTE_CONN_LEASED,
+	REMOTE_CONN_CLOSING,
+};
+
+/* One session of the pool. */
+struct remote_conn {
+	struct imap_user user;
+	struct adapter_remote *adapter;
+	struct imap_session *session;
+	enum remote_conn_state state;
+	struct secret *password; /* its own copy, until it is logged in */
+	unsigned generation;     /* of that password */
+	bool is_broken;
+	struct loop_timer unused;
+	struct list link;
+};
+
+/* A wish for a session. `granted` is called once, not inside the start: code 0 with `conn`, or
+ * negative with `err`. */
+struct remote_lease {
+	void (*granted)(struct remote_lease *lease, int code);
+	struct remote_conn *conn;
+	struct error err;
+	struct list link;
+};
+
+struct adapter_remote {
+	struct remote_account account;
+	struct loop *loop;
+	struct adapter_remote_settings settings;
+	struct net_context *net;
+	struct secret *password;
+	unsigned password_generation;
+	bool is_password_proven; /* it worked */
+	bool is_asking;
+	struct password_request ask;
+	unsigned connections; /* most at once, as far as we know the server */
+	struct list conns;
+	struct list waiting;
+	struct list pushes;
+	struct loop_defer turn;
+	struct port_op *closing; /* or NULL */
+};
+
+/* --- remote_pool.c --- */
+
+void remote_pool_lease(struct adapter_remote *adapter, struct remote_lease *lease);
+
+/* Gives the session back; a broken one is closed. */
+void remote_pool_release(struct remote_conn *conn);
+
+/* Schedules a look at who waits and what can be done for them. */
+void remote_pool_turn(struct adapter_remote *adapter);
+
+/* Everything stops; the adapter is freed when the last session is closed. */
+void remote_pool_close(struct adapter_remote *adapter);
+
+/* --- remote_password.c --- */
+
+/* True when logins may begin: the password is known, or none is needed. Otherwise it is being
+ * asked for; remote_pool_turn or remote_pool_fail follows. */
+bool remote_password_get(struct adapter_remote *adapter);
+
+/* The server refused this generation's. True when it is worth another try. */
+bool remote_password_refused(struct adapter_remote *adapter, unsigned generation);
+
+/* Fails everyone who waits. */
+void remote_pool_fail(struct adapter_remote *adapter, const struct error *err);
+
+/* --- remote_names.c --- */
+
+/* The name on the wire for a canonical one. Returns 0, or SYNCD_ESERVER when this server cannot
+ * have such a name. */
+int remote_name_to_wire(const char *name, const char *prefix, char separator, struct buf *wire,
+			struct error *err);
+
+/* And back: false when it has no canonical form that leads to the same name again. */
+bool remote_name_from_wire(struct slice wire, const char *prefix, char separator, struct buf *name);
+
+/* --- remote_mailbox.c --- */
+
+/* Takes the lease over in any outcome; fills req and completes it. */
+struct remote_open_work;
+void remote_mailbox_open(struct remote_account *account, struct remote_open_req *req);
+
+/* The adapter's struct behind the port's. */
+struct remote_box {
+	struct remote_mailbox base;
+	struct adapter_remote *adapter;
+	struct remote_conn *conn;
+	struct keyword_table *keywords;
+	struct buf wire;
+	unsigned under_way;
+	struct list fetches;
+};
+
+struct remote_box *remote_box_of(struct remote_mailbox *mailbox);
+
+/* A request under way: allocated at its start, freed at its end. Every work struct begins with
+ * this. */
+struct remote_work {
+	struct remote_box *box;
+	struct port_op *op;
+	struct loop_defer defer;
+	struct error err;
+};
+
+/* Allocates `size` bytes; the work's struct begins with struct remote_work. NULL: the request
+ * cannot begin (UIDVALIDITY changed) and will complete with the reason. */
+void *remote_work_new(struct remote_mailbox *mailbox, struct port_op *op, size_t size);
+
+/* Completes the request and frees the work. */
+void remote_work_finish(struct remote_work *work, int code, const struct error *err);
+
+/* The same in the loop's next turn, with success. */
+void remote_work_finish_later(struct remote_work *work);
+
+/* --- remote_look.c, remote_change.c: the mailbox's operations --- */
+
+void remote_observe(struct remote_mailbox *mailbox, struct remote_observe_req *req);
+void remote_fetch(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
+void remote_fetch_pause(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
+void remote_fetch_resume(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
+void remote_fetch_cancel_all(struct remote_box *box);
+void remote_identify(struct remote_mailbox *mailbox, struct remote_identify_req *req);
+void remote_append(struct remote_mailbox *mailbox, struct remote_append_req *req);
+void remote_store(struct remote_mailbox *mailbox, struct remote_store_req *req);
+void remote_expunge(struct remote_mailbox *mailbox, struct remote_expunge_req *req);
+
+/* --- remote_push.c --- */
+void remote_push_stop_all(struct adapter_remote *adapter);
+
+#endif

@@ -1,0 +1,63 @@
+/* What the server offers (RFC 3501 §7.2.1).
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "syncd/must.h"
+
+#include "imap_private.h"
+
+static const struct {
+	const char *name;
+	uint32_t bits;
+} capabilities[] = {
+	{ "STARTTLS", IMAP_CAP_STARTTLS },
+	{ "LOGINDISABLED", IMAP_CAP_LOGINDISABLED },
+	{ "SASL-IR", IMAP_CAP_SASL_IR },
+	{ "ID", IMAP_CAP_ID },
+	{ "NAMESPACE", IMAP_CAP_NAMESPACE },
+	{ "LITERAL+", IMAP_CAP_LITERAL_PLUS },
+	{ "LITERAL-", IMAP_CAP_LITERAL_MINUS },
+	{ "UIDPLUS", IMAP_CAP_UIDPLUS },
+	{ "BINARY", IMAP_CAP_BINARY },
+	{ "IDLE", IMAP_CAP_IDLE },
+	{ "MOVE", IMAP_CAP_MOVE },
+	/* RFC 9051 appendix E: these belong to the base protocol there. */
+	{ "IMAP4REV2", IMAP_CAP_SASL_IR | IMAP_CAP_NAMESPACE | IMAP_CAP_LITERAL_MINUS |
+			       IMAP_CAP_UIDPLUS | IMAP_CAP_IDLE | IMAP_CAP_MOVE },
+};
+
+static void take_mechanism(struct imap_session *session, struct slice name)
+{
+	if (session->mechanism_count == SASL_MECHANISMS_MAX || name.len >= IMAP_MECHANISM_LEN_MAX)
+		return;
+	char *to = session->mechanisms[session->mechanism_count++];
+	memcpy(to, name.data, name.len);
+	to[name.len] = '\0';
+}
+
+void imap_capability_forget(struct imap_session *session)
+{
+	session->capabilities = 0;
+	session->mechanism_count = 0;
+	session->has_capabilities = false;
+}
+
+void imap_capability_take(struct imap_session *session, const struct imap_arg *names)
+{
+	imap_capability_forget(session);
+	session->has_capabilities = true;
+	for (const struct imap_arg *arg = names; arg != NULL; arg = arg->next) {
+		struct slice name;
+		if (!imap_arg_text(arg, &name))
+			continue;
+		if (name.len > 5 &&
+		    slice_case_equals_str((struct slice){ name.data, 5 }, "AUTH=")) {
+			take_mechanism(session, (struct slice){ name.data + 5, name.len - 5 });
+			continue;
+		}
+		for (size_t i = 0; i < ARRAY_LEN(capabilities); i++) {
+			if (slice_case_equals_str(name, capabilities[i].name))
+				session->capabilities |= capabilities[i].bits;
+		}
+	}
+}

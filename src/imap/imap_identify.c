@@ -1,0 +1,167 @@
+/* Who a message is without its body: five header fields, size and flags, in
+ * one FETCH (RFC 3501 §6.4.5).
+ * SPDX-License-Identifier: MIT */
+#include "syncd/header.h"
+#include "syncd/imap.h"
+#include "syncd/must.h"
+
+#include "imap_private.h"
+
+#define IDENTIFY_HEADER_MAX (1024 * 1024) /* bytes of the five fields of one message */
+#define IDENTIFY_ITEMS " (UID FLAGS RFC822.SIZE BODY.PEEK[HEADER.FIELDS (" IDENTITY_FIELDS ")])"
+
+static struct imap_identify *identify_of(struct imap_command *command)
+{
+	return container_of(command, struct imap_identify, command);
+}
+
+static bool is_header_section(struct slice section)
+{
+	static const char start[] = "BODY[HEADER.FIELDS";
+
+	return section.len >= sizeof(start) - 1 &&
+	       slice_case_equals_str((struct slice){ section.data, sizeof(start) - 1 }, start);
+}
+
+static int identify_literal_begin(struct imap_command *command, uint32_t sequence, uint32_t uid,
+				  struct slice section, uint64_t size_bytes)
+{
+	struct imap_identify *identify = identify_of(command);
+
+	(void)sequence;
+	(void)uid;
+	(void)size_bytes;
+	if (!is_header_section(section))
+		return 0;
+	buf_reset(&identify->header);
+	identify->has_header = true;
+	return 1;
+}
+
+/* What passes the limit is left out, at the end of a header that no one writes by hand. */
+static void identify_literal_data(struct imap_command *command, struct slice data)
+{
+	(void)buf_add(&identify_of(command)->header, data.data, data.len);
+}
+
+static void identify_literal_end(struct imap_command *command)
+{
+	(void)command;
+}
+
+static int take_field(void *context, const struct header_field *field)
+{
+	identity_add_field(context, field->name, field->body);
+	return 0;
+}
+
+static void digest_of(struct slice header, struct digest *out)
+{
+	struct header_scanner scanner;
+	struct identity identity;
+	size_t used;
+
+	identity_init(&identity);
+	header_scanner_init(&scanner, take_field, &identity);
+	(void)header_scanner_feed(&scanner, header, &used);
+	(void)header_scanner_end(&scanner);
+	identity_digest(&identity, out);
+	header_scanner_free(&scanner);
+	identity_free(&identity);
+}
+
+/* The section's arguments: "BODY[HEADER.FIELDS (...)]", as each server likes to write it. */
+static bool find_header_text(const struct imap_response *response, struct slice *text)
+{
+	for (const struct imap_arg *arg = response->args->child; arg != NULL && arg->next != NULL;
+	     arg = arg->next->next) {
+		if (arg->kind == IMAP_ATOM && is_header_section(arg->text))
+			return imap_arg_text(arg->next, text);
+	}
+	return false;
+}
+
+static bool identify_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	struct imap_identify *identify = identify_of(command);
+	uint32_t uid = imap_fetch_uid(response);
+	struct digest digest;
+	struct slice header;
+	uint64_t size_bytes;
+	uint64_t flags = 0;
+
+	if (!imap_arg_number(imap_fetch_item(response, "RFC822.SIZE"), &size_bytes))
+		return false;
+	bool has_header = identify->has_header;
+	identify->has_header = false;
+	header = buf_slice(&identify->header);
+	if (!has_header && !find_header_text(response, &header))
+		return false;
+	if (uid == 0 || !uidset_contains(identify->uids, uid))
+		return false;
+	(void)imap_fetch_flags(command->session, response, &flags);
+	digest_of(header, &digest);
+	identify->found(identify, uid, &digest, size_bytes, flags);
+	return true;
+}
+
+static const struct imap_command_type identify_type = {
+	.name = "FETCH",
+	.refused = SYNCD_EMESSAGE,
+	.untagged = identify_untagged,
+	.literal_begin = identify_literal_begin,
+	.literal_data = identify_literal_data,
+	.literal_end = identify_literal_end,
+};
+
+static void identify_next(struct imap_identify *identify);
+
+static void identify_finish(struct imap_identify *identify, int code)
+{
+	buf_free(&identify->header);
+	identify->done(identify, code);
+}
+
+static void identify_done(struct imap_command *command, int code)
+{
+	struct imap_identify *identify = identify_of(command);
+
+	if (code < 0) {
+		identify->err = command->err;
+		identify_finish(identify, code);
+		return;
+	}
+	identify_next(identify);
+}
+
+static void identify_next(struct imap_identify *identify)
+{
+	struct imap_command *command = &identify->command;
+
+	if (!uidset_format_left(identify->uids, &identify->place)) {
+		identify_finish(identify, 0);
+		return;
+	}
+	imap_command_init(command->session, command, &identify_type, identify_done);
+	imap_write_text(&command->write, "UID FETCH ");
+	(void)imap_write_uids(&command->write, identify->uids, &identify->place,
+			      sizeof(IDENTIFY_ITEMS));
+	imap_write_text(&command->write, IDENTIFY_ITEMS);
+	imap_command_start(command);
+}
+
+static void identify_turn(struct loop_defer *defer)
+{
+	identify_next(container_of(defer, struct imap_identify, defer));
+}
+
+void imap_identify_start(struct imap_session *session, struct imap_identify *identify)
+{
+	error_clear(&identify->err);
+	identify->command.session = session;
+	identify->place = (struct uidset_place){ 0 };
+	identify->has_header = false;
+	identify->defer = (struct loop_defer){ 0 };
+	buf_init(&identify->header, IDENTIFY_HEADER_MAX);
+	loop_defer(session->settings.loop, &identify->defer, identify_turn);
+}

@@ -1,0 +1,115 @@
+/* IDLE (RFC 2177): waiting for news, renewed before the server's half hour is
+ * over, given up when another command wants the connection.
+ * SPDX-License-Identifier: MIT */
+#include "syncd/imap.h"
+#include "syncd/must.h"
+
+#include "imap_private.h"
+
+static struct imap_idle *idle_of(struct imap_command *command)
+{
+	return container_of(command, struct imap_idle, command);
+}
+
+/* DONE may only follow the server's "+" (RFC 2177 §3). */
+static void idle_end(struct imap_idle *idle)
+{
+	struct imap_session *session = idle->command.session;
+
+	if (idle->is_ending || !idle->is_accepted)
+		return;
+	idle->is_ending = true;
+	loop_timer_stop(&idle->renew);
+	session->is_idling = false;
+	imap_command_line(&idle->command, SLICE_LITERAL("DONE"));
+}
+
+static void idle_continuation(struct imap_command *command, struct slice text)
+{
+	struct imap_idle *idle = idle_of(command);
+
+	(void)text;
+	if (idle->is_accepted)
+		return;
+	idle->is_accepted = true;
+	if (idle->is_stopped) {
+		idle_end(idle);
+		return;
+	}
+	command->session->is_idling = true;
+	imap_session_touch(command->session);
+	loop_timer_start(&idle->renew, IMAP_IDLE_MS);
+}
+
+static bool idle_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	static const char *const names[] = { "EXISTS", "EXPUNGE", "FETCH", "VANISHED" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (slice_equals_str(response->name, names[i])) {
+			idle_of(command)->news(idle_of(command));
+			return true;
+		}
+	}
+	return false;
+}
+
+static void idle_yield(struct imap_command *command)
+{
+	struct imap_idle *idle = idle_of(command);
+
+	idle->is_stopped = true;
+	idle_end(idle);
+}
+
+static const struct imap_command_type idle_type = {
+	.name = "IDLE",
+	.is_exclusive = true,
+	.untagged = idle_untagged,
+	.continuation = idle_continuation,
+	.yield = idle_yield,
+};
+
+static void idle_send(struct imap_session *session, struct imap_idle *idle);
+
+static void idle_done(struct imap_command *command, int code)
+{
+	struct imap_idle *idle = idle_of(command);
+
+	loop_timer_stop(&idle->renew);
+	command->session->is_idling = false;
+	if (code == 0 && idle->is_ending && !idle->is_stopped) {
+		idle_send(command->session, idle);
+		return;
+	}
+	idle->err = command->err;
+	idle->done(idle, code);
+}
+
+static void idle_renew(struct loop_timer *timer)
+{
+	idle_end(container_of(timer, struct imap_idle, renew));
+}
+
+static void idle_send(struct imap_session *session, struct imap_idle *idle)
+{
+	idle->is_accepted = false;
+	idle->is_ending = false;
+	imap_command_init(session, &idle->command, &idle_type, idle_done);
+	imap_write_text(&idle->command.write, "IDLE");
+	imap_command_start(&idle->command);
+}
+
+void imap_idle_start(struct imap_session *session, struct imap_idle *idle)
+{
+	error_clear(&idle->err);
+	idle->is_stopped = false;
+	loop_timer_init(session->settings.loop, &idle->renew, idle_renew);
+	idle_send(session, idle);
+}
+
+void imap_idle_stop(struct imap_idle *idle)
+{
+	idle->is_stopped = true;
+	idle_end(idle);
+}

@@ -1,0 +1,94 @@
+/* The server's mailboxes: LIST, CREATE, DELETE, SUBSCRIBE (RFC 3501 §6.3), and NOOP.
+ * SPDX-License-Identifier: MIT */
+#include "syncd/imap.h"
+#include "syncd/must.h"
+
+#include "imap_private.h"
+
+static bool has_attribute(const struct imap_arg *attributes, const char *name)
+{
+	for (const struct imap_arg *arg = attributes->child; arg != NULL; arg = arg->next) {
+		if (imap_arg_is(arg, name))
+			return true;
+	}
+	return false;
+}
+
+/* The name as bytes: an atom, a string, or a mailbox that is called NIL. */
+static bool name_of(const struct imap_arg *arg, struct slice *name)
+{
+	if (arg != NULL && arg->kind == IMAP_NIL) {
+		*name = arg->text;
+		return true;
+	}
+	return imap_arg_text(arg, name);
+}
+
+/* * LIST (\HasNoChildren) "/" INBOX */
+static bool list_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	struct imap_list *list = container_of(command, struct imap_list, command);
+	const struct imap_arg *attributes = response->args;
+	struct slice separator;
+	struct slice name;
+
+	if (!slice_equals_str(response->name, "LIST"))
+		return false;
+	if (attributes == NULL || attributes->kind != IMAP_LIST || attributes->next == NULL ||
+	    !name_of(attributes->next->next, &name) || name.len > IMAP_NAME_MAX)
+		return true;
+	bool has_separator = imap_arg_text(attributes->next, &separator) && separator.len == 1;
+	bool is_selectable = !has_attribute(attributes, "\\Noselect") &&
+			     !has_attribute(attributes, "\\NonExistent");
+	list->found(list, name, has_separator ? separator.data[0] : '\0', is_selectable);
+	return true;
+}
+
+static const struct imap_command_type list_type = { .name = "LIST", .untagged = list_untagged };
+static const struct imap_command_type create_type = { .name = "CREATE" };
+static const struct imap_command_type delete_type = { .name = "DELETE" };
+static const struct imap_command_type subscribe_type = { .name = "SUBSCRIBE" };
+static const struct imap_command_type noop_type = { .name = "NOOP" };
+
+void imap_list_start(struct imap_session *session, struct imap_list *list, imap_command_done done)
+{
+	imap_command_init(session, &list->command, &list_type, done);
+	imap_write_text(&list->command.write, "LIST \"\" \"*\"");
+	imap_command_start(&list->command);
+}
+
+static void named_start(struct imap_session *session, struct imap_command *command,
+			const struct imap_command_type *type, struct slice name,
+			imap_command_done done)
+{
+	imap_command_init(session, command, type, done);
+	imap_write_printf(&command->write, "%s ", type->name);
+	imap_write_string(&command->write, name);
+	imap_command_start(command);
+}
+
+void imap_create_start(struct imap_session *session, struct imap_command *command,
+		       struct slice name, imap_command_done done)
+{
+	named_start(session, command, &create_type, name, done);
+}
+
+void imap_delete_start(struct imap_session *session, struct imap_command *command,
+		       struct slice name, imap_command_done done)
+{
+	named_start(session, command, &delete_type, name, done);
+}
+
+void imap_subscribe_start(struct imap_session *session, struct imap_command *command,
+			  struct slice name, imap_command_done done)
+{
+	named_start(session, command, &subscribe_type, name, done);
+}
+
+void imap_noop_start(struct imap_session *session, struct imap_command *command,
+		     imap_command_done done)
+{
+	imap_command_init(session, command, &noop_type, done);
+	imap_write_text(&command->write, "NOOP");
+	imap_command_start(command);
+}

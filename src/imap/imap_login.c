@@ -1,0 +1,360 @@
+/* From the connection to the authenticated state, as a table that reads top to
+ * bottom (RFC 3501 §3, §6.1, §6.2). Nothing falls back to less security.
+ * SPDX-License-Identifier: MIT */
+#include "syncd/must.h"
+
+#include "imap_private.h"
+
+/* `enter` starts what the state does; `event` takes what came of it. Both give the next state, or
+ * IMAP_LOGIN_WAIT; a failure is imap_session_fail and WAIT. */
+struct login_state {
+	const char *name;
+	enum imap_login (*enter)(struct imap_session *session);
+	enum imap_login (*event)(struct imap_session *session,
+				 const struct imap_login_event *event);
+};
+
+static enum imap_login fail(struct imap_session *session, const struct error *err)
+{
+	imap_session_fail(session, err);
+	return IMAP_LOGIN_WAIT;
+}
+
+static void command_done(struct imap_command *command, int code)
+{
+	if (!imap_session_is_over(command->session))
+		imap_login_event(command->session, &(struct imap_login_event){ .code = code });
+}
+
+static const struct imap_command_type plain_type = { .name = "CAPABILITY" };
+
+/* --- dial --- */
+
+static void dial_done(struct net_dial *dial, struct stream *stream, const struct error *err)
+{
+	struct imap_session *session = container_of(dial, struct imap_session, dial);
+
+	session->is_dialling = false;
+	if (stream != NULL) {
+		imap_session_attach(session, stream);
+		if (!imap_session_is_over(session))
+			imap_login_event(session, &(struct imap_login_event){ 0 });
+		return;
+	}
+	imap_session_fail(session, err);
+}
+
+static enum imap_login dial_enter(struct imap_session *session)
+{
+	session->is_dialling = true;
+	net_dial_start(session->settings.net, &session->dial, dial_done);
+	return IMAP_LOGIN_WAIT;
+}
+
+static enum imap_login dial_event(struct imap_session *session,
+				  const struct imap_login_event *event)
+{
+	(void)session;
+	(void)event;
+	return IMAP_LOGIN_GREETING;
+}
+
+/* --- greeting: OK, PREAUTH or BYE (RFC 3501 §7.1) --- */
+
+static enum imap_login greeting_enter(struct imap_session *session)
+{
+	(void)session;
+	return IMAP_LOGIN_WAIT;
+}
+
+static enum imap_login greeting_event(struct imap_session *session,
+				      const struct imap_login_event *event)
+{
+	struct error err;
+	bool wants_tls = session->settings.target->tls == NET_TLS_STARTTLS;
+
+	switch (event->greeting->condition) {
+	case IMAP_OK:
+		return IMAP_LOGIN_CAPABILITY;
+	case IMAP_PREAUTH:
+		/* STARTTLS is not allowed any more: someone may be in between (RFC 9051 §11.1). */
+		if (wants_tls) {
+			(void)error_set(&err, SYNCD_ETRUST,
+					"the server greets with PREAUTH, which rules STARTTLS out");
+			return fail(session, &err);
+		}
+		return IMAP_LOGIN_CAPABILITY_AGAIN;
+	case IMAP_NO:
+	case IMAP_BAD:
+	case IMAP_BYE:
+		break;
+	}
+	(void)imap_reply_refused(event->greeting, SYNCD_EBUSY, "greeting", &err);
+	return fail(session, &err);
+}
+
+/* --- capability --- */
+
+static enum imap_login after_capability(const struct imap_session *session)
+{
+	if (session->settings.target->tls == NET_TLS_STARTTLS && !session->is_upgraded)
+		return IMAP_LOGIN_STARTTLS;
+	return IMAP_LOGIN_AUTHENTICATE;
+}
+
+static void ask_capability(struct imap_session *session)
+{
+	imap_command_init(session, &session->login_command, &plain_type, command_done);
+	imap_write_text(&session->login_command.write, "CAPABILITY");
+	imap_command_start(&session->login_command);
+}
+
+static enum imap_login capability_enter(struct imap_session *session)
+{
+	if (session->has_capabilities)
+		return after_capability(session);
+	ask_capability(session);
+	return IMAP_LOGIN_WAIT;
+}
+
+static enum imap_login capability_event(struct imap_session *session,
+					const struct imap_login_event *event)
+{
+	if (event->code < 0)
+		return fail(session, &session->login_command.err);
+	return after_capability(session);
+}
+
+/* --- starttls (RFC 3501 §6.2.1) --- */
+
+static void starttls_tagged(struct imap_command *command, const struct imap_response *response)
+{
+	if (response->condition != IMAP_OK)
+		return;
+	command->session->is_upgrade_due = true;
+	imap_parser_pause(command->session->parser);
+}
+
+static const struct imap_command_type starttls_type = {
+	.name = "STARTTLS",
+	.refused = SYNCD_ETRUST,
+	.is_exclusive = true,
+	.tagged = starttls_tagged,
+};
+
+static enum imap_login starttls_enter(struct imap_session *session)
+{
+	struct error err;
+
+	if (!imap_session_can(session, IMAP_CAP_STARTTLS)) {
+		(void)error_set(&err, SYNCD_ETRUST,
+				"the server offers no STARTTLS, which the configuration demands");
+		return fail(session, &err);
+	}
+	imap_command_init(session, &session->login_command, &starttls_type, command_done);
+	imap_write_text(&session->login_command.write, "STARTTLS");
+	imap_command_start(&session->login_command);
+	return IMAP_LOGIN_WAIT;
+}
+
+static enum imap_login starttls_event(struct imap_session *session,
+				      const struct imap_login_event *event)
+{
+	if (event->code < 0)
+		return fail(session, &session->login_command.err);
+	return IMAP_LOGIN_SECURE;
+}
+
+/* --- secure: TLS is being put over the stream --- */
+
+static void secure_done(struct net_starttls *req, struct stream *stream, const struct error *err)
+{
+	struct imap_session *session = container_of(req, struct imap_session, starttls);
+
+	session->is_upgrading = false;
+	session->is_upgraded = stream != NULL;
+	if (stream != NULL) {
+		imap_session_attach(session, stream);
+		if (!imap_session_is_over(session))
+			imap_login_event(session, &(struct imap_login_event){ 0 });
+		return;
+	}
+	imap_session_fail(session, err);
+}
+
+void imap_login_upgrade(struct imap_session *session, size_t unread)
+{
+	struct stream *plain = session->stream;
+
+	session->is_upgrade_due = false;
+	session->stream = NULL;
+	session->is_upgrading = true;
+	/* What was offered without TLS may have been written by anyone. */
+	imap_capability_forget(session);
+	imap_session_touch(session);
+	net_starttls_start(session->settings.net, &session->starttls, plain, unread, secure_done);
+}
+
+static enum imap_login secure_enter(struct imap_session *session)
+{
+	must(session->is_upgrade_due);
+	return IMAP_LOGIN_WAIT;
+}
+
+static enum imap_login secure_event(struct imap_session *session,
+				    const struct imap_login_event *event)
+{
+	(void)session;
+	(void)event;
+	return IMAP_LOGIN_CAPABILITY;
+}
+
+/* --- authenticate --- */
+
+static enum imap_login authenticate_enter(struct imap_session *session)
+{
+	struct error err;
+
+	error_clear(&err);
+	if (imap_auth_start(session, command_done, &err) < 0)
+		return fail(session, &err);
+	/* What is offered before and after a login differs; only what comes from now on counts. */
+	session->has_capabilities = false;
+	return IMAP_LOGIN_WAIT;
+}
+
+static enum imap_login authenticate_event(struct imap_session *session,
+					  const struct imap_login_event *event)
+{
+	struct error err;
+
+	if (session->sasl_err.code != 0)
+		return fail(session, &session->sasl_err);
+	if (event->code < 0)
+		return fail(session, &session->login_command.err);
+	if (session->sasl != NULL && !sasl_is_done(session->sasl)) {
+		(void)error_set(&err, SYNCD_EAUTH,
+				"the server ended the exchange before it had proved itself");
+		return fail(session, &err);
+	}
+	sasl_free(&session->sasl);
+	return IMAP_LOGIN_CAPABILITY_AGAIN;
+}
+
+/* --- capability, as authenticated --- */
+
+static enum imap_login again_enter(struct imap_session *session)
+{
+	if (session->has_capabilities)
+		return IMAP_LOGIN_ID;
+	ask_capability(session);
+	return IMAP_LOGIN_WAIT;
+}
+
+static enum imap_login again_event(struct imap_session *session,
+				   const struct imap_login_event *event)
+{
+	if (event->code < 0)
+		return fail(session, &session->login_command.err);
+	return IMAP_LOGIN_ID;
+}
+
+/* --- id (RFC 2971): NetEase refuses SELECT to those who do not say who they are --- */
+
+static const struct imap_command_type id_type = { .name = "ID" };
+
+static enum imap_login id_enter(struct imap_session *session)
+{
+	if (!imap_session_can(session, IMAP_CAP_ID))
+		return IMAP_LOGIN_NAMESPACE;
+	imap_command_init(session, &session->login_command, &id_type, command_done);
+	imap_write_text(&session->login_command.write,
+			"ID (\"name\" \"syncd\" \"version\" \"" SYNCD_VERSION "\")");
+	imap_command_start(&session->login_command);
+	return IMAP_LOGIN_WAIT;
+}
+
+static enum imap_login id_event(struct imap_session *session, const struct imap_login_event *event)
+{
+	(void)session;
+	(void)event;
+	return IMAP_LOGIN_NAMESPACE;
+}
+
+/* --- namespace --- */
+
+static enum imap_login namespace_enter(struct imap_session *session)
+{
+	if (!imap_session_can(session, IMAP_CAP_NAMESPACE))
+		return IMAP_LOGIN_SEPARATOR;
+	imap_namespace_start(session, command_done);
+	return IMAP_LOGIN_WAIT;
+}
+
+static enum imap_login namespace_event(struct imap_session *session,
+				       const struct imap_login_event *event)
+{
+	(void)event;
+	return session->separator != '\0' ? IMAP_LOGIN_READY : IMAP_LOGIN_SEPARATOR;
+}
+
+static enum imap_login separator_enter(struct imap_session *session)
+{
+	imap_separator_start(session, command_done);
+	return IMAP_LOGIN_WAIT;
+}
+
+static enum imap_login separator_event(struct imap_session *session,
+				       const struct imap_login_event *event)
+{
+	(void)session;
+	(void)event;
+	return IMAP_LOGIN_READY;
+}
+
+/* --- ready --- */
+
+static enum imap_login ready_enter(struct imap_session *session)
+{
+	session->phase = IMAP_PHASE_READY;
+	imap_session_touch(session);
+	session->user->ops->ready(session->user);
+	return IMAP_LOGIN_WAIT;
+}
+
+static const struct login_state states[] = {
+	[IMAP_LOGIN_DIAL] = { "dial", dial_enter, dial_event },
+	[IMAP_LOGIN_GREETING] = { "greeting", greeting_enter, greeting_event },
+	[IMAP_LOGIN_CAPABILITY] = { "capability", capability_enter, capability_event },
+	[IMAP_LOGIN_STARTTLS] = { "starttls", starttls_enter, starttls_event },
+	[IMAP_LOGIN_SECURE] = { "secure", secure_enter, secure_event },
+	[IMAP_LOGIN_AUTHENTICATE] = { "authenticate", authenticate_enter, authenticate_event },
+	[IMAP_LOGIN_CAPABILITY_AGAIN] = { "capability again", again_enter, again_event },
+	[IMAP_LOGIN_ID] = { "id", id_enter, id_event },
+	[IMAP_LOGIN_NAMESPACE] = { "namespace", namespace_enter, namespace_event },
+	[IMAP_LOGIN_SEPARATOR] = { "separator", separator_enter, separator_event },
+	[IMAP_LOGIN_READY] = { "ready", ready_enter, NULL },
+};
+
+/* Enters states until one waits. The last statement of whoever calls it, as
+ * ready() may close the session. */
+static void step(struct imap_session *session, enum imap_login next)
+{
+	while (next != IMAP_LOGIN_WAIT) {
+		log_debug(session->settings.account, "imap login: %s -> %s",
+			  states[session->login].name, states[next].name);
+		session->login = next;
+		next = states[next].enter(session);
+	}
+}
+
+void imap_login_begin(struct imap_session *session)
+{
+	step(session, IMAP_LOGIN_DIAL);
+}
+
+void imap_login_event(struct imap_session *session, const struct imap_login_event *event)
+{
+	must(states[session->login].event != NULL);
+	step(session, states[session->login].event(session, event));
+}

@@ -1,0 +1,172 @@
+/* What the files of an IMAP session share. Seen by src/imap only.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_IMAP_PRIVATE_H
+#define SYNCD_IMAP_PRIVATE_H
+
+#include "syncd/imap_command.h"
+#include "syncd/imap_parser.h"
+#include "syncd/imap_session.h"
+#include "syncd/log.h"
+#include "syncd/sasl.h"
+#include "syncd/stream.h"
+
+#define IMAP_MECHANISM_LEN_MAX 32
+#define IMAP_LOGOUT_TIMEOUT_MS 3000
+
+enum imap_phase {
+	IMAP_PHASE_LOGIN,
+	IMAP_PHASE_READY,
+	IMAP_PHASE_LOGOUT,  /* LOGOUT is sent; close follows */
+	IMAP_PHASE_BROKEN,  /* err says why; broken() is owed or was called */
+	IMAP_PHASE_CLOSING, /* closed() is owed */
+};
+
+/* Where a login stands; imap_login.c has the table. */
+enum imap_login {
+	IMAP_LOGIN_DIAL,
+	IMAP_LOGIN_GREETING,
+	IMAP_LOGIN_CAPABILITY,
+	IMAP_LOGIN_STARTTLS,
+	IMAP_LOGIN_SECURE,
+	IMAP_LOGIN_AUTHENTICATE,
+	IMAP_LOGIN_CAPABILITY_AGAIN,
+	IMAP_LOGIN_ID,
+	IMAP_LOGIN_NAMESPACE,
+	IMAP_LOGIN_SEPARATOR,
+	IMAP_LOGIN_READY,
+	IMAP_LOGIN_WAIT, /* no state: stay, an event will come */
+};
+
+/* What login waits for and gets. */
+struct imap_login_event {
+	int code;                             /* 0, or failed with session->login_command.err */
+	const struct imap_response *greeting; /* in the greeting state only */
+};
+
+struct imap_session {
+	struct imap_settings settings;
+	struct imap_user *user;
+	enum imap_phase phase;
+	struct error err; /* why it is over */
+	bool is_told;     /* broken() was called */
+	struct loop_defer over;
+
+	struct stream_user stream_user;
+	struct stream *stream;
+	bool is_stream_closing;
+	struct net_dial dial;
+	bool is_dialling;
+	struct net_starttls starttls;
+	bool is_upgrading;
+	bool is_upgraded;
+	bool is_upgrade_due; /* the server said OK; TLS begins when the parser has returned */
+
+	struct imap_parser *parser;
+	struct imap_command *literal; /* gets the literal being read, or NULL: dropped */
+	struct loop_timer progress;
+	size_t unsent_seen;
+	unsigned pauses;
+	bool is_idling; /* silence is fine */
+
+	struct list queue;
+	struct list flight;
+	struct imap_command *sending; /* STOPPED or BODY: nothing else may be sent */
+	uint32_t last_tag;
+
+	uint32_t capabilities;
+	bool has_capabilities;
+	char mechanisms[SASL_MECHANISMS_MAX][IMAP_MECHANISM_LEN_MAX];
+	size_t mechanism_count;
+
+	enum imap_login login;
+	struct imap_command login_command;
+	struct sasl *sasl;
+	struct error sasl_err; /* our side's reason to give an exchange up */
+	char prefix[IMAP_PREFIX_MAX];
+	char separator;
+
+	struct imap_mailbox mailbox;
+	struct imap_command logout;
+};
+
+/* --- imap_session.c --- */
+
+/* The session is over: remembers the first reason; everything completes in the loop's next turn. */
+void imap_session_fail(struct imap_session *session, const struct error *err);
+
+/* Something moved: the timeout starts anew, or stops when nothing is waited for. */
+void imap_session_touch(struct imap_session *session);
+
+bool imap_session_is_over(const struct imap_session *session);
+
+/* Takes a stream into use (from dialling or STARTTLS) and reads. */
+void imap_session_attach(struct imap_session *session, struct stream *stream);
+
+/* --- imap_command.c --- */
+
+/* Sends what may be sent now. */
+void imap_command_pump(struct imap_session *session);
+
+/* "+ text". */
+void imap_command_continue(struct imap_session *session, struct slice text);
+
+/* The tagged answer of some command. */
+void imap_command_answer(struct imap_session *session, const struct imap_response *response);
+
+/* The stream takes more: goes on with a body. */
+void imap_command_drained(struct imap_session *session);
+
+/* Takes the command out and calls done, as the last thing. */
+void imap_command_finish(struct imap_command *command, int code);
+
+/* Sends a line of an exchange (AUTHENTICATE, IDLE), not logged when secret. */
+void imap_command_line(struct imap_command *command, struct slice line);
+
+/* --- imap_capability.c --- */
+void imap_capability_take(struct imap_session *session, const struct imap_arg *names);
+void imap_capability_forget(struct imap_session *session);
+
+/* --- imap_login.c --- */
+void imap_login_begin(struct imap_session *session);
+void imap_login_event(struct imap_session *session, const struct imap_login_event *event);
+/* Takes the stream that STARTTLS is to be put over, `unread` as for net_starttls_start. */
+void imap_login_upgrade(struct imap_session *session, size_t unread);
+
+/* --- imap_auth.c --- */
+
+/* Chooses and starts AUTHENTICATE or LOGIN as session->login_command. Returns 0, or an error. */
+int imap_auth_start(struct imap_session *session, imap_command_done done, struct error *err);
+
+/* --- imap_namespace.c --- */
+void imap_namespace_start(struct imap_session *session, imap_command_done done);
+void imap_separator_start(struct imap_session *session, imap_command_done done);
+
+/* --- imap_reply.c --- */
+
+/* The code for a NO, BAD or BYE: by its response code, words of throttling, else `refused`; fills
+ * `err` with the server's words and `what` as context. */
+int imap_reply_refused(const struct imap_response *response, int refused, const char *what,
+		       struct error *err);
+
+/* --- imap_mailbox.c --- */
+
+/* Untagged data about the selected mailbox. True when it is news. */
+bool imap_mailbox_take(struct imap_session *session, const struct imap_response *response);
+
+/* The argument after the named one in a FETCH response's list, or NULL. */
+const struct imap_arg *imap_fetch_item(const struct imap_response *response, const char *name);
+/* The UID it tells, or 0. */
+uint32_t imap_fetch_uid(const struct imap_response *response);
+/* The flags it tells; false when it has none. */
+bool imap_fetch_flags(const struct imap_session *session, const struct imap_response *response,
+		      uint64_t *flags);
+
+/* --- imap_trace.c --- */
+void imap_trace_sent(const struct imap_command *command);
+void imap_trace_received(const struct imap_session *session, const struct imap_response *response);
+
+/* --- imap_quirks.c --- */
+bool imap_quirk_is_throttled(struct slice text);
+uint32_t imap_quirk_uidvalidity(uint32_t uidvalidity);
+
+#endif

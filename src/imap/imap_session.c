@@ -1,0 +1,443 @@
+/* The life of an IMAP session: stream and parser below, commands and user
+ * above, and the orderly end whatever happens.
+ * SPDX-License-Identifier: MIT */
+#include "syncd/imap_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "syncd/alloc.h"
+#include "syncd/must.h"
+
+#include "imap_private.h"
+
+static struct imap_command *command_of(struct list *link)
+{
+	return container_of(link, struct imap_command, link);
+}
+
+bool imap_session_is_over(const struct imap_session *session)
+{
+	return session->phase == IMAP_PHASE_BROKEN || session->phase == IMAP_PHASE_CLOSING;
+}
+
+bool imap_session_is_live(const struct imap_session *session)
+{
+	return session->phase == IMAP_PHASE_READY;
+}
+
+bool imap_session_can(const struct imap_session *session, enum imap_capability capability)
+{
+	return (session->capabilities & (uint32_t)capability) != 0;
+}
+
+const char *imap_session_prefix(const struct imap_session *session)
+{
+	return session->prefix;
+}
+
+char imap_session_separator(const struct imap_session *session)
+{
+	return session->separator;
+}
+
+const struct imap_mailbox *imap_session_mailbox(const struct imap_session *session)
+{
+	return &session->mailbox;
+}
+
+void imap_session_forget_mailbox(struct imap_session *session)
+{
+	session->mailbox = (struct imap_mailbox){ 0 };
+}
+
+/* --- The end ---------------------------------------------------------------- */
+
+static void session_free_if_closed(struct imap_session *session)
+{
+	struct imap_user *user = session->user;
+
+	if (session->phase != IMAP_PHASE_CLOSING || session->is_dialling || session->is_upgrading ||
+	    session->stream != NULL || !list_is_empty(&session->queue) ||
+	    !list_is_empty(&session->flight))
+		return;
+	loop_defer_cancel(&session->over);
+	loop_timer_stop(&session->progress);
+	imap_parser_free(&session->parser);
+	sasl_free(&session->sasl);
+	free(session);
+	user->ops->closed(user);
+}
+
+/* Completes all commands, then tells the user. */
+static void session_over(struct loop_defer *defer)
+{
+	struct imap_session *session = container_of(defer, struct imap_session, over);
+
+	while (!list_is_empty(&session->flight) || !list_is_empty(&session->queue)) {
+		struct list *link = list_first(&session->flight);
+		struct imap_command *command =
+			command_of(link != NULL ? link : list_first(&session->queue));
+		if (command->err.code == 0)
+			command->err = session->err;
+		imap_command_finish(command, command->err.code);
+	}
+	if (session->phase == IMAP_PHASE_BROKEN && !session->is_told) {
+		session->is_told = true;
+		session->user->ops->broken(session->user, &session->err);
+		return;
+	}
+	session_free_if_closed(session);
+}
+
+void imap_session_fail(struct imap_session *session, const struct error *err)
+{
+	if (!imap_session_is_over(session)) {
+		session->phase = IMAP_PHASE_BROKEN;
+		session->err = *err;
+		loop_timer_stop(&session->progress);
+		if (session->stream != NULL && !session->is_stream_closing)
+			stream_read_stop(session->stream);
+	}
+	loop_defer(session->settings.loop, &session->over, session_over);
+}
+
+void imap_session_close(struct imap_session *session)
+{
+	must(session->phase != IMAP_PHASE_CLOSING);
+	if (session->phase != IMAP_PHASE_BROKEN)
+		(void)error_set(&session->err, SYNCD_ECANCELLED, "the session was given up");
+	session->phase = IMAP_PHASE_CLOSING;
+	loop_timer_stop(&session->progress);
+	if (session->is_dialling)
+		net_dial_cancel(&session->dial);
+	if (session->is_upgrading)
+		net_starttls_cancel(&session->starttls);
+	if (session->stream != NULL && !session->is_stream_closing) {
+		session->is_stream_closing = true;
+		stream_close(session->stream);
+	}
+	loop_defer(session->settings.loop, &session->over, session_over);
+}
+
+void imap_session_cancel(struct imap_session *session)
+{
+	struct error err;
+
+	(void)error_set(&err, SYNCD_ECANCELLED, "cancelled");
+	imap_session_fail(session, &err);
+}
+
+static const struct imap_command_type logout_type = { .name = "LOGOUT", .is_exclusive = true };
+
+static void logout_done(struct imap_command *command, int code)
+{
+	(void)code;
+	if (!imap_session_is_over(command->session))
+		imap_session_close(command->session);
+}
+
+void imap_session_logout(struct imap_session *session)
+{
+	if (session->phase != IMAP_PHASE_READY || !list_is_empty(&session->flight) ||
+	    !list_is_empty(&session->queue)) {
+		imap_session_close(session);
+		return;
+	}
+	session->phase = IMAP_PHASE_LOGOUT;
+	imap_command_init(session, &session->logout, &logout_type, logout_done);
+	imap_write_text(&session->logout.write, "LOGOUT");
+	imap_command_start(&session->logout);
+}
+
+/* --- Time -------------------------------------------------------------------- */
+
+static bool session_is_waiting(const struct imap_session *session)
+{
+	if (imap_session_is_over(session) || session->pauses > 0 || session->is_idling)
+		return false;
+	return session->phase == IMAP_PHASE_LOGIN ? session->stream != NULL
+						  : !list_is_empty(&session->flight);
+}
+
+void imap_session_touch(struct imap_session *session)
+{
+	uint64_t timeout_ms = session->settings.target->timeout_ms;
+
+	if (session->phase == IMAP_PHASE_LOGOUT)
+		timeout_ms = IMAP_LOGOUT_TIMEOUT_MS;
+	session->unsent_seen = session->stream != NULL ? stream_unsent(session->stream) : 0;
+	if (session_is_waiting(session))
+		loop_timer_start(&session->progress, timeout_ms);
+	else
+		loop_timer_stop(&session->progress);
+}
+
+/* Bytes that left are progress too: a large APPEND on a slow link. */
+static void session_timeout(struct loop_timer *timer)
+{
+	struct imap_session *session = container_of(timer, struct imap_session, progress);
+	struct error err;
+
+	if (stream_unsent(session->stream) < session->unsent_seen) {
+		imap_session_touch(session);
+		return;
+	}
+	if (session->phase == IMAP_PHASE_LOGOUT) {
+		imap_session_close(session);
+		return;
+	}
+	(void)error_set(&err, SYNCD_ETIMEOUT, "no answer from the server for %llu s",
+			(unsigned long long)(session->settings.target->timeout_ms / 1000));
+	imap_session_fail(session, &err);
+}
+
+void imap_session_pause(struct imap_session *session)
+{
+	if (session->pauses++ == 0 && session->stream != NULL && !imap_session_is_over(session))
+		stream_read_stop(session->stream);
+	imap_session_touch(session);
+}
+
+void imap_session_resume(struct imap_session *session)
+{
+	must(session->pauses > 0);
+	if (--session->pauses == 0 && session->stream != NULL && !imap_session_is_over(session))
+		stream_read_start(session->stream);
+	imap_session_touch(session);
+}
+
+/* --- What arrives --------------------------------------------------------------- */
+
+/* BYE says why the connection will end; the end itself may follow at once or never. */
+static void take_bye(struct imap_session *session, const struct imap_response *response)
+{
+	struct error err;
+
+	if (session->phase == IMAP_PHASE_LOGOUT)
+		return;
+	(void)imap_reply_refused(response, SYNCD_ENET, "BYE", &err);
+	imap_session_fail(session, &err);
+}
+
+static void take_status(struct imap_session *session, const struct imap_response *response)
+{
+	if (slice_equals_str(response->code, "CAPABILITY"))
+		imap_capability_take(session, response->code_args);
+	if (response->tag.len > 0) {
+		imap_command_answer(session, response);
+		return;
+	}
+	if (session->login == IMAP_LOGIN_GREETING && session->phase == IMAP_PHASE_LOGIN) {
+		imap_login_event(session, &(struct imap_login_event){ .greeting = response });
+		return;
+	}
+	if (response->condition == IMAP_BYE) {
+		take_bye(session, response);
+		return;
+	}
+	(void)imap_mailbox_take(session, response);
+}
+
+static void take_untagged(struct imap_session *session, const struct imap_response *response)
+{
+	bool is_claimed = false;
+
+	if (slice_equals_str(response->name, "CAPABILITY"))
+		imap_capability_take(session, response->args);
+	bool is_news = imap_mailbox_take(session, response);
+	list_for_each(link, &session->flight)
+	{
+		struct imap_command *command = command_of(link);
+		if (command->type->untagged != NULL && command->type->untagged(command, response)) {
+			is_claimed = true;
+			break;
+		}
+	}
+	if (is_news && !is_claimed && session->phase == IMAP_PHASE_READY)
+		session->user->ops->news(session->user);
+}
+
+static int take_response(void *context, const struct imap_response *response)
+{
+	struct imap_session *session = context;
+
+	imap_trace_received(session, response);
+	switch (response->kind) {
+	case IMAP_STATUS:
+		take_status(session, response);
+		break;
+	case IMAP_CONTINUATION:
+		imap_command_continue(session, response->text);
+		break;
+	case IMAP_UNTAGGED:
+		take_untagged(session, response);
+		break;
+	}
+	return imap_session_is_over(session) ? SYNCD_ECANCELLED : 0;
+}
+
+static int take_literal_begin(void *context, uint32_t sequence, uint32_t uid, struct slice section,
+			      uint64_t size_bytes)
+{
+	struct imap_session *session = context;
+
+	session->literal = NULL;
+	list_for_each(link, &session->flight)
+	{
+		struct imap_command *command = command_of(link);
+		if (command->type->literal_begin == NULL)
+			continue;
+		int rc = command->type->literal_begin(command, sequence, uid, section, size_bytes);
+		if (imap_session_is_over(session))
+			return SYNCD_ECANCELLED;
+		if (rc != 0) {
+			session->literal = rc > 0 ? command : NULL;
+			return rc;
+		}
+	}
+	/* Nobody's: read past it, whatever its size. */
+	return 1;
+}
+
+static int take_literal_data(void *context, struct slice data)
+{
+	struct imap_session *session = context;
+
+	if (session->literal != NULL)
+		session->literal->type->literal_data(session->literal, data);
+	return imap_session_is_over(session) ? SYNCD_ECANCELLED : 0;
+}
+
+static int take_literal_end(void *context)
+{
+	struct imap_session *session = context;
+	struct imap_command *command = session->literal;
+
+	session->literal = NULL;
+	if (command != NULL)
+		command->type->literal_end(command);
+	return imap_session_is_over(session) ? SYNCD_ECANCELLED : 0;
+}
+
+static int take_range(void *context, const char *name, uint32_t low, uint32_t high)
+{
+	struct imap_session *session = context;
+
+	if (strcmp(name, "SEARCH") != 0 && strcmp(name, "ESEARCH") != 0)
+		return 0;
+	list_for_each(link, &session->flight)
+	{
+		struct imap_command *command = command_of(link);
+		if (command->type->range != NULL) {
+			command->type->range(command, low, high);
+			break;
+		}
+	}
+	return 0;
+}
+
+static const struct imap_parser_ops parser_ops = {
+	.response = take_response,
+	.literal_begin = take_literal_begin,
+	.literal_data = take_literal_data,
+	.literal_end = take_literal_end,
+	.range = take_range,
+};
+
+/* --- The stream ------------------------------------------------------------------ */
+
+static struct imap_session *session_of_stream(struct stream_user *user)
+{
+	return container_of(user, struct imap_session, stream_user);
+}
+
+static void stream_data(struct stream_user *user, struct slice data)
+{
+	struct imap_session *session = session_of_stream(user);
+	struct error err;
+
+	if (imap_session_is_over(session))
+		return;
+	imap_session_touch(session);
+	error_clear(&err);
+	int rc = imap_parser_feed(session->parser, data, &err);
+	if (imap_session_is_over(session))
+		return;
+	if (rc < 0) {
+		if (err.code == 0)
+			(void)error_set(&err, rc, "a message body arrived whose UID is not known");
+		imap_session_fail(session, &err);
+		return;
+	}
+	if (session->is_upgrade_due)
+		imap_login_upgrade(session, imap_parser_unread(session->parser));
+}
+
+static void stream_drained(struct stream_user *user)
+{
+	struct imap_session *session = session_of_stream(user);
+
+	if (imap_session_is_over(session))
+		return;
+	imap_session_touch(session);
+	imap_command_drained(session);
+}
+
+static void stream_broken(struct stream_user *user, const struct error *err)
+{
+	struct imap_session *session = session_of_stream(user);
+
+	if (session->phase == IMAP_PHASE_LOGOUT)
+		imap_session_close(session);
+	else
+		imap_session_fail(session, err);
+}
+
+static void stream_closed(struct stream_user *user)
+{
+	struct imap_session *session = session_of_stream(user);
+
+	session->stream = NULL;
+	session_free_if_closed(session);
+}
+
+static const struct stream_user_ops stream_ops = {
+	.data = stream_data,
+	.drained = stream_drained,
+	.broken = stream_broken,
+	.closed = stream_closed,
+};
+
+void imap_session_attach(struct imap_session *session, struct stream *stream)
+{
+	session->stream = stream;
+	stream_set_user(stream, &session->stream_user);
+	if (session->phase == IMAP_PHASE_CLOSING) {
+		session->is_stream_closing = true;
+		stream_close(stream);
+		return;
+	}
+	stream_read_start(stream);
+	imap_session_touch(session);
+}
+
+struct imap_session *imap_session_new(const struct imap_settings *settings, struct imap_user *user)
+{
+	struct imap_session *session = xcalloc(1, sizeof(*session));
+
+	session->settings = *settings;
+	session->user = user;
+	session->stream_user.ops = &stream_ops;
+	session->parser = imap_parser_new(&parser_ops, session);
+	list_init(&session->queue);
+	list_init(&session->flight);
+	loop_timer_init(settings->loop, &session->progress, session_timeout);
+	return session;
+}
+
+void imap_session_start(struct imap_session *session)
+{
+	must(session->phase == IMAP_PHASE_LOGIN && session->login == IMAP_LOGIN_DIAL);
+	imap_login_begin(session);
+}

@@ -1,0 +1,121 @@
+/* One command over a UID set of any size, line by line: UID STORE, UID COPY,
+ * UID MOVE, UID EXPUNGE (RFC 3501 §6.4.8, RFC 4315, RFC 6851).
+ * SPDX-License-Identifier: MIT */
+#include "syncd/imap.h"
+#include "syncd/must.h"
+
+#include "imap_private.h"
+
+static void run_next(struct imap_uid_run *run);
+
+static void run_finish(struct imap_uid_run *run, int code)
+{
+	buf_free(&run->suffix);
+	run->done(run, code);
+}
+
+static void run_done(struct imap_command *command, int code)
+{
+	struct imap_uid_run *run = container_of(command, struct imap_uid_run, command);
+
+	if (code < 0) {
+		run->err = command->err;
+		run_finish(run, code);
+		return;
+	}
+	run_next(run);
+}
+
+static void run_next(struct imap_uid_run *run)
+{
+	struct imap_command *command = &run->command;
+
+	if (!uidset_format_left(run->uids, &run->place)) {
+		run_finish(run, 0);
+		return;
+	}
+	imap_command_init(command->session, command, run->type, run_done);
+	imap_write_printf(&command->write, "UID %s ", run->type->name);
+	(void)imap_write_uids(&command->write, run->uids, &run->place, run->suffix.len);
+	imap_write_text(&command->write, buf_str(&run->suffix));
+	if (run->name.len > 0) {
+		imap_write_text(&command->write, " ");
+		imap_write_string(&command->write, run->name);
+	}
+	imap_command_start(command);
+}
+
+static void run_turn(struct loop_defer *defer)
+{
+	run_next(container_of(defer, struct imap_uid_run, defer));
+}
+
+static void run_start(struct imap_session *session, struct imap_uid_run *run,
+		      const struct imap_command_type *type)
+{
+	error_clear(&run->err);
+	run->command.session = session;
+	run->type = type;
+	run->place = (struct uidset_place){ 0 };
+	run->defer = (struct loop_defer){ 0 };
+	run->name = (struct slice){ NULL, 0 };
+	buf_init(&run->suffix, IMAP_COMMAND_LINE_MAX);
+	loop_defer(session->settings.loop, &run->defer, run_turn);
+}
+
+/* .SILENT spares the answers; what comes all the same is nobody's news. */
+static bool store_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	struct imap_uid_run *run = container_of(command, struct imap_uid_run, command);
+	uint32_t uid = imap_fetch_uid(response);
+
+	return uid != 0 && uidset_contains(run->uids, uid);
+}
+
+static const struct imap_command_type store_type = {
+	.name = "STORE",
+	.refused = SYNCD_EMESSAGE,
+	.untagged = store_untagged,
+};
+
+void imap_store_start(struct imap_session *session, struct imap_uid_run *run, bool is_added,
+		      uint64_t flags)
+{
+	must(flags != 0 && session->mailbox.keywords != NULL);
+	run_start(session, run, &store_type);
+	int rc = buf_printf(&run->suffix, " %cFLAGS.SILENT (", is_added ? '+' : '-');
+	must(rc == 0);
+	/* 58 keywords of 128 bytes fit one line. */
+	rc = flags_format_imap(session->mailbox.keywords, flags, &run->suffix);
+	must(rc == 0);
+	rc = buf_add_char(&run->suffix, ')');
+	must(rc == 0);
+}
+
+static const struct imap_command_type move_type = { .name = "MOVE", .refused = SYNCD_EMESSAGE };
+static const struct imap_command_type copy_type = { .name = "COPY", .refused = SYNCD_EMESSAGE };
+
+void imap_transfer_start(struct imap_session *session, struct imap_uid_run *run, bool is_move,
+			 struct slice name)
+{
+	run_start(session, run, is_move ? &move_type : &copy_type);
+	run->name = name;
+}
+
+static bool expunge_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	(void)command;
+	return slice_equals_str(response->name, "EXPUNGE") ||
+	       slice_equals_str(response->name, "VANISHED");
+}
+
+static const struct imap_command_type uid_expunge_type = {
+	.name = "EXPUNGE",
+	.refused = SYNCD_EMESSAGE,
+	.untagged = expunge_untagged,
+};
+
+void imap_uid_expunge_start(struct imap_session *session, struct imap_uid_run *run)
+{
+	run_start(session, run, &uid_expunge_type);
+}
