@@ -38,8 +38,8 @@ class Runner(unittest.TestCase):
         self.assertEqual(self.last_line("echo ok 1 - a; echo 'not ok 2 # SKIP b'; echo 1..2"),
                          ("1 passed, 0 failed", 0))
 
-    def test_a_program_that_skips_everything_fails(self):
-        self.assertEqual(self.last_line("echo 'ok 1 # SKIP b'"), ("0 passed, 1 failed", 1))
+    def test_everything_skipped_fails(self):
+        self.assertEqual(self.last_line("echo 'ok 1 # SKIP b'"), ("0 passed, 0 failed", 1))
 
     def test_nothing_run_fails(self):
         self.assertEqual(self.last_line(), ("0 passed, 0 failed", 1))
