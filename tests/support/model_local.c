@@ -125,20 +125,24 @@ struct model_file *model_file_visible(struct world *world, size_t n)
 
 /* Each file's last unflushed change is kept or lost by itself; unflushed data may
  * be whole, torn or empty. */
+static void file_lose_entry(struct world *world, struct model_file *file)
+{
+	if (file->is_users && file->durable_place == PLACE_NONE &&
+	    !model_store_knows(world, file->name))
+		world->lost[world->lost_count++] = file->content;
+	file->place = file->durable_place;
+	file->flags = file->durable_flags;
+	memcpy(file->name, file->durable_name, sizeof(file->name));
+}
+
 static void disk_lose_power(struct world *world)
 {
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
 		struct model_file *file = &world->files[i];
 		if (!file->is_used)
 			continue;
-		if (rng_below(&world->rng, 2) == 0) {
-			file->place = file->durable_place;
-			file->flags = file->durable_flags;
-			memcpy(file->name, file->durable_name, sizeof(file->name));
-		}
-		if (file->is_users && file->place == PLACE_NONE && !file->is_data_durable &&
-		    !model_store_knows(world, file->name))
-			world->lost[world->lost_count++] = file->content;
+		if (rng_below(&world->rng, 2) == 0)
+			file_lose_entry(world, file);
 		if (!file->is_users && !file->is_data_durable && rng_below(&world->rng, 2) == 0)
 			file->content = 0;
 		file_make_durable(file);
