@@ -95,8 +95,10 @@ void loop_defer_cancel(struct loop_defer *defer);
 /* --- Pool jobs ------------------------------------------------------------ */
 
 struct loop_job;
-typedef void (*loop_job_work)(struct loop_job *job); /* in a pool thread: touches only the job's own data */
-typedef void (*loop_job_done)(struct loop_job *job, int code); /* 0 or SYNCD_ECANCELLED (never ran) */
+typedef void (*loop_job_work)(
+	struct loop_job *job); /* in a pool thread: touches only the job's own data */
+typedef void (*loop_job_done)(struct loop_job *job,
+			      int code); /* 0 or SYNCD_ECANCELLED (never ran) */
 
 struct loop_job {
 	loop_job_work work;
@@ -106,7 +108,8 @@ struct loop_job {
 };
 
 /* Runs `work` in the pool, then `done` in the loop. */
-void loop_job_start(struct loop *loop, struct loop_job *job, loop_job_work work, loop_job_done done);
+void loop_job_start(struct loop *loop, struct loop_job *job, loop_job_work work,
+		    loop_job_done done);
 
 /* Asks for a job not yet begun to be dropped; `done` follows in any case. Harmless
  * on a job that is over, or zero-initialised and never started. */

@@ -22,7 +22,7 @@ struct sasl_identity {
 	const struct secret *password; /* may be NULL */
 	const char *host;              /* for service names: "imap" at `host` */
 	uint16_t port;
-	const char *service;           /* "imap", "pop", "smtp" */
+	const char *service; /* "imap", "pop", "smtp" */
 };
 
 #define SASL_MECHANISMS_MAX 16
