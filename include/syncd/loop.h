@@ -95,10 +95,10 @@ void loop_defer_cancel(struct loop_defer *defer);
 /* --- Pool jobs ------------------------------------------------------------ */
 
 struct loop_job;
-typedef void (*loop_job_work)(
-	struct loop_job *job); /* in a pool thread: touches only the job's own data */
-typedef void (*loop_job_done)(struct loop_job *job,
-			      int code); /* 0 or SYNCD_ECANCELLED (never ran) */
+/* In a pool thread: touches only the job's own data. */
+typedef void (*loop_job_work)(struct loop_job *job);
+/* `code` is 0, or SYNCD_ECANCELLED: it never ran. */
+typedef void (*loop_job_done)(struct loop_job *job, int code);
 
 struct loop_job {
 	loop_job_work work;
