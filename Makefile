@@ -33,6 +33,7 @@ one = $(if $(wildcard tests/$(1)/*.c),$B/tests/$(1)/$(1))
 PROGRAMS := $(call bins,syncd/*.c)
 UNIT := $(call bins,tests/unit/test_*.c)
 FUZZ := $(call bins,tests/fuzz/fuzz_*.c)
+BENCH := $(call bins,tests/bench/*.c)
 CRASH := $(patsubst %.c,$B/%.so,$(wildcard tests/crash/*.c))
 SCRIPTS := $(wildcard tests/tools/test_*.py tests/real/test_harness.py) \
 	$(if $(PROGRAMS),$(wildcard tests/real/test_sync*.py tests/crash/test_*.py))
@@ -61,6 +62,9 @@ $B/syncd/%: $B/syncd/%.o $B/libsyncd.a
 $B/tests/unit/%: $B/tests/unit/%.o $B/libsupport.a $B/libsyncd.a
 	$(call note,LINK)
 	$(LINK) -o $@ $(LIBS) -lcmocka
+$B/tests/bench/%: $B/tests/bench/%.o $B/libsupport.a $B/libsyncd.a
+	$(call note,LINK)
+	$(LINK) -o $@ $(LIBS)
 # One program from all .c files of its directory.
 .SECONDEXPANSION:
 $B/tests/sim/sim $B/tests/port/port $B/tests/script/script: \
@@ -114,8 +118,8 @@ fuzz:
 fuzzers: $(FUZZ)
 
 bench: bootstrap
-	$(SUB) all
-	@for b in $(wildcard tests/bench/*.py); do SYNCD_BUILD=build/release $(PYTHON) $$b || exit 1; done
+	$(SUB) all $(BENCH)
+	@for b in $(BENCH) $(wildcard tests/bench/*.py); do echo "== $$b"; SYNCD_BUILD=build/release $$b || exit 1; done
 
 demo:
 	@contrib/bootstrap build test
