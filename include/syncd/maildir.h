@@ -209,7 +209,8 @@ struct maildir_examined {
 	struct digest identity;
 };
 
-/* Pool. `fd` from maildir_message_open stays open. `base` is for the error's text. */
+/* Pool. `fd` from maildir_message_open stays open. `base` is for the error's text. On success the
+ * file is to be given to maildir_flush_file. */
 int maildir_examine(int fd, const char *base, const atomic_bool *is_cancelled,
 		    struct maildir_examined *out, struct error *err);
 
@@ -232,10 +233,15 @@ int maildir_clean_tmp(struct maildir *maildir, bool (*is_staged)(void *context, 
 
 struct maildir_flush;
 
-/* What was delivered, renamed and removed since the last call; never NULL. */
+/* Another program's file that the state is about to know: the next flush makes it durable. Takes
+ * `fd` over. */
+void maildir_flush_file(struct maildir *maildir, int fd);
+
+/* What was delivered and examined since the last call; never NULL. */
 struct maildir_flush *maildir_flush_begin(struct maildir *maildir);
 
-/* Pool. Makes all that durable. After a failure every later flush of this open mailbox
+/* Pool. Makes all that durable, and every entry of the three directories, whoever made it.
+ * After a failure every later flush of this open mailbox
  * fails: the kernel reports a lost write only once. */
 int maildir_flush_run(struct maildir_flush *flush, struct error *err);
 

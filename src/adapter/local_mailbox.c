@@ -275,12 +275,14 @@ static int examine_finish(struct local_work *work, int code, struct error *err)
 	struct examine_work *examine = container_of(work, struct examine_work, work);
 	struct local_examine_req *req = examine->req;
 
-	if (examine->fd >= 0)
-		(void)close(examine->fd);
 	if (code == 0)
 		code = maildir_keywords_refresh(examine->box->maildir, err);
-	if (code != 0)
+	if (code != 0) {
+		if (examine->fd >= 0)
+			(void)close(examine->fd);
 		return code;
+	}
+	maildir_flush_file(examine->box->maildir, examine->fd);
 	examined_note(examine->box, req->name, examine->examined.size_bytes);
 	req->size_bytes = examine->examined.size_bytes;
 	req->has_nul = examine->examined.has_nul;

@@ -42,14 +42,6 @@ static int place_fd(const struct maildir *maildir, const struct maildir_place *p
 	return place->is_new ? maildir->new_fd : maildir->cur_fd;
 }
 
-static void mark_dirty(struct maildir *maildir, const struct maildir_place *place)
-{
-	if (place->is_new)
-		maildir->pending.new_is_dirty = true;
-	else
-		maildir->pending.cur_is_dirty = true;
-}
-
 /* --- Flags ------------------------------------------------------------------ */
 
 struct flag_change {
@@ -83,8 +75,6 @@ static int change_flags(struct maildir *maildir, struct maildir_place *place, vo
 				     to.file) != 0)
 			return errno;
 	}
-	mark_dirty(maildir, place);
-	mark_dirty(maildir, &to);
 	*place = to;
 	return 0;
 }
@@ -134,8 +124,6 @@ int maildir_publish(struct maildir *maildir, const char *base, uint64_t letters,
 	if (code != 0)
 		return code;
 	if (rename_exclusive(maildir->tmp_fd, base, place_fd(maildir, &to), to.file) == 0) {
-		maildir->pending.tmp_is_dirty = true;
-		mark_dirty(maildir, &to);
 		maildir->absent_until_ms = 0;
 		return 0;
 	}
@@ -151,7 +139,6 @@ static int unlink_place(struct maildir *maildir, struct maildir_place *place, vo
 	(void)context;
 	if (unlinkat(place_fd(maildir, place), place->file, 0) != 0)
 		return errno;
-	mark_dirty(maildir, place);
 	return 0;
 }
 

@@ -136,7 +136,6 @@ static void pending_add(struct maildir_pending *pending, const char *base)
 	pending->names =
 		xgrow(pending->names, pending->count, &pending->cap, sizeof(*pending->names));
 	pending->names[pending->count++] = xstrdup(base);
-	pending->tmp_is_dirty = true;
 }
 
 /* The size is part of the name, and known only now. */

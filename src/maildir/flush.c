@@ -1,4 +1,4 @@
-/* Durability: what was delivered and which directories changed since the last flush.
+/* Durability: what was delivered and examined since the last flush, and the directories.
  * SPDX-License-Identifier: MIT */
 #ifdef __linux__
 #define _GNU_SOURCE /* syncfs */
@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -16,7 +15,7 @@
 #include "syncd/alloc.h"
 
 /* From here on one syncfs is faster than an fsync a file (docs/decisions.md). */
-#define FLUSH_WHOLE_MIN 8
+#define FLUSH_ALL_MIN (PENDING_FDS_MAX + 1)
 
 struct maildir_flush {
 	struct maildir *maildir;
@@ -26,12 +25,33 @@ struct maildir_flush {
 	int code;
 };
 
+static size_t pending_fds(const struct maildir_pending *pending)
+{
+	return pending->examined_count < PENDING_FDS_MAX ? pending->examined_count
+							 : PENDING_FDS_MAX;
+}
+
 void pending_free(struct maildir_pending *pending)
 {
 	for (size_t i = 0; i < pending->count; i++)
 		free(pending->names[i]);
 	free(pending->names);
+	for (size_t i = 0; i < pending_fds(pending); i++)
+		(void)close(pending->examined_fds[i]);
 	*pending = (struct maildir_pending){ .names = NULL };
+}
+
+void maildir_flush_file(struct maildir *maildir, int fd)
+{
+	struct maildir_pending *pending = &maildir->pending;
+
+	if (pending->examined_count < PENDING_FDS_MAX)
+		pending->examined_fds[pending->examined_count] = fd;
+	else
+		(void)close(fd);
+	/* Where nothing takes all at once, maildir_examine has flushed it already. */
+	pending->examined_count +=
+		pending->examined_count < PENDING_FDS_MAX || flush_can_take_all();
 }
 
 struct maildir_flush *maildir_flush_begin(struct maildir *maildir)
@@ -49,43 +69,47 @@ struct maildir_flush *maildir_flush_begin(struct maildir *maildir)
 
 #ifdef __linux__
 /* Before Linux 5.8 syncfs says nothing of writes that failed. */
-static bool syncfs_reports_errors(void)
+bool flush_can_take_all(void)
 {
 	struct utsname system;
-	int major = 0;
-	int minor = 0;
+	char *end;
 
-	if (uname(&system) != 0 || sscanf(system.release, "%d.%d", &major, &minor) != 2)
+	if (uname(&system) != 0)
 		return false;
+	long major = strtol(system.release, &end, 10);
+	long minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
 	return major > 5 || (major == 5 && minor >= 8);
 }
 
-static bool flush_whole(const struct maildir_flush *flush, int *result)
+static int sync_all(int fd)
 {
-	if (flush->pending.count < FLUSH_WHOLE_MIN || !syncfs_reports_errors())
-		return false;
-	*result = syncfs(flush->maildir->tmp_fd);
-	return true;
+	return syncfs(fd);
 }
 #else
-static bool flush_whole(const struct maildir_flush *flush, int *result)
+bool flush_can_take_all(void)
 {
-	(void)flush;
-	(void)result;
 	return false;
+}
+
+static int sync_all(int fd)
+{
+	(void)fd;
+	errno = ENOSYS;
+	return -1;
 }
 #endif
 
 static int flush_file(struct maildir *maildir, const char *name, struct error *err)
 {
-	int code = 0;
 	int fd = openat(maildir->tmp_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	bool is_done = fd >= 0 && fsync(fd) == 0;
+	int code = is_done ? 0 : dirs_error(maildir, errno, "cannot flush tmp file", name, err);
 
-	if (fd < 0)
-		return dirs_error(maildir, errno, "cannot flush tmp file", name, err);
-	if (fsync(fd) != 0)
-		code = dirs_error(maildir, errno, "cannot flush tmp file", name, err);
-	(void)close(fd);
+	if (fd >= 0)
+		(void)close(fd);
+	if (code == SYNCD_ENOTFOUND)
+		code = error_set(err, SYNCD_EIO, "tmp file %s vanished before it was flushed",
+				 name);
 	return code;
 }
 
@@ -97,11 +121,15 @@ static int flush_each(struct maildir_flush *flush, struct error *err)
 
 	for (size_t i = 0; i < pending->count && code == 0; i++)
 		code = flush_file(maildir, pending->names[i], err);
-	if (code == 0 && pending->tmp_is_dirty)
+	for (size_t i = 0; i < pending_fds(pending) && code == 0; i++) {
+		if (fsync(pending->examined_fds[i]) != 0)
+			code = dirs_error(maildir, errno, "cannot flush", "a message", err);
+	}
+	if (code == 0)
 		code = dirs_sync(maildir->tmp_fd, "tmp", err);
-	if (code == 0 && pending->new_is_dirty)
+	if (code == 0)
 		code = dirs_sync(maildir->new_fd, "new", err);
-	if (code == 0 && pending->cur_is_dirty)
+	if (code == 0)
 		code = dirs_sync(maildir->cur_fd, "cur", err);
 	if (code != 0)
 		error_context(err, "mailbox %.200s", maildir->name);
@@ -111,31 +139,33 @@ static int flush_each(struct maildir_flush *flush, struct error *err)
 /* The kernel tells of a failed write once; a second try would seem to succeed. */
 int maildir_flush_run(struct maildir_flush *flush, struct error *err)
 {
-	int result;
+	bool is_batch = flush->pending.count + flush->pending.examined_count >= FLUSH_ALL_MIN;
 
 	flush->was_run = true;
 	if (flush->has_failed_before)
 		flush->code = error_set(err, SYNCD_EIO, "mailbox %.200s: an earlier flush failed",
 					flush->maildir->name);
-	else if (!flush_whole(flush, &result))
+	else if (!is_batch || !flush_can_take_all())
 		flush->code = flush_each(flush, err);
-	else if (result != 0)
-		flush->code =
-			dirs_error(flush->maildir, errno, "cannot flush", "new messages", err);
+	else if (sync_all(flush->maildir->tmp_fd) != 0)
+		flush->code = dirs_error(flush->maildir, errno, "cannot flush", "messages", err);
 	return flush->code;
 }
 
 /* Behind what was delivered meanwhile: the order does not matter. */
-static void pending_give_back(struct maildir_pending *to, struct maildir_pending *from)
+static void pending_give_back(struct maildir *maildir, struct maildir_pending *from)
 {
+	struct maildir_pending *to = &maildir->pending;
+
 	for (size_t i = 0; i < from->count; i++) {
 		to->names = xgrow(to->names, to->count, &to->cap, sizeof(*to->names));
 		to->names[to->count++] = from->names[i];
 	}
-	to->tmp_is_dirty |= from->tmp_is_dirty;
-	to->new_is_dirty |= from->new_is_dirty;
-	to->cur_is_dirty |= from->cur_is_dirty;
+	for (size_t i = 0; i < pending_fds(from); i++)
+		maildir_flush_file(maildir, from->examined_fds[i]);
+	to->examined_count += from->examined_count - pending_fds(from);
 	from->count = 0;
+	from->examined_count = 0;
 }
 
 void maildir_flush_end(struct maildir_flush **flush)
@@ -143,7 +173,7 @@ void maildir_flush_end(struct maildir_flush **flush)
 	struct maildir *maildir = (*flush)->maildir;
 
 	if (!(*flush)->was_run)
-		pending_give_back(&maildir->pending, &(*flush)->pending);
+		pending_give_back(maildir, &(*flush)->pending);
 	if ((*flush)->code != 0)
 		maildir->flush_has_failed = true;
 	pending_free(&(*flush)->pending);

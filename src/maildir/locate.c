@@ -55,8 +55,8 @@ static int search_file(void *context, bool is_new, struct slice file)
 static int search_once(struct search *search, bool *is_sure, struct error *err)
 {
 	struct maildir *maildir = search->maildir;
-	struct dirs_stamp before;
-	struct dirs_stamp after;
+	struct dirs_stamp before = { .cur_mtime_ns = 0 };
+	struct dirs_stamp after = { .cur_mtime_ns = 0 };
 	int code = dirs_stamp_take(maildir, &before, err);
 
 	if (code != 0)

@@ -23,14 +23,15 @@ struct maildir_keywords {
 	bool is_read;
 };
 
-/* Files delivered whose contents are not known to be durable. */
+#define PENDING_FDS_MAX 4
+
+/* Files whose contents are not known to be durable. */
 struct maildir_pending {
-	char **names; /* in tmp/ */
+	char **names; /* delivered, in tmp/ */
 	size_t count;
 	size_t cap;
-	bool tmp_is_dirty;
-	bool new_is_dirty;
-	bool cur_is_dirty;
+	int examined_fds[PENDING_FDS_MAX]; /* the first of the files examined */
+	size_t examined_count;             /* more than that: a flush of all is due */
 };
 
 struct maildir {
@@ -152,6 +153,9 @@ void measure_free(struct measure *measure);
 
 /* --- flush.c --- */
 void pending_free(struct maildir_pending *pending);
+
+/* One call makes a whole file system durable, and tells when that failed. */
+bool flush_can_take_all(void);
 
 /* --- keywords.c --- */
 void keywords_free(struct maildir_keywords *keywords);

@@ -153,6 +153,9 @@ int maildir_examine(int fd, const char *base, const atomic_bool *is_cancelled,
 		return read_error(base, err);
 	measure_init(&measure);
 	code = examine_bytes(fd, base, is_cancelled, &measure, err);
+	/* Otherwise the next flush makes it durable. */
+	if (code == 0 && !flush_can_take_all() && fsync(fd) != 0)
+		code = error_set_errno(err, errno, "cannot flush", base);
 	if (code == 0) {
 		out->size_bytes = measure.count.size_bytes;
 		out->has_nul = measure.count.has_nul;

@@ -183,8 +183,8 @@ static int scan_settle(struct scan *scan, struct dirs_stamp *stamp, struct error
 
 static int scan_once(struct scan *scan, struct error *err)
 {
-	struct dirs_stamp before;
-	struct dirs_stamp after;
+	struct dirs_stamp before = { .cur_mtime_ns = 0 };
+	struct dirs_stamp after = { .cur_mtime_ns = 0 };
 	int code = scan_settle(scan, &before, err);
 
 	if (code != 0)

@@ -301,8 +301,11 @@ int maildir_create(const struct maildir_root *root, const char *name, struct err
 static int open_parts(struct maildir *maildir, struct error *err)
 {
 	/* Some programs make no tmp/ of their own. */
-	if (is_dir_at(maildir->dir_fd, "cur") && mkdirat(maildir->dir_fd, "tmp", 0700) == 0)
-		maildir->pending.tmp_is_dirty = true;
+	if (is_dir_at(maildir->dir_fd, "cur") && mkdirat(maildir->dir_fd, "tmp", 0700) == 0) {
+		int code = dirs_sync(maildir->dir_fd, maildir->name, err);
+		if (code != 0)
+			return code;
+	}
 	maildir->cur_fd = dirs_open_at(maildir->dir_fd, "cur");
 	if (maildir->cur_fd < 0)
 		return dirs_error(maildir, errno, "cannot open", "cur", err);

@@ -371,11 +371,16 @@ int watch_add_mailbox(struct watch *watch, const char *name, const char *path, s
 static void watch_closed(uv_handle_t *handle)
 {
 	struct watch *watch = handle->data;
+	struct list *node;
+	struct list *next;
 
 	(void)close(watch->fd);
-	while (!list_is_empty(&watch->mailboxes))
-		mailbox_free(
-			container_of(list_first(&watch->mailboxes), struct watched_mailbox, link));
+	for (node = watch->mailboxes.next; node != &watch->mailboxes; node = next) {
+		struct watched_mailbox *mailbox = container_of(node, struct watched_mailbox, link);
+		next = node->next;
+		free(mailbox->name);
+		free(mailbox);
+	}
 	for (size_t i = 0; i < watch->place_count; i++)
 		free(watch->places[i].path);
 	free(watch->places);

@@ -1,6 +1,7 @@
 /* What makes a batch of delivered files durable soonest on this file system?
  *
- *     flush_bench [DIRECTORY [SIZE_BYTES [ROUNDS]]]
+ *     cc -O2 -Iinclude tests/bench/flush_bench.c src/base/must.c -o build/flush_bench
+ *     build/flush_bench [DIRECTORY [SIZE_BYTES [ROUNDS]]]
  *
  * For batches of 1 to 500 files, written to tmp/ as maildir_deliver_* does: an fsync a file and of
  * the directory, against one syncfs; medians.
