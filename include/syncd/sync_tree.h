@@ -1,0 +1,58 @@
+/* The set of mailboxes of one account: which exist where, what is to be made on the
+ * other side, and a pass over each, several at once.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_SYNC_TREE_H
+#define SYNCD_SYNC_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "syncd/error.h"
+#include "syncd/sync_pass.h"
+
+struct sync_tree;
+
+struct sync_tree_options {
+	const char *account;       /* for the log */
+	enum sync_direction direction;
+	bool may_create_local;     /* mailboxes new on the server are made in the maildir */
+	bool may_create_remote;
+	bool is_dry_run;           /* as for a pass; mailboxes are not made either */
+	unsigned passes_at_once;   /* at least 1 */
+	/* With names: passes over just these (canonical), without looking which mailboxes exist.
+	 * Without (NULL): every mailbox for which `selects` says so. */
+	const char *const *names;
+	size_t name_count;
+	void *context; /* the caller's */
+};
+
+/* What the caller hears; `name` is valid during the call. All but `done` may be NULL. */
+struct sync_tree_ops {
+	bool (*selects)(struct sync_tree *tree, const char *name);
+	void (*begun)(struct sync_tree *tree, const char *name);
+	void (*progress)(struct sync_tree *tree, const char *name, const struct sync_counts *done,
+			 uint64_t total);
+	/* A mailbox is over. It may come once more when a pass wanted another. */
+	void (*ended)(struct sync_tree *tree, const char *name, const struct sync_result *result);
+	/* Dry run: a mailbox would be made on one side. */
+	void (*would_create)(struct sync_tree *tree, const char *name, bool is_local);
+	/* Dry run: what a pass would do. */
+	void (*planned)(struct sync_tree *tree, const char *name, const struct sync_plan *plan,
+			const struct keyword_table *keywords);
+	/* The end, once. `err` is about the account as a whole (root, login, network); failures
+	 * of single mailboxes were told by `ended`. The tree is freed behind it. */
+	void (*done)(struct sync_tree *tree, const struct error *err);
+};
+
+/* Ports, ops and names must outlive the tree; options are copied. `done` never comes inside. */
+struct sync_tree *sync_tree_start(const struct sync_ports *ports,
+				  const struct sync_tree_options *options,
+				  const struct sync_tree_ops *ops);
+
+/* Ends it as soon as what is under way has come back; `done` follows with
+ * SYNCD_ECANCELLED. */
+void sync_tree_cancel(struct sync_tree *tree);
+
+void *sync_tree_context(const struct sync_tree *tree);
+
+#endif
