@@ -8,7 +8,8 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
-#define EXAMINED_MAX 64 /* sizes remembered between examining and reading */
+#define EXAMINING_MAX 8  /* files open at once for that */
+#define EXAMINED_MAX 256 /* sizes remembered between examining and reading */
 
 struct examined {
 	char *name; /* NULL: unused */
@@ -21,6 +22,8 @@ struct adapter_mailbox {
 	struct maildir *maildir;
 	struct keyword_table *keywords;
 	struct list works;
+	struct list unexamined; /* requests that wait for their turn, by op.link */
+	size_t examining;
 	struct examined examined[EXAMINED_MAX]; /* a ring: the next to go is examined_next */
 	size_t examined_next;
 };
@@ -270,11 +273,15 @@ static int examine_run(struct local_work *work, struct error *err)
 			       &examine->examined, err);
 }
 
+static void examine_next(struct adapter_mailbox *box);
+
 static int examine_finish(struct local_work *work, int code, struct error *err)
 {
 	struct examine_work *examine = container_of(work, struct examine_work, work);
 	struct local_examine_req *req = examine->req;
 
+	examine->box->examining--;
+	examine_next(examine->box);
 	if (code == 0)
 		code = maildir_keywords_refresh(examine->box->maildir, err);
 	if (code != 0) {
@@ -293,19 +300,49 @@ static int examine_finish(struct local_work *work, int code, struct error *err)
 	return 0;
 }
 
-static void mailbox_examine(struct local_mailbox *mailbox, struct local_examine_req *req)
+/* A code other than 0 is the request's outcome already. */
+static void examine_start(struct adapter_mailbox *box, struct local_examine_req *req, int code)
 {
 	struct examine_work *examine = xcalloc(1, sizeof(*examine));
-	struct adapter_mailbox *box = box_of(mailbox);
 
 	examine->work.run = examine_run;
 	examine->work.finish = examine_finish;
 	examine->box = box;
 	examine->req = req;
 	examine->fd = -1;
-	int code = maildir_message_open(box->maildir, req->name, &examine->fd, &examine->letters,
-					&examine->work.err);
+	box->examining++;
+	if (code == 0)
+		code = maildir_message_open(box->maildir, req->name, &examine->fd,
+					    &examine->letters, &examine->work.err);
+	else
+		error_set(&examine->work.err, code, "cancelled");
 	local_work_start(box->local->loop, &box->works, &examine->work, &req->op, code);
+}
+
+static struct local_examine_req *take_unexamined(struct adapter_mailbox *box)
+{
+	struct list *first = list_first(&box->unexamined);
+
+	if (first == NULL)
+		return NULL;
+	list_remove(first);
+	return container_of(first, struct local_examine_req, op.link);
+}
+
+static void examine_next(struct adapter_mailbox *box)
+{
+	struct local_examine_req *req;
+
+	if (box->examining < EXAMINING_MAX && (req = take_unexamined(box)) != NULL)
+		examine_start(box, req, 0);
+}
+
+static void mailbox_examine(struct local_mailbox *mailbox, struct local_examine_req *req)
+{
+	struct adapter_mailbox *box = box_of(mailbox);
+
+	list_append(&box->unexamined, &req->op.link);
+	examine_next(box);
 }
 
 static struct maildir_reader *reader_of(struct local_reader *reader)
@@ -320,6 +357,9 @@ static int mailbox_reader_open(struct local_mailbox *mailbox, const char *name,
 	int code = maildir_message_open(box_of(mailbox)->maildir, name, &fd, NULL, err);
 
 	*reader = NULL;
+	/* Only this message has failed. */
+	if (code == SYNCD_ENOTFOUND)
+		code = error_set(err, SYNCD_EMESSAGE, "message %.200s is gone", name);
 	if (code == 0)
 		*reader = (struct local_reader *)(void *)maildir_reader_new(
 			fd, name, examined_size(box_of(mailbox), name));
@@ -343,7 +383,12 @@ static void mailbox_reader_close(struct local_reader *reader)
 
 static void mailbox_cancel(struct local_mailbox *mailbox)
 {
-	list_for_each(node, &box_of(mailbox)->works)
+	struct adapter_mailbox *box = box_of(mailbox);
+	struct local_examine_req *req;
+
+	while ((req = take_unexamined(box)) != NULL)
+		examine_start(box, req, SYNCD_ECANCELLED);
+	list_for_each(node, &box->works)
 	{
 		struct local_work *work = container_of(node, struct local_work, link);
 		atomic_store(&work->is_cancelled, true);
@@ -355,7 +400,7 @@ static void mailbox_close(struct local_mailbox *mailbox)
 {
 	struct adapter_mailbox *box = box_of(mailbox);
 
-	must(list_is_empty(&box->works));
+	must(list_is_empty(&box->works) && list_is_empty(&box->unexamined));
 	box->local->open_mailboxes--;
 	maildir_close(&box->maildir);
 	for (size_t i = 0; i < EXAMINED_MAX; i++)
@@ -399,6 +444,7 @@ int local_mailbox_open(struct adapter_local *local, const char *name,
 	box->maildir = maildir;
 	box->keywords = keywords;
 	list_init(&box->works);
+	list_init(&box->unexamined);
 	local->open_mailboxes++;
 	*mailbox = &box->mailbox;
 	return 0;

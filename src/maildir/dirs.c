@@ -39,7 +39,11 @@ int dirs_walk(int root_fd, const char *path)
 
 	while (fd >= 0 && *path != '\0') {
 		size_t len = strcspn(path, "/");
-		must(len > 0 && len <= MAILDIR_LEVEL_MAX);
+		if (len > MAILDIR_LEVEL_MAX) {
+			(void)close(fd);
+			errno = ENAMETOOLONG;
+			return -1;
+		}
 		memcpy(level, path, len);
 		level[len] = '\0';
 		path += len + (path[len] == '/');

@@ -45,7 +45,7 @@ int maildir_file_format(struct slice base, struct slice info, uint64_t add, uint
 			char *file, struct error *err)
 {
 	bool is_present[128] = { false };
-	char letters[128];
+	char letters[128] = "";
 	size_t count = 0;
 	size_t at = 0;
 	uint64_t wanted = (maildir_info_letters(info) & ~remove) | add;

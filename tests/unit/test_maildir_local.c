@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -554,6 +555,76 @@ static void what_is_no_message_file_is_refused_by_itself(void **state)
 	assert_int_equal(examine(f, "5.good.h", &req), 0);
 }
 
+/* --- Many at once ---------------------------------------------------------------- */
+
+#define MANY 100
+
+struct many {
+	struct local_examine_req reqs[MANY];
+	int codes[MANY];
+	char names[MANY][16];
+};
+
+static struct many *examine_many(struct fixture *f)
+{
+	struct many *many = xcalloc(1, sizeof(*many));
+	char path[64];
+
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(many->names[i], sizeof(many->names[i]), "%d.m.h", i);
+		(void)snprintf(path, sizeof(path), "A/cur/%d.m.h:2,", i);
+		if (i % 10 != 9)
+			temp_write_str(&f->dir, path, "x");
+		many->codes[i] = NOT_DONE;
+		many->reqs[i].op.done = op_done;
+		many->reqs[i].op.impl = &many->codes[i];
+		many->reqs[i].name = many->names[i];
+		f->mailbox->ops->examine(f->mailbox, &many->reqs[i]);
+		assert_int_equal(many->codes[i], NOT_DONE);
+	}
+	return many;
+}
+
+static void a_hundred_examinations_open_few_files_at_once_and_all_complete(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit old;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	struct rlimit few = { .rlim_cur = 50, .rlim_max = old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	struct many *many = examine_many(f);
+	loop_fake_advance(f->loop, 0);
+	assert_int_equal(flush(f), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(many->codes[i], i % 10 == 9 ? SYNCD_ENOTFOUND : 0);
+	free(many);
+}
+
+static void examinations_that_wait_are_cancelled_too(void **state)
+{
+	struct fixture *f = *state;
+	struct many *many = examine_many(f);
+
+	f->mailbox->ops->cancel(f->mailbox);
+	assert_int_equal(many->codes[MANY - 2], NOT_DONE);
+	loop_fake_advance(f->loop, 0);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(many->codes[i], SYNCD_ECANCELLED);
+	free(many);
+}
+
+static void reading_a_message_that_is_gone_fails_for_it_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct local_reader *reader;
+
+	assert_int_equal(f->mailbox->ops->reader_open(f->mailbox, "1.gone.h", &reader, &f->err),
+			 SYNCD_EMESSAGE);
+	assert_null(reader);
+}
+
 static void a_cancelled_request_completes_as_cancelled(void **state)
 {
 	struct fixture *f = *state;
@@ -610,6 +681,9 @@ int main(void)
 		TEST(reading_gives_the_crlf_form_in_any_steps),
 		TEST(a_message_that_changed_after_examining_fails_and_never_gives_more),
 		TEST(what_is_no_message_file_is_refused_by_itself),
+		TEST(a_hundred_examinations_open_few_files_at_once_and_all_complete),
+		TEST(examinations_that_wait_are_cancelled_too),
+		TEST(reading_a_message_that_is_gone_fails_for_it_alone),
 		TEST(a_cancelled_request_completes_as_cancelled),
 		TEST(an_opened_mailbox_that_vanished_is_an_error_not_empty),
 	};
