@@ -1,4 +1,4 @@
-/* The local port over real directories, its pool jobs run inline by the fake loop.
+/* The local port over real directories; most pool jobs run inline by the fake loop.
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,6 +23,7 @@
 struct fixture {
 	struct temp_dir dir;
 	struct loop *loop;
+	bool is_real; /* the loop, with its pool */
 	struct local_account *account;
 	struct local_mailbox *mailbox;
 	struct keyword_table keywords;
@@ -49,16 +50,27 @@ static void fixture_close(struct fixture *f)
 	adapter_local_free(&f->account);
 }
 
-static int set_up(void **state)
+static int set_up_with(void **state, struct loop *loop, bool is_real)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
 	temp_dir_make(&f->dir);
-	f->loop = loop_new_fake();
+	f->loop = loop;
+	f->is_real = is_real;
 	keyword_table_init(&f->keywords);
 	fixture_open(f, MAILDIR_LF);
 	*state = f;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with(state, loop_new_fake(), false);
+}
+
+static int set_up_real(void **state)
+{
+	return set_up_with(state, loop_new(), true);
 }
 
 static int tear_down(void **state)
@@ -82,10 +94,18 @@ static void op_done(struct port_op *op, int code)
 	*(int *)op->impl = code;
 }
 
+static void turn(struct fixture *f)
+{
+	if (f->is_real)
+		loop_run(f->loop); /* until nothing is left to wait for */
+	else
+		loop_fake_advance(f->loop, 0);
+}
+
 static int op_wait(struct fixture *f, struct port_op *op, const int *code)
 {
 	assert_int_equal(*code, NOT_DONE); /* never inside the call that started it */
-	loop_fake_advance(f->loop, 0);
+	turn(f);
 	assert_int_not_equal(*code, NOT_DONE);
 	f->err = op->err;
 	return *code;
@@ -594,7 +614,7 @@ static void a_hundred_examinations_open_few_files_at_once_and_all_complete(void 
 	struct rlimit few = { .rlim_cur = 50, .rlim_max = old.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	struct many *many = examine_many(f);
-	loop_fake_advance(f->loop, 0);
+	turn(f);
 	assert_int_equal(flush(f), 0);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	for (int i = 0; i < MANY; i++)
@@ -609,7 +629,7 @@ static void examinations_that_wait_are_cancelled_too(void **state)
 
 	f->mailbox->ops->cancel(f->mailbox);
 	assert_int_equal(many->codes[MANY - 2], NOT_DONE);
-	loop_fake_advance(f->loop, 0);
+	turn(f);
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(many->codes[i], SYNCD_ECANCELLED);
 	free(many);
@@ -654,6 +674,7 @@ static void an_opened_mailbox_that_vanished_is_an_error_not_empty(void **state)
 	assert_int_equal(listing.count, 0);
 }
 
+#define REAL(name) cmocka_unit_test_setup_teardown(name, set_up_real, tear_down)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -686,6 +707,9 @@ int main(void)
 		TEST(reading_a_message_that_is_gone_fails_for_it_alone),
 		TEST(a_cancelled_request_completes_as_cancelled),
 		TEST(an_opened_mailbox_that_vanished_is_an_error_not_empty),
+		REAL(a_delivery_goes_through_tmp_into_new_with_its_date),
+		REAL(what_is_examined_is_what_was_delivered),
+		REAL(a_hundred_examinations_open_few_files_at_once_and_all_complete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
