@@ -1,0 +1,61 @@
+/* The client side of a script: the remote port's real implementation on a fake
+ * loop, told what to do in words and telling in words what came of it.
+ * SPDX-License-Identifier: MIT */
+#ifndef TESTS_SCRIPT_ACTOR_H
+#define TESTS_SCRIPT_ACTOR_H
+
+#include <stdbool.h>
+
+#include "syncd/adapter_remote.h"
+
+#define ACTOR_APPENDS_MAX 8
+
+struct actor;
+struct actor_append {
+	struct remote_append_req req;
+	struct actor *actor;
+	uint64_t sent;
+};
+
+struct actor {
+	struct loop *loop;
+	struct adapter_remote_settings settings;
+	struct adapter_remote *adapter;
+	struct remote_mailbox *mailbox;
+	struct keyword_table keywords;
+	struct buf events; /* one line each */
+	struct uidset uids;
+	struct buf name;
+	struct buf body;
+	uint32_t body_uid;
+	struct remote_observation observation;
+	struct remote_list_req list;
+	struct remote_create_req create;
+	struct remote_open_req open;
+	struct remote_observe_req observe;
+	struct remote_fetch_req fetch;
+	struct actor_append appends[ACTOR_APPENDS_MAX];
+	size_t append_count;
+	struct remote_store_req store;
+	struct remote_expunge_req expunge;
+	struct remote_identify_req identify;
+	struct adapter_remote_push push;
+	bool is_pushing;
+	bool is_opening;
+	bool is_shut;
+	int body_failure; /* what taking a body returns */
+	struct port_op shutdown;
+};
+
+void actor_init(struct actor *actor, struct loop *loop);
+
+/* Closes and frees everything; the fake clock moves as far as a LOGOUT may take. */
+void actor_free(struct actor *actor);
+
+/* Carries out "fetch 1:3" and the like; false: no such thing to do. */
+bool actor_do(struct actor *actor, char *words);
+
+/* The text of the first event, taken out of the list into `line`; false: there is none. */
+bool actor_event(struct actor *actor, struct buf *line);
+
+#endif
