@@ -189,7 +189,8 @@ void maildir_deliver_abort(struct maildir_delivery *delivery);
 int maildir_publish(struct maildir *maildir, const char *base, uint64_t letters, struct error *err);
 
 /* Adds and removes flags on the file as it is; from new/ to cur/ when it gets any.
- * SYNCD_ENOTFOUND when it is gone; SYNCD_EMESSAGE when another file has the new name. */
+ * SYNCD_ENOTFOUND when it is gone; SYNCD_EMESSAGE when another file has the new name, or
+ * there is no room in the name for the flags. */
 int maildir_set_letters(struct maildir *maildir, const char *base, uint64_t add, uint64_t remove,
 			struct error *err);
 

@@ -88,8 +88,9 @@ int maildir_set_letters(struct maildir *maildir, const char *base, uint64_t add,
 
 	if (errno_value == 0)
 		return code;
-	if (change.code != 0)
-		return change.code;
+	if (change.code != 0) /* the name has no room; the other messages go on */
+		return error_set(err, SYNCD_EMESSAGE, "the name of %.200s is too long for flags",
+				 base);
 	if (errno_value == EEXIST)
 		return error_set(err, SYNCD_EMESSAGE,
 				 "two files of mailbox %.100s have the base name %.200s",

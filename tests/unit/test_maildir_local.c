@@ -384,6 +384,20 @@ static void a_second_file_of_one_base_name_is_never_overwritten(void **state)
 	assert_int_equal(temp_count(&f->dir, "A/cur", NULL), 2);
 }
 
+static void a_name_without_room_for_flags_fails_by_itself(void **state)
+{
+	struct fixture *f = *state;
+	char base[MAIL_NAME_MAX + 1];
+	char path[MAIL_NAME_MAX + 16];
+
+	memset(base, 'a', sizeof(base));
+	base[MAIL_NAME_MAX] = '\0';
+	(void)snprintf(path, sizeof(path), "A/new/%s", base);
+	temp_write_str(&f->dir, path, "x");
+	assert_int_equal(set_flags(f, base, FLAG_SEEN, 0), SYNCD_EMESSAGE);
+	assert_true(temp_exists(&f->dir, path));
+}
+
 static void keywords_get_letters_in_dovecots_file(void **state)
 {
 	struct fixture *f = *state;
@@ -482,6 +496,7 @@ static void what_is_examined_is_what_was_delivered(void **state)
 	assert_int_equal(req.flags, FLAG_FLAGGED);
 	assert_true(digest_equals(&req.identity, &identity));
 	assert_true(digest_has_message_id(&identity));
+	assert_int_equal(flush(f), 0);
 }
 
 static void a_message_with_a_nul_is_noticed(void **state)
@@ -692,6 +707,7 @@ int main(void)
 		TEST(flags_are_changed_wherever_another_program_moved_the_file),
 		TEST(a_message_published_after_a_search_is_found_at_once),
 		TEST(a_second_file_of_one_base_name_is_never_overwritten),
+		TEST(a_name_without_room_for_flags_fails_by_itself),
 		TEST(keywords_get_letters_in_dovecots_file),
 		TEST(a_keyword_file_locked_by_another_program_is_not_touched),
 		TEST(keywords_beyond_26_are_left_out_of_the_mask),
