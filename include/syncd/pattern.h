@@ -12,8 +12,7 @@
 /* Why `pattern` cannot be used, or NULL when it can. A static string. */
 const char *pattern_fault(const char *pattern);
 
-/* True when the `!`-less `pattern` matches the whole `name`. Never worse than
- * length of pattern times length of name. */
+/* True when the `!`-less `pattern` matches the whole `name`. Polynomial in its length. */
 bool pattern_matches(const char *pattern, const char *name);
 
 /* True when the NULL-terminated list selects the mailbox. A name that no
