@@ -126,6 +126,7 @@ int maildir_publish(struct maildir *maildir, const char *base, uint64_t letters,
 		return code;
 	if (rename_exclusive(maildir->tmp_fd, base, place_fd(maildir, &to), to.file) == 0) {
 		maildir->absent_until_ms = 0;
+		pending_moved(maildir, base, place_fd(maildir, &to), to.file);
 		return 0;
 	}
 	if (errno != ENOENT)

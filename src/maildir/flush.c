@@ -54,6 +54,25 @@ void maildir_flush_file(struct maildir *maildir, int fd)
 		pending->examined_count < PENDING_FDS_MAX || flush_can_take_all();
 }
 
+void pending_moved(struct maildir *maildir, const char *base, int to_fd, const char *to)
+{
+	struct maildir_pending *pending = &maildir->pending;
+	size_t i = 0;
+
+	while (i < pending->count && strcmp(pending->names[i], base) != 0)
+		i++;
+	if (i == pending->count)
+		return;
+	int fd = openat(to_fd, to, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return; /* the flush will not find it, and fail */
+	if (!flush_can_take_all() && fsync(fd) != 0)
+		maildir->flush_has_failed = true;
+	free(pending->names[i]);
+	pending->names[i] = pending->names[--pending->count];
+	maildir_flush_file(maildir, fd);
+}
+
 struct maildir_flush *maildir_flush_begin(struct maildir *maildir)
 {
 	struct maildir_flush *flush = xmalloc(sizeof(*flush));

@@ -154,6 +154,9 @@ void measure_free(struct measure *measure);
 /* --- flush.c --- */
 void pending_free(struct maildir_pending *pending);
 
+/* A delivered file has left tmp/: one not yet flushed is to be flushed where it is now. */
+void pending_moved(struct maildir *maildir, const char *base, int to_fd, const char *to);
+
 /* One call makes a whole file system durable, and tells when that failed. */
 bool flush_can_take_all(void);
 
