@@ -197,7 +197,8 @@ void read_fault(const struct config_reader *reader, const char *key, const char 
 
 bool read_has(const struct config_reader *reader, const char *key)
 {
-	return option_line(cfg_getopt(reader->section, key)) > 0;
+	/* An empty list is no value, and gets no line. */
+	return (cfg_getopt(reader->section, key)->flags & CFGF_MODIFIED) != 0;
 }
 
 const char *read_text(const struct config_reader *reader, const char *key)

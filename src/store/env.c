@@ -37,6 +37,11 @@ static const char *const table_names[TABLE_COUNT] = {
 	[TABLE_SETASIDE] = "setaside",
 };
 
+const char *env_version(void)
+{
+	return mdb_version(NULL, NULL, NULL);
+}
+
 int env_damaged(const struct env *env, const char *what, struct error *err)
 {
 	error_set(err, SYNCD_EIO,

@@ -29,6 +29,9 @@ enum env_table {
 struct env;
 struct env_txn;
 
+/* As store_engine_version. */
+const char *env_version(void);
+
 /* Opens the environment in directory `path`, made by the caller; *is_new tells that it had no
  * tables yet (they are made by env_create). With `is_read_only` a missing database is an
  * environment in which every read finds nothing. */

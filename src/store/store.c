@@ -162,3 +162,8 @@ const char *store_identity(const struct store *store)
 {
 	return store->identity;
 }
+
+const char *store_engine_version(void)
+{
+	return env_version();
+}

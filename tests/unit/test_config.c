@@ -327,7 +327,7 @@ static const struct fault_case {
 	{ LINE_7("create = everywhere"), 7, "remote" },
 	{ LINE_7("line_endings = cr"), 7, "crlf" },
 	{ LINE_7("mailboxes = {\"*\",\n \"!\"}"), 8, "pattern is empty" },
-	{ LINE_7("mailboxes = {}"), 7, "empty" },
+	{ LINE_7("mailboxes = {}"), 2, "empty" },
 	{ LINE_7("auth = rot13"), 7, "rot13" },
 	{ LINE_7("tls_fingerprint = \"sha256:12\""), 7, "64 hex digits" },
 	{ LINE_7("tls_fingerprint = \"md5:12\""), 7, "64 hex digits" },
