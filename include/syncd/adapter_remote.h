@@ -43,8 +43,9 @@ struct remote_account *adapter_remote_port(struct adapter_remote *adapter);
  * adapter is freed and op->done called. Nothing may be started any more. */
 void adapter_remote_close(struct adapter_remote *adapter, struct port_op *op);
 
-/* One connection (of those allowed) that waits on a mailbox with IDLE. Embedded in the caller's
- * struct. */
+/* One connection (of those allowed) that waits on a mailbox with IDLE. When it is needed
+ * for other work it is lent for that; what was missed meanwhile is told as news. Embedded in the
+ * caller's struct. */
 struct adapter_remote_push {
 	/* Waiting has begun: look at the mailbox once more now, then trust the news. */
 	void (*ready)(struct adapter_remote_push *push);

@@ -137,7 +137,7 @@ struct imap_append {
 	uint64_t flags;
 	int64_t internaldate_s;
 	uint64_t size_bytes;
-	bool has_nul;
+	bool has_nul; /* sent as literal8: only with IMAP_CAP_BINARY */
 	/* Fills up to `size` bytes; a failure, or an end that is not at size_bytes, breaks the
 	 * session, as the announced literal cannot be taken back. */
 	int (*read)(struct imap_append *append, char *out, size_t size, size_t *len);

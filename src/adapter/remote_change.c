@@ -38,6 +38,13 @@ void remote_append(struct remote_mailbox *mailbox, struct remote_append_req *req
 	if (work == NULL)
 		return;
 	work->req = req;
+	if (req->has_nul && !imap_session_can(work->work.box->conn->session, IMAP_CAP_BINARY)) {
+		(void)error_set(
+			&work->work.err, SYNCD_EMESSAGE,
+			"the message holds NULs, which this server cannot take (no BINARY)");
+		remote_work_finish_later(&work->work);
+		return;
+	}
 	work->append.mailbox = buf_slice(&work->work.box->wire);
 	work->append.keywords = work->work.box->keywords;
 	work->append.flags = req->flags;

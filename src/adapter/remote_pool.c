@@ -158,6 +158,9 @@ static void conn_closed(struct imap_user *user)
 	list_remove(&conn->link);
 	secret_free(&conn->password);
 	free(conn);
+	/* How many the server bears is a finding of that hour, not for ever. */
+	if (list_is_empty(&adapter->conns))
+		adapter->connections = adapter->settings.connections;
 	remote_pool_turn(adapter);
 }
 
@@ -218,6 +221,21 @@ static bool wants_another(const struct adapter_remote *adapter)
 	       logins < count_list(&adapter->waiting);
 }
 
+/* Someone waits, and all the sessions there may be only wait for news: one of
+ * them is needed more elsewhere. */
+static bool needs_a_push(const struct adapter_remote *adapter)
+{
+	unsigned held = count_state(adapter, REMOTE_CONN_LEASED);
+
+	list_for_each(link, &adapter->waiting)
+	{
+		if (!container_of(link, struct remote_lease, link)->is_push)
+			return held > 0 && held == count_list(&adapter->conns) &&
+			       held >= adapter->connections && held == remote_push_count(adapter);
+	}
+	return false;
+}
+
 static void free_if_over(struct adapter_remote *adapter)
 {
 	struct port_op *op = adapter->closing;
@@ -246,6 +264,8 @@ static void pool_turn(struct loop_defer *defer)
 	while (!list_is_empty(&adapter->waiting) && (conn = find_free(adapter)) != NULL)
 		lease_grant(container_of(list_first(&adapter->waiting), struct remote_lease, link),
 			    conn);
+	if (needs_a_push(adapter))
+		remote_push_yield(adapter);
 	if (list_is_empty(&adapter->waiting) || !wants_another(adapter) ||
 	    !remote_password_get(adapter))
 		return;

@@ -35,6 +35,7 @@ struct remote_lease {
 	void (*granted)(struct remote_lease *lease, int code);
 	struct remote_conn *conn;
 	struct error err;
+	bool is_push; /* waits for news only: gives way to the others */
 	struct list link;
 };
 
@@ -143,5 +144,11 @@ void remote_expunge(struct remote_mailbox *mailbox, struct remote_expunge_req *r
 
 /* --- remote_push.c --- */
 void remote_push_stop_all(struct adapter_remote *adapter);
+
+/* How many of them hold a session. */
+unsigned remote_push_count(const struct adapter_remote *adapter);
+
+/* Makes one of them give its session back and get in line for another. */
+void remote_push_yield(struct adapter_remote *adapter);
 
 #endif

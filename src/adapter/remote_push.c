@@ -17,6 +17,8 @@ struct push_work {
 	struct list link;
 	bool is_stopped;
 	bool is_idling;
+	bool is_yielding;
+	struct imap_mailbox seen; /* the mailbox when the session was given back */
 	char *mailbox;
 };
 
@@ -50,10 +52,29 @@ static void push_news(struct imap_idle *idle)
 		work->push->news(work->push);
 }
 
+static void push_lease(struct push_work *work);
+
 static void push_idled(struct imap_idle *idle, int code)
 {
-	(void)code;
-	push_end(container_of(idle, struct push_work, idle), &idle->err);
+	struct push_work *work = container_of(idle, struct push_work, idle);
+
+	work->is_idling = false;
+	if (code < 0 || work->is_stopped || !work->is_yielding) {
+		push_end(work, &idle->err);
+		return;
+	}
+	work->seen = *imap_session_mailbox(work->lease.conn->session);
+	remote_pool_release(work->lease.conn);
+	push_lease(work);
+}
+
+/* After a while without a session: whether there is a reason to look. */
+static bool push_has_missed(const struct push_work *work, const struct imap_mailbox *now)
+{
+	const struct imap_mailbox *seen = &work->seen;
+
+	return now->uidvalidity != seen->uidvalidity || now->exists != seen->exists ||
+	       now->uidnext != seen->uidnext || now->highestmodseq != seen->highestmodseq;
 }
 
 static void push_selected(struct imap_command *command, int code)
@@ -68,7 +89,13 @@ static void push_selected(struct imap_command *command, int code)
 	work->idle.done = push_idled;
 	work->is_idling = true;
 	imap_idle_start(command->session, &work->idle);
-	work->push->ready(work->push);
+	if (!work->is_yielding) {
+		work->push->ready(work->push);
+		return;
+	}
+	work->is_yielding = false;
+	if (push_has_missed(work, imap_session_mailbox(command->session)))
+		work->push->news(work->push);
 }
 
 static int push_select(struct push_work *work, struct error *err)
@@ -97,6 +124,11 @@ static void push_granted(struct remote_lease *lease, int code)
 		push_end(work, &err);
 }
 
+static void push_lease(struct push_work *work)
+{
+	remote_pool_lease(work->adapter, &work->lease);
+}
+
 void adapter_remote_push_start(struct adapter_remote *adapter, struct adapter_remote_push *push,
 			       const char *mailbox)
 {
@@ -109,7 +141,8 @@ void adapter_remote_push_start(struct adapter_remote *adapter, struct adapter_re
 	list_append(&adapter->pushes, &work->link);
 	push->impl = work;
 	work->lease.granted = push_granted;
-	remote_pool_lease(adapter, &work->lease);
+	work->lease.is_push = true;
+	push_lease(work);
 }
 
 void adapter_remote_push_stop(struct adapter_remote_push *push)
@@ -121,6 +154,32 @@ void adapter_remote_push_stop(struct adapter_remote_push *push)
 	work->is_stopped = true;
 	if (work->is_idling)
 		imap_idle_stop(&work->idle);
+}
+
+unsigned remote_push_count(const struct adapter_remote *adapter)
+{
+	unsigned count = 0;
+
+	list_for_each(link, &adapter->pushes)
+	{
+		count += container_of(link, struct push_work, link)->lease.conn != NULL;
+	}
+	return count;
+}
+
+void remote_push_yield(struct adapter_remote *adapter)
+{
+	list_for_each(link, &adapter->pushes)
+	{
+		struct push_work *work = container_of(link, struct push_work, link);
+		if (work->is_yielding)
+			return;
+		if (work->is_idling) {
+			work->is_yielding = true;
+			imap_idle_stop(&work->idle);
+			return;
+		}
+	}
 }
 
 void remote_push_stop_all(struct adapter_remote *adapter)

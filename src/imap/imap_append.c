@@ -85,7 +85,6 @@ void imap_append_start(struct imap_session *session, struct imap_append *append,
 	imap_write_text(write, " ");
 	imap_write_date(write, append->internaldate_s);
 	imap_write_text(write, " ");
-	imap_write_body(write, append->size_bytes,
-			append->has_nul && imap_session_can(session, IMAP_CAP_BINARY));
+	imap_write_body(write, append->size_bytes, append->has_nul);
 	imap_command_start(&append->command);
 }
