@@ -1,11 +1,11 @@
 /* Runs scripts of what a client must send, what a server says and what must
  * come of it: the remote port and IMAP over memory streams and a fake clock.
  *
- *     # comment                  tls implicit|starttls|none
+ *     # comment                  tls implicit|starttls|none        auth MECHANISM...
  *     do VERB [WORDS]            starts something (actor.c)
  *     C: LINE                    the client must have sent this next; $1..$9 are tags
  *     S: LINE                    the server says this line; $1..$9 as heard before
- *     S- BYTES                   the same without a line end
+ *     S- BYTES                   the same without a line end, at once; "\n" is one
  *     E: LINE                    what must come of it next
  *     login CAPABILITIES         greeting and login up to the authenticated state
  *     swallow MIN MAX            the client has sent that many bytes more, looked at no further
@@ -20,6 +20,7 @@
 
 #include "script/actor.h"
 #include "support/fake_net.h"
+#include "syncd/log.h"
 #include "syncd/must.h"
 
 #define TEXT_MAX (1 << 22)
@@ -32,6 +33,9 @@ struct script {
 	size_t connection; /* the one that C: and S: lines are about */
 	size_t split;      /* of every connection */
 	char tags[TAGS][TAG_MAX];
+	const char *auth[4];
+	char auth_text[3][32];
+	bool has_leaked; /* the log showed a secret */
 	struct buf failure;
 	struct buf scratch;
 };
@@ -146,6 +150,8 @@ static bool say(struct script *script, const char *words, const char *end)
 	for (; *words != '\0'; words++) {
 		if (*words == '$' && isdigit((unsigned char)words[1]))
 			must(buf_add_str(&script->scratch, script->tags[*++words - '0']) == 0);
+		else if (strncmp(words, "\\n", 2) == 0 && words++ != NULL)
+			must(buf_add_str(&script->scratch, "\r\n") == 0);
 		else
 			must(buf_add_char(&script->scratch, *words) == 0);
 	}
@@ -237,6 +243,21 @@ static bool step_refuse(struct script *script, char *words)
 	return true;
 }
 
+/* auth MECHANISM...: at most three. */
+static bool step_auth(struct script *script, char *words)
+{
+	size_t count = 0;
+
+	for (char *word = strtok(words, " "); word != NULL; word = strtok(NULL, " ")) {
+		must(count < ARRAY_LEN(script->auth) - 1);
+		(void)snprintf(script->auth_text[count], sizeof(script->auth_text[0]), "%s", word);
+		script->auth[count] = script->auth_text[count];
+		script->auth[++count] = NULL;
+	}
+	script->actor.settings.auth = script->auth;
+	return true;
+}
+
 static bool step_tls(struct script *script, char *words)
 {
 	enum net_tls tls = NET_TLS_NONE;
@@ -275,7 +296,8 @@ static const struct {
 	{ "block", step_block },     { "unblock", step_unblock },
 	{ "closed", step_closed },   { "connection", step_connection },
 	{ "refuse", step_refuse },   { "connections", step_connections },
-	{ "tls", step_tls },         { "swallow", step_swallow },
+	{ "tls", step_tls },         { "auth", step_auth },
+	{ "swallow", step_swallow },
 };
 
 static bool run_line(struct script *script, char *line)
@@ -294,6 +316,19 @@ static bool run_line(struct script *script, char *line)
 	return fail(script, "no such step", line);
 }
 
+/* The log of -vv is on in every script: what it may never show (CONTRACT 1.1). */
+static void look_for_secrets(enum log_level level, const char *line, void *context)
+{
+	static const char *const secrets[] = { "secret", "AG1lAHNlY3JldA==" };
+	struct script *script = context;
+
+	(void)level;
+	for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+		if (strstr(line, secrets[i]) != NULL)
+			script->has_leaked = true;
+	}
+}
+
 /* Runs the lines; the number of the one that failed, or 0. */
 static int run_file(struct script *script, FILE *file)
 {
@@ -306,6 +341,10 @@ static int run_file(struct script *script, FILE *file)
 			return number;
 	}
 	settle(script);
+	if (script->has_leaked) {
+		(void)fail(script, "the log shows a secret", "");
+		return number;
+	}
 	if (script->actor.events.len == 0)
 		return 0;
 	(void)fail(script, "more came of it than the script says", buf_str(&script->actor.events));
@@ -323,11 +362,13 @@ static int run_script(const char *path, bool is_split)
 	actor_init(&script.actor, script.loop);
 	buf_init(&script.failure, TEXT_MAX);
 	buf_init(&script.scratch, TEXT_MAX);
+	log_set_sink(look_for_secrets, &script);
 	int line = run_file(&script, file);
 	(void)fclose(file);
 	actor_free(&script.actor);
 	fake_net_end();
 	loop_free(&script.loop);
+	log_set_sink(NULL, NULL);
 	if (line > 0)
 		printf("# %s:%d: %s\n", path, line, buf_str(&script.failure));
 	buf_free(&script.failure);
@@ -340,6 +381,7 @@ int main(int argc, char **argv)
 	int failures = 0;
 	int count = 0;
 
+	log_set_level(LOG_LEVEL_TRACE);
 	for (int i = 1; i < argc; i++) {
 		const char *slash = strrchr(argv[i], '/');
 		for (int is_split = 0; is_split < 2; is_split++) {
