@@ -113,6 +113,12 @@ static int change_file(struct sync_pass *pass, const struct sync_action *action,
 	}
 	pass->result.counts.flags_local++;
 	code = local->ops->set_flags(local, name, action->add, action->remove, err);
+	if (code == SYNCD_EMESSAGE) { /* no room in the name, or two files of one name */
+		must(uidset_add(&pass->change.failed, action->uid) == 0);
+		if (pass->change.refusal.code == 0)
+			pass->change.refusal = *err;
+		return 0;
+	}
 	return code == SYNCD_ENOTFOUND ? 0 : code;
 }
 

@@ -1,0 +1,132 @@
+/* An account: its state, its ports, and closing them in order.
+ * SPDX-License-Identifier: MIT */
+#include "account_private.h"
+
+#include <stdlib.h>
+
+#include "syncd/alloc.h"
+#include "syncd/must.h"
+
+static int account_open_remote(struct account *account, struct error *err)
+{
+	const struct config_connection *connection = &account->settings->connection;
+	struct adapter_remote_settings settings = {
+		.account = account->settings->name,
+		.target = config_target(connection),
+		.user = connection->user,
+		.password = connection->password != NULL ? secret_bytes(connection->password)
+							 : NULL,
+		.password_argv = connection->password_command,
+		.auth = (const char *const *)connection->auth,
+		.allow_plaintext = connection->allow_plaintext,
+		.connections = account->settings->connections,
+	};
+
+	account->remote = adapter_remote_new(account->loop, &settings, err);
+	return account->remote != NULL ? 0 : err->code;
+}
+
+static void account_open_local(struct account *account)
+{
+	const struct config_account *settings = account->settings;
+	struct adapter_local_options options = {
+		.account = settings->name,
+		.root = settings->maildir,
+		.identity = store_identity(account->store),
+		.layout = settings->layout,
+		.line_endings = settings->crlf ? MAILDIR_CRLF : MAILDIR_LF,
+	};
+
+	account->local = adapter_local_new(account->loop, &options);
+}
+
+int account_open(struct loop *loop, const struct config *config,
+		 const struct config_account *settings, const char *program, bool is_read_only,
+		 struct account **account, struct error *err)
+{
+	struct store_options options = {
+		.program = program,
+		.lock_wait_ms = STORE_LOCK_WAIT_MS,
+		.map_size_bytes = STORE_MAP_SIZE,
+		.is_read_only = is_read_only,
+	};
+	struct account *opened = xcalloc(1, sizeof(*opened));
+	int code = config_account_supported(settings, err);
+
+	*account = NULL;
+	opened->loop = loop;
+	opened->settings = settings;
+	if (code == 0)
+		code = store_open(loop, config->state_dir, settings->name, &options,
+				  &opened->store, err);
+	if (code == 0)
+		code = account_open_remote(opened, err);
+	if (code != 0) {
+		if (opened->store != NULL)
+			store_close(&opened->store);
+		free(opened);
+		error_context(err, "account %s", settings->name);
+		return code;
+	}
+	account_open_local(opened);
+	adapter_store_init(&opened->state, opened->store);
+	adapter_env_init(&opened->env, loop);
+	opened->ports = (struct sync_ports){
+		.remote = adapter_remote_port(opened->remote),
+		.local = opened->local,
+		.store = &opened->state.port,
+		.env = &opened->env.port,
+	};
+	*account = opened;
+	return 0;
+}
+
+void account_close_if_over(struct account *account)
+{
+	struct port_op *closed = account->closed;
+
+	if (!account->is_remote_closed || account->run != NULL)
+		return;
+	adapter_local_free(&account->local);
+	store_close(&account->store);
+	free(account);
+	closed->done(closed, 0);
+}
+
+static void account_remote_closed(struct port_op *op, int code)
+{
+	struct account *account = container_of(op, struct account, closing);
+
+	(void)code; /* closing has no other outcome */
+	account->is_remote_closed = true;
+	account_close_if_over(account);
+}
+
+void account_close(struct account *account, struct port_op *op)
+{
+	if (account->run != NULL)
+		account_run_cancel(account->run);
+	account->closed = op;
+	account->closing.done = account_remote_closed;
+	adapter_remote_close(account->remote, &account->closing);
+}
+
+const char *account_name(const struct account *account)
+{
+	return account->settings->name;
+}
+
+const struct config_account *account_settings(const struct account *account)
+{
+	return account->settings;
+}
+
+struct adapter_remote *account_remote(struct account *account)
+{
+	return account->remote;
+}
+
+struct store_port *account_store(struct account *account)
+{
+	return &account->state.port;
+}

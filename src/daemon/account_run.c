@@ -1,0 +1,270 @@
+/* A run over an account: the tree's news gathered into a report.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "account_private.h"
+#include "syncd/alloc.h"
+#include "syncd/log.h"
+#include "syncd/must.h"
+#include "syncd/pattern.h"
+
+struct account_run {
+	struct account *account;
+	const struct account_run_ops *ops;
+	struct account_run_options options;
+	char **names; /* our copies */
+	bool *is_met; /* by name: the tree knew it */
+	struct sync_tree *tree;
+	struct account_report report;
+};
+
+/* --- The report -------------------------------------------------------------------- */
+
+static void report_fail(struct account_report *report, const char *mailbox,
+			const struct error *err)
+{
+	report->failures = xgrow(report->failures, report->failure_count, &report->failure_cap,
+				 sizeof(*report->failures));
+	report->failures[report->failure_count++] = (struct account_failure){
+		.mailbox = mailbox != NULL ? xstrdup(mailbox) : NULL,
+		.err = *err,
+	};
+	report->exit_status =
+		error_exit_merge(report->exit_status, error_exit_status(err->code));
+}
+
+/* A mailbox that is passed over again is judged by its last pass. */
+static void report_forget(struct account_report *report, const char *mailbox)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < report->failure_count; i++) {
+		struct account_failure *failure = &report->failures[i];
+		if (failure->mailbox != NULL && strcmp(failure->mailbox, mailbox) == 0)
+			free(failure->mailbox);
+		else
+			report->failures[kept++] = *failure;
+	}
+	report->failure_count = kept;
+	report->exit_status = 0;
+	for (size_t i = 0; i < kept; i++)
+		report->exit_status = error_exit_merge(
+			report->exit_status, error_exit_status(report->failures[i].err.code));
+}
+
+static void report_line(void *context, const char *line)
+{
+	struct account_report *report = context;
+
+	report->lines =
+		xgrow(report->lines, report->line_count, &report->line_cap, sizeof(char *));
+	report->lines[report->line_count++] = xstrdup(line);
+}
+
+static void report_free(struct account_report *report)
+{
+	for (size_t i = 0; i < report->failure_count; i++)
+		free(report->failures[i].mailbox);
+	free(report->failures);
+	for (size_t i = 0; i < report->line_count; i++)
+		free(report->lines[i]);
+	free(report->lines);
+}
+
+static void counts_add(struct sync_counts *sum, const struct sync_counts *more)
+{
+	sum->fetched += more->fetched;
+	sum->fetched_bytes += more->fetched_bytes;
+	sum->appended += more->appended;
+	sum->appended_bytes += more->appended_bytes;
+	sum->flags_remote += more->flags_remote;
+	sum->flags_local += more->flags_local;
+	sum->expunged += more->expunged;
+	sum->removed += more->removed;
+	sum->set_aside += more->set_aside;
+}
+
+/* --- What the tree tells ---------------------------------------------------------------- */
+
+static bool run_selects(struct sync_tree *tree, const char *name)
+{
+	struct account_run *run = sync_tree_context(tree);
+
+	if (run->names == NULL)
+		return pattern_list_selects(run->account->settings->mailboxes, name);
+	for (size_t i = 0; i < run->options.name_count; i++) {
+		if (strcmp(run->names[i], name) == 0) {
+			run->is_met[i] = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void run_begun(struct sync_tree *tree, const char *name)
+{
+	struct account_run *run = sync_tree_context(tree);
+
+	if (run->ops->begun != NULL)
+		run->ops->begun(run, name);
+}
+
+static void run_progress(struct sync_tree *tree, const char *name, const struct sync_counts *done,
+			 uint64_t total)
+{
+	struct account_run *run = sync_tree_context(tree);
+
+	if (run->ops->progress != NULL)
+		run->ops->progress(run, name, done, total);
+}
+
+static void run_log_counts(const struct account_run *run, const char *name,
+			   const struct sync_counts *counts)
+{
+	const char *account = account_name(run->account);
+
+	if (counts->fetched + counts->appended + counts->flags_local + counts->flags_remote +
+		    counts->expunged + counts->removed ==
+	    0)
+		return;
+	log_info(account,
+		 "%s: %llu fetched, %llu sent, flags of %llu changed here and %llu on the server, "
+		 "%llu removed here and %llu on the server",
+		 name, (unsigned long long)counts->fetched, (unsigned long long)counts->appended,
+		 (unsigned long long)counts->flags_local, (unsigned long long)counts->flags_remote,
+		 (unsigned long long)counts->removed, (unsigned long long)counts->expunged);
+}
+
+static void run_ended(struct sync_tree *tree, const char *name, const struct sync_result *result)
+{
+	struct account_run *run = sync_tree_context(tree);
+	struct account_report *report = &run->report;
+	struct error aside = { 0 };
+
+	report_forget(report, name);
+	counts_add(&report->counts, &result->counts);
+	run_log_counts(run, name, &result->counts);
+	report->wants_another |= result->is_local_moving;
+	if (result->err.code != 0) {
+		report_fail(report, name, &result->err);
+	} else if (result->counts.set_aside > 0) {
+		error_set(&aside, SYNCD_EMESSAGE, "%llu messages set aside",
+			  (unsigned long long)result->counts.set_aside);
+		error_context(&aside, "mailbox %s", name);
+		report_fail(report, name, &aside);
+	}
+	if (run->ops->ended != NULL)
+		run->ops->ended(run, name, result);
+}
+
+static void run_would_create(struct sync_tree *tree, const char *name, bool is_local)
+{
+	struct account_run *run = sync_tree_context(tree);
+	char *line = xasprintf("create %s %s", name, is_local ? "in the maildir" : "on the server");
+
+	report_line(&run->report, line);
+	free(line);
+}
+
+static void run_planned(struct sync_tree *tree, const char *name, const struct sync_plan *plan,
+			const struct keyword_table *keywords)
+{
+	struct account_run *run = sync_tree_context(tree);
+
+	plan_text(name, plan, keywords, report_line, &run->report);
+}
+
+static void run_free(struct account_run *run)
+{
+	for (size_t i = 0; run->names != NULL && i < run->options.name_count; i++)
+		free(run->names[i]);
+	free(run->names);
+	free(run->is_met);
+	report_free(&run->report);
+	free(run);
+}
+
+static void run_done(struct sync_tree *tree, const struct error *err)
+{
+	struct account_run *run = sync_tree_context(tree);
+	struct error account_err = *err;
+	struct error unknown = { 0 };
+
+	for (size_t i = 0; err->code == 0 && run->names != NULL && i < run->options.name_count;
+	     i++) {
+		if (run->is_met[i] || run->options.is_direct)
+			continue;
+		error_set(&unknown, SYNCD_ENOTFOUND, "there is no such mailbox");
+		error_context(&unknown, "mailbox %s", run->names[i]);
+		report_fail(&run->report, run->names[i], &unknown);
+	}
+	if (account_err.code != 0) {
+		error_context(&account_err, "account %s", account_name(run->account));
+		report_fail(&run->report, NULL, &account_err);
+	}
+	struct account *account = run->account;
+	account->run = NULL;
+	run->ops->done(run, &run->report, &account_err);
+	run_free(run);
+	account_close_if_over(account);
+}
+
+static const struct sync_tree_ops tree_ops = {
+	.selects = run_selects,
+	.begun = run_begun,
+	.progress = run_progress,
+	.ended = run_ended,
+	.would_create = run_would_create,
+	.planned = run_planned,
+	.done = run_done,
+};
+
+/* --- Starting -------------------------------------------------------------------------------- */
+
+struct account_run *account_run_start(struct account *account,
+				      const struct account_run_options *options,
+				      const struct account_run_ops *ops)
+{
+	const struct config_account *settings = account->settings;
+	struct account_run *run = xcalloc(1, sizeof(*run));
+	struct sync_tree_options tree_options = {
+		.account = settings->name,
+		.direction = settings->direction,
+		.may_create_local = settings->create == CONFIG_FOLLOW_BOTH ||
+				    settings->create == CONFIG_FOLLOW_LOCAL,
+		.may_create_remote = settings->create == CONFIG_FOLLOW_BOTH ||
+				     settings->create == CONFIG_FOLLOW_REMOTE,
+		.is_dry_run = options->is_dry_run,
+		.passes_at_once = settings->connections,
+		.context = run,
+	};
+
+	must(account->run == NULL);
+	account->run = run;
+	run->account = account;
+	run->ops = ops;
+	run->options = *options;
+	if (options->names != NULL) {
+		run->names = xcalloc(options->name_count, sizeof(char *));
+		run->is_met = xcalloc(options->name_count, sizeof(bool));
+		for (size_t i = 0; i < options->name_count; i++)
+			run->names[i] = xstrdup(options->names[i]);
+	}
+	if (options->is_direct) {
+		tree_options.names = (const char *const *)run->names;
+		tree_options.name_count = options->name_count;
+	}
+	run->tree = sync_tree_start(&account->ports, &tree_options, &tree_ops);
+	return run;
+}
+
+void account_run_cancel(struct account_run *run)
+{
+	sync_tree_cancel(run->tree);
+}
+
+void *account_run_context(const struct account_run *run)
+{
+	return run->options.context;
+}

@@ -1,0 +1,214 @@
+/* What makes a keeper look sooner than its interval: inotify and the server's push;
+ * and what it tells when asked.
+ * SPDX-License-Identifier: MIT */
+#include "keeper_private.h"
+
+#include <string.h>
+
+#include "syncd/log.h"
+#include "syncd/maildir.h"
+#include "syncd/must.h"
+
+#define STATUS_CHUNK 512 /* records read at a time */
+
+/* --- Local ------------------------------------------------------------------------ */
+
+static void news_mailbox_changed(struct watch_user *user, const char *name)
+{
+	keeper_note_change(container_of(user, struct keeper, watch_user), name, false);
+}
+
+static void news_look_at_all(struct keeper *keeper)
+{
+	schedule_want_full(&keeper->schedule, loop_now_ms(keeper->loop), SCHEDULE_SETTLE_MAX_MS);
+	keeper_poke(keeper);
+}
+
+static void news_tree_changed(struct watch_user *user)
+{
+	news_look_at_all(container_of(user, struct keeper, watch_user));
+}
+
+static void news_everything_changed(struct watch_user *user)
+{
+	struct keeper *keeper = container_of(user, struct keeper, watch_user);
+
+	log_info(keeper->settings->name, "too many changes at once to follow: looking at all");
+	news_look_at_all(keeper);
+}
+
+/* The watch must not be freed inside its own callback: the next run does it. */
+static void news_root_gone(struct watch_user *user)
+{
+	struct keeper *keeper = container_of(user, struct keeper, watch_user);
+
+	keeper->is_root_gone = true;
+	news_look_at_all(keeper);
+}
+
+static const struct watch_ops news_watch_ops = {
+	.mailbox_changed = news_mailbox_changed,
+	.tree_changed = news_tree_changed,
+	.everything_changed = news_everything_changed,
+	.root_gone = news_root_gone,
+};
+
+static void news_tell_limit(struct keeper *keeper, const struct error *err)
+{
+	char text[ERROR_FORMAT_MAX];
+
+	if (keeper->is_watch_limited)
+		return;
+	keeper->is_watch_limited = true;
+	log_warn(keeper->settings->name,
+		 "local changes are only noticed every %llu s: %s",
+		 (unsigned long long)keeper->settings->poll_interval_s,
+		 error_format(err, text, sizeof(text)));
+}
+
+void keeper_watch_start(struct keeper *keeper)
+{
+	struct error err = { 0 };
+
+	if (keeper->is_root_gone && keeper->watch != NULL) {
+		watch_free(&keeper->watch);
+		for (size_t i = 0; i < keeper->count; i++)
+			keeper->mailboxes[i].is_watched = false;
+	}
+	keeper->is_root_gone = false;
+	if (keeper->watch != NULL)
+		return;
+	keeper->watch_user.ops = &news_watch_ops;
+	if (watch_new(keeper->loop, keeper->settings->maildir, &keeper->watch_user,
+		      &keeper->watch, &err) != 0) {
+		news_tell_limit(keeper, &err);
+		return;
+	}
+	for (size_t i = 0; i < keeper->count; i++)
+		keeper_watch_mailbox(keeper, &keeper->mailboxes[i]);
+	/* What changed between the run's scan and the first watch would be missed. */
+	schedule_want_full(&keeper->schedule, loop_now_ms(keeper->loop), 0);
+}
+
+void keeper_watch_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox)
+{
+	char path[MAILDIR_PATH_MAX + 1];
+	struct error err = { 0 };
+
+	if (keeper->watch == NULL || mailbox->is_watched)
+		return;
+	if (maildir_path_encode(keeper->settings->layout, mailbox->name, path, &err) != 0)
+		return;
+	int code = watch_add_mailbox(keeper->watch, mailbox->name, path, &err);
+	mailbox->is_watched = code == 0;
+	if (code == SYNCD_ELIMIT)
+		news_tell_limit(keeper, &err);
+}
+
+/* --- Remote ------------------------------------------------------------------------- */
+
+static void news_push_news(struct adapter_remote_push *push)
+{
+	keeper_note_change(container_of(push, struct keeper, push), "INBOX", true);
+}
+
+static void news_push_ready(struct adapter_remote_push *push)
+{
+	struct keeper *keeper = container_of(push, struct keeper, push);
+
+	keeper->is_push_live = true;
+	news_push_news(push);
+}
+
+static void news_push_over(struct adapter_remote_push *push, const struct error *err)
+{
+	struct keeper *keeper = container_of(push, struct keeper, push);
+	uint64_t now_ms = loop_now_ms(keeper->loop);
+	char text[ERROR_FORMAT_MAX];
+
+	keeper->is_pushing = false;
+	keeper->is_push_live = false;
+	if (err->code == SYNCD_ECANCELLED || keeper->closed != NULL)
+		return;
+	log_info(keeper->settings->name, "push ended: %s", error_format(err, text, sizeof(text)));
+	if (err->code == SYNCD_ESERVER) {
+		keeper->has_no_push = true;
+		return;
+	}
+	/* The link is gone: find out with a run, which starts the push again. */
+	if (error_class_of(err->code) == ERROR_CLASS_RETRY && keeper->run == NULL) {
+		schedule_ended(&keeper->schedule, now_ms, err->code, loop_random(keeper->loop));
+		keeper_set_state(keeper, CONTROL_OFFLINE, err);
+	}
+	keeper_poke(keeper);
+}
+
+/* With a single connection allowed, passes need it. */
+void keeper_push_start(struct keeper *keeper)
+{
+	if (keeper->is_pushing || keeper->has_no_push || !keeper->settings->push ||
+	    keeper->settings->connections < 2 || keeper->schedule.is_paused)
+		return;
+	keeper->is_pushing = true;
+	keeper->push.ready = news_push_ready;
+	keeper->push.news = news_push_news;
+	keeper->push.over = news_push_over;
+	adapter_remote_push_start(account_remote(keeper->account), &keeper->push, "INBOX");
+}
+
+/* --- Status ---------------------------------------------------------------------------- */
+
+static void status_count_unseen(struct keeper *keeper, struct keeper_mailbox *mailbox)
+{
+	struct store_port *store = account_store(keeper->account);
+	struct remote_flags records[STATUS_CHUNK];
+	struct mailbox_record record;
+	struct error err = { 0 };
+	bool is_known = false;
+	size_t count = 0;
+	uint32_t after = 0;
+
+	if (store->ops->mailbox_get(store, mailbox->name, &is_known, &record, &err) != 0 ||
+	    !is_known)
+		return;
+	mailbox->unseen = 0;
+	mailbox->messages = 0;
+	while (store->ops->messages_after(store, record.id, after, records, STATUS_CHUNK, &count,
+					  &err) == 0 &&
+	       count > 0) {
+		for (size_t i = 0; i < count; i++)
+			mailbox->unseen += (records[i].flags & FLAG_SEEN) == 0;
+		mailbox->messages += count;
+		after = records[count - 1].uid;
+	}
+	keyword_table_free(&record.keywords);
+	mailbox->is_unseen_known = true;
+}
+
+void keeper_fill_status(struct keeper *keeper, struct control_status *status)
+{
+	struct control_account_status *account =
+		control_status_add_account(status, keeper->settings->name);
+	uint64_t now_ms = loop_now_ms(keeper->loop);
+	uint64_t retry_ms = keeper->schedule.not_before_ms;
+
+	account->state = keeper->state;
+	account->push = keeper->is_push_live ? CONTROL_PUSH_IDLE : CONTROL_PUSH_POLL;
+	account->last_sync_s = keeper->last_sync_s;
+	if (retry_ms > now_ms)
+		account->next_retry_s =
+			loop_wall_s(keeper->loop) + (int64_t)((retry_ms - now_ms) / 1000);
+	account->err = keeper->err;
+	for (size_t i = 0; i < keeper->count; i++) {
+		struct keeper_mailbox *mailbox = &keeper->mailboxes[i];
+		if (!mailbox->is_unseen_known && keeper->account != NULL)
+			status_count_unseen(keeper, mailbox);
+		struct control_mailbox_status *row =
+			control_status_add_mailbox(account, mailbox->name);
+		row->messages = mailbox->messages;
+		row->unseen = mailbox->unseen;
+		row->pending = mailbox->set_aside;
+		row->set_aside = mailbox->set_aside;
+		row->err = mailbox->err;
+	}
+}
