@@ -57,13 +57,18 @@ void imap_command_finish(struct imap_command *command, int code)
 	command->done(command, code);
 }
 
-/* Sends the body as far as the stream takes it. True when it is out. */
+/* Sends the body as far as the stream takes it. True when it is out. A body that ends
+ * early ends the session: the server would take what follows for the rest of it. */
 static bool command_send_body(struct imap_command *command)
 {
 	int rc = command->type->body(command);
+	struct error err;
 
-	if (rc < 0)
-		imap_session_fail(command->session, &command->err);
+	if (rc < 0) {
+		(void)error_set(&err, SYNCD_ENET, "given up in the middle of a message: %.200s",
+				command->err.text);
+		imap_session_fail(command->session, &err);
+	}
 	return rc > 0;
 }
 

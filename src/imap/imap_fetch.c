@@ -239,8 +239,11 @@ static void piece_done(struct fetch_piece *piece, const struct imap_command *com
 {
 	struct imap_fetch *fetch = piece->fetch;
 
-	if (code < 0 && fetch->err.code == 0)
+	if (code < 0 && fetch->err.code == 0) {
 		fetch->err = command->err;
+		if (imap_quirk_is_about_message(&fetch->err))
+			fetch->err.code = SYNCD_EMESSAGE;
+	}
 	if (command == &piece->bodies)
 		fetch->work->current = 0;
 	piece->in_flight--;

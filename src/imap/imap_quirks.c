@@ -41,6 +41,13 @@ bool imap_quirk_is_throttled(struct slice text)
 	return false;
 }
 
+/* Yahoo says UNAVAILABLE of single messages, for ever (imapsync/imapsync#119): a FETCH refused so
+ * is about its messages, or they would hold up the mailbox for ever. */
+bool imap_quirk_is_about_message(const struct error *err)
+{
+	return err->code == SYNCD_EBUSY && strcmp(err->server_code, "UNAVAILABLE") == 0;
+}
+
 /* A UIDVALIDITY of 0 breaks the grammar but was seen (modern-email/defects#52). To us 0 means
  * "never synchronised", so it becomes a value that no clock-made UIDVALIDITY reaches soon. */
 uint32_t imap_quirk_uidvalidity(uint32_t uidvalidity)

@@ -7,28 +7,31 @@
 
 #include "imap_private.h"
 
+/* `message` is the code when the command is about messages: one that cannot be read or
+ * stored must not hold the others up, so what may be its own fault counts as that. */
 static const struct {
 	const char *name;
 	int code;
+	int message;
 } codes[] = {
-	{ "UNAVAILABLE", SYNCD_EBUSY },
-	{ "INUSE", SYNCD_EBUSY },
-	{ "LIMIT", SYNCD_EBUSY },
-	{ "SERVERBUG", SYNCD_EBUSY },
-	{ "AUTHENTICATIONFAILED", SYNCD_EAUTH },
-	{ "AUTHORIZATIONFAILED", SYNCD_EAUTH },
-	{ "EXPIRED", SYNCD_EAUTH },
-	{ "PRIVACYREQUIRED", SYNCD_ETRUST },
-	{ "OVERQUOTA", SYNCD_ENOSPC },
-	{ "NONEXISTENT", SYNCD_ENOTFOUND },
-	{ "TRYCREATE", SYNCD_ENOTFOUND },
+	{ "UNAVAILABLE", SYNCD_EBUSY, SYNCD_EBUSY },
+	{ "INUSE", SYNCD_EBUSY, SYNCD_EBUSY },
+	{ "LIMIT", SYNCD_EBUSY, SYNCD_EMESSAGE },
+	{ "SERVERBUG", SYNCD_EBUSY, SYNCD_EMESSAGE }, /* Dovecot, of a damaged message */
+	{ "AUTHENTICATIONFAILED", SYNCD_EAUTH, SYNCD_EAUTH },
+	{ "AUTHORIZATIONFAILED", SYNCD_EAUTH, SYNCD_EAUTH },
+	{ "EXPIRED", SYNCD_EAUTH, SYNCD_EAUTH },
+	{ "PRIVACYREQUIRED", SYNCD_ETRUST, SYNCD_ETRUST },
+	{ "OVERQUOTA", SYNCD_ENOSPC, SYNCD_ENOSPC },
+	{ "NONEXISTENT", SYNCD_ENOTFOUND, SYNCD_ENOTFOUND },
+	{ "TRYCREATE", SYNCD_ENOTFOUND, SYNCD_ENOTFOUND },
 };
 
 static int code_of(const struct imap_response *response, int refused)
 {
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
 		if (slice_equals_str(response->code, codes[i].name))
-			return codes[i].code;
+			return refused == SYNCD_EMESSAGE ? codes[i].message : codes[i].code;
 	}
 	if (imap_quirk_is_throttled(response->text))
 		return SYNCD_EBUSY;

@@ -267,6 +267,8 @@ static int append_read(struct remote_append_req *req, char *out, size_t size, si
 	struct actor_append *append = container_of(req, struct actor_append, req);
 	uint64_t left = req->size_bytes - append->sent;
 
+	if (append->is_unreadable)
+		return SYNCD_EMESSAGE;
 	*len = left < size ? (size_t)left : size;
 	memset(out, 'x', *len);
 	append->sent += *len;
@@ -296,7 +298,7 @@ static uint64_t parse_flags(struct actor *actor, const char *words)
 	return flags;
 }
 
-/* append SIZE [nul] [FLAG...]: x's, dated 1-Jan-2001. */
+/* append SIZE [nul|unreadable] [FLAG...]: x's, dated 1-Jan-2001. */
 static void do_append(struct actor *actor, char *words)
 {
 	char *rest = NULL;
@@ -314,6 +316,9 @@ static void do_append(struct actor *actor, char *words)
 	if (strncmp(rest, " nul", 4) == 0) {
 		req->has_nul = true;
 		rest += 4;
+	} else if (strncmp(rest, " unreadable", 11) == 0) {
+		append->is_unreadable = true;
+		rest += 11;
 	}
 	req->flags = parse_flags(actor, rest);
 	actor->mailbox->ops->append(actor->mailbox, req);

@@ -15,6 +15,7 @@ struct actor_append {
 	struct remote_append_req req;
 	struct actor *actor;
 	uint64_t sent;
+	bool is_unreadable;
 };
 
 struct actor {

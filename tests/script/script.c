@@ -148,12 +148,16 @@ static bool say(struct script *script, const char *words, const char *end)
 		return fail(script, "the client has not connected", "");
 	buf_reset(&script->scratch);
 	for (; *words != '\0'; words++) {
-		if (*words == '$' && isdigit((unsigned char)words[1]))
-			must(buf_add_str(&script->scratch, script->tags[*++words - '0']) == 0);
-		else if (strncmp(words, "\\n", 2) == 0 && words++ != NULL)
+		char next = words[1];
+		if (*words == '$' && isdigit((unsigned char)next)) {
+			must(buf_add_str(&script->scratch, script->tags[next - '0']) == 0);
+			words++;
+		} else if (*words == '\\' && next == 'n') {
 			must(buf_add_str(&script->scratch, "\r\n") == 0);
-		else
+			words++;
+		} else {
 			must(buf_add_char(&script->scratch, *words) == 0);
+		}
 	}
 	must(buf_add_str(&script->scratch, end) == 0);
 	memory_stream_push(stream, buf_slice(&script->scratch));
