@@ -88,7 +88,4 @@ int store_messages_by_identity(struct store *store, const struct digest *identit
  * with SYNCD_ENOSPC or SYNCD_EIO. */
 void store_commit(struct store *store, struct store_commit_req *req);
 
-/* The database library's name and version. */
-const char *store_engine_version(void);
-
 #endif

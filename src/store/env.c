@@ -358,8 +358,3 @@ int env_walk(struct env_txn *txn, enum env_table table, struct slice from, size_
 		return env_failed(txn->env, rc, "read", err);
 	return code == ENV_STOP ? 0 : code;
 }
-
-const char *store_engine_version(void)
-{
-	return mdb_version(NULL, NULL, NULL);
-}

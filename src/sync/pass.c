@@ -198,6 +198,8 @@ static void enter_finish(struct sync_pass *pass)
 {
 	uint32_t uidnext = pass->observation.uidnext;
 
+	if (pass->result.counts.appended > 0 && pass->upload.uidnext > uidnext)
+		uidnext = pass->upload.uidnext;
 	if (uidnext > pass->mailbox.uidnext) {
 		pass->mailbox.uidnext = uidnext;
 		pass->is_mailbox_recorded = false;

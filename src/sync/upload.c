@@ -40,6 +40,8 @@ static void upload_record(struct sync_pass *pass, const struct upload_item *item
 	};
 
 	memcpy(record.name, item->action->name, strlen(item->action->name) + 1);
+	if (uid >= pass->upload.uidnext && uid < UINT32_MAX)
+		pass->upload.uidnext = uid + 1;
 	store_batch_put_message(batch, pass->mailbox.id, &record);
 	store_batch_delete_journal(batch, pass->mailbox.id, JOURNAL_APPEND, record.name);
 	pass_clear_aside(pass, batch, 0, record.name);
@@ -115,8 +117,6 @@ static void upload_identified(struct port_op *op, int code)
 	for (size_t i = 0; i < upload->item_count; i++) {
 		struct upload_item *item = &upload->items[i];
 		item->is_untraceable = item->is_sent && item->append.uid == 0;
-		if (item->append.uid >= upload->uidnext)
-			upload->uidnext = item->append.uid + 1;
 	}
 	upload_commit_group(pass);
 }
