@@ -1,0 +1,39 @@
+/* The status as the daemon fills it.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "control_private.h"
+#include "syncd/alloc.h"
+
+struct control_account_status *control_status_add_account(struct control_status *status,
+							  const char *name)
+{
+	status->accounts =
+		xgrow(status->accounts, status->count, &status->cap, sizeof(*status->accounts));
+	struct control_account_status *account = &status->accounts[status->count++];
+	*account = (struct control_account_status){ .name = xstrdup(name) };
+	return account;
+}
+
+struct control_mailbox_status *control_status_add_mailbox(struct control_account_status *account,
+							  const char *name)
+{
+	account->mailboxes = xgrow(account->mailboxes, account->count, &account->cap,
+				   sizeof(*account->mailboxes));
+	struct control_mailbox_status *mailbox = &account->mailboxes[account->count++];
+	*mailbox = (struct control_mailbox_status){ .name = xstrdup(name) };
+	return mailbox;
+}
+
+void status_free(struct control_status *status)
+{
+	for (size_t i = 0; i < status->count; i++) {
+		struct control_account_status *account = &status->accounts[i];
+		for (size_t j = 0; j < account->count; j++)
+			free(account->mailboxes[j].name);
+		free(account->mailboxes);
+		free(account->name);
+	}
+	free(status->accounts);
+	*status = (struct control_status){ .count = 0 };
+}
