@@ -1,0 +1,265 @@
+/* An IMAP session against any bytes a server may say: every request completes
+ * once, each body is begun and ended in order, nothing aborts and nothing leaks.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz/fuzz.h"
+#include "support/fake_net.h"
+#include "syncd/imap.h"
+#include "syncd/must.h"
+
+#define PIECE 61 /* bytes that arrive together */
+
+struct client {
+	struct imap_user user;
+	struct imap_session *session;
+	struct loop *loop;
+	struct keyword_table keywords;
+	struct uidset uids;
+	struct imap_command select;
+	struct imap_list list;
+	struct imap_listing listing;
+	struct imap_fetch fetch;
+	struct imap_identify identify;
+	struct imap_uid_run store;
+	struct imap_expunge expunge;
+	struct imap_append append;
+	struct imap_idle idle;
+	uint32_t body_uid;
+	int under_way;
+	bool is_closed;
+};
+
+static struct client *client_of(struct imap_user *user)
+{
+	return container_of(user, struct client, user);
+}
+
+static struct client *current; /* whose commands complete: there is one at a time */
+
+static void command_done(struct imap_command *command, int code)
+{
+	must(code <= 0 && (code == 0 || command->err.code == code));
+	current->under_way--;
+}
+
+static void fetch_done(struct imap_fetch *fetch, int code)
+{
+	must(code == 0 || fetch->err.code == code);
+	current->under_way--;
+}
+
+static void identify_done(struct imap_identify *identify, int code)
+{
+	(void)identify;
+	(void)code;
+	current->under_way--;
+}
+
+static void run_done(struct imap_uid_run *run, int code)
+{
+	(void)run;
+	(void)code;
+	current->under_way--;
+}
+
+/* The last of them: then it waits. */
+static void expunge_done(struct imap_expunge *expunge, int code)
+{
+	(void)expunge;
+	current->under_way--;
+	if (code < 0)
+		return;
+	current->under_way++;
+	imap_idle_start(current->session, &current->idle);
+}
+
+static void idle_news(struct imap_idle *idle)
+{
+	must(idle == &current->idle);
+}
+
+static void idle_done(struct imap_idle *idle, int code)
+{
+	(void)idle;
+	(void)code;
+	current->under_way--;
+}
+
+static void list_found(struct imap_list *list, struct slice name, char separator,
+		       bool is_selectable)
+{
+	(void)list;
+	(void)separator;
+	(void)is_selectable;
+	must(name.len <= IMAP_NAME_MAX);
+}
+
+static void listing_found(struct imap_listing *listing, uint32_t uid, uint64_t flags)
+{
+	(void)listing;
+	(void)flags;
+	must(uid > 0);
+}
+
+static int fetch_begin(struct imap_fetch *fetch, uint32_t uid, uint64_t size_bytes,
+		       int64_t internaldate_s)
+{
+	(void)size_bytes;
+	(void)internaldate_s;
+	must(current->body_uid == 0 && uidset_contains(fetch->uids, uid));
+	current->body_uid = uid;
+	return 0;
+}
+
+static int fetch_data(struct imap_fetch *fetch, struct slice data)
+{
+	(void)fetch;
+	must(current->body_uid != 0 && data.len > 0);
+	return 0;
+}
+
+static int fetch_end(struct imap_fetch *fetch, uint32_t uid)
+{
+	(void)fetch;
+	must(current->body_uid == uid);
+	current->body_uid = 0;
+	return 0;
+}
+
+static void identify_found(struct imap_identify *identify, uint32_t uid,
+			   const struct digest *digest, uint64_t size_bytes, uint64_t flags)
+{
+	(void)digest;
+	(void)size_bytes;
+	(void)flags;
+	must(uidset_contains(identify->uids, uid));
+}
+
+static int append_read(struct imap_append *append, char *out, size_t size, size_t *len)
+{
+	(void)append;
+	memset(out, 'x', size);
+	*len = size;
+	return 0;
+}
+
+/* Everything at once, as the server's answers come in any order anyway. */
+static void start_requests(struct client *c)
+{
+	imap_list_start(c->session, &c->list, command_done);
+	imap_listing_start(c->session, &c->listing, command_done);
+	imap_fetch_start(c->session, &c->fetch);
+	imap_identify_start(c->session, &c->identify);
+	imap_store_start(c->session, &c->store, true, FLAG_SEEN);
+	imap_expunge_start(c->session, &c->expunge);
+	imap_append_start(c->session, &c->append, command_done);
+	c->under_way += 7;
+}
+
+static void select_done(struct imap_command *command, int code)
+{
+	command_done(command, code);
+	if (code == 0)
+		start_requests(current);
+}
+
+static void on_ready(struct imap_user *user)
+{
+	struct client *c = client_of(user);
+
+	c->under_way++;
+	imap_select_start(c->session, &c->select, SLICE_LITERAL("INBOX"), &c->keywords,
+			  select_done);
+}
+
+static void on_news(struct imap_user *user)
+{
+	must(imap_session_mailbox(client_of(user)->session)->keywords != NULL);
+}
+
+static void on_broken(struct imap_user *user, const struct error *err)
+{
+	must(err->code < 0);
+	imap_session_close(client_of(user)->session);
+	client_of(user)->session = NULL;
+}
+
+static void on_closed(struct imap_user *user)
+{
+	client_of(user)->is_closed = true;
+}
+
+static const struct imap_user_ops user_ops = {
+	.ready = on_ready,
+	.news = on_news,
+	.broken = on_broken,
+	.closed = on_closed,
+};
+
+static void client_init(struct client *c)
+{
+	c->user.ops = &user_ops;
+	keyword_table_init(&c->keywords);
+	uidset_init(&c->uids);
+	must(uidset_add_range(&c->uids, 1, 250) == 0);
+	c->list.found = list_found;
+	c->listing.found = listing_found;
+	c->fetch.uids = &c->uids;
+	c->fetch.begin = fetch_begin;
+	c->fetch.data = fetch_data;
+	c->fetch.end = fetch_end;
+	c->fetch.done = fetch_done;
+	c->identify.uids = &c->uids;
+	c->identify.found = identify_found;
+	c->identify.done = identify_done;
+	c->store.uids = &c->uids;
+	c->store.done = run_done;
+	c->expunge.uids = &c->uids;
+	c->expunge.done = expunge_done;
+	c->append.mailbox = SLICE_LITERAL("INBOX");
+	c->append.keywords = &c->keywords;
+	c->append.size_bytes = 100;
+	c->append.read = append_read;
+	c->idle.news = idle_news;
+	c->idle.done = idle_done;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct client c = { .loop = loop_new_fake() };
+	struct net_target target = { .host = "localhost", .timeout_ms = 1000 };
+	struct secret *password = secret_new("pw", 2);
+	struct error err;
+
+	fake_net_begin();
+	current = &c;
+	client_init(&c);
+	struct net_context *net = net_context_new(c.loop, &target, &err);
+	const struct imap_settings settings = {
+		.loop = c.loop,
+		.net = net,
+		.target = &target,
+		.account = "fuzz",
+		.user = "me",
+		.password = password,
+	};
+	c.session = imap_session_new(&settings, &c.user);
+	imap_session_start(c.session);
+	loop_fake_advance(c.loop, 0);
+	memory_stream_set_split(fake_net_connection(0), PIECE);
+	memory_stream_push(fake_net_connection(0), (struct slice){ (const char *)data, size });
+	loop_fake_advance(c.loop, 0);
+	if (c.session != NULL && !c.is_closed)
+		imap_session_close(c.session);
+	loop_fake_advance(c.loop, 0);
+	must(c.is_closed && c.under_way == 0);
+	secret_free(&password);
+	net_context_free(&net);
+	fake_net_end();
+	loop_free(&c.loop);
+	keyword_table_free(&c.keywords);
+	uidset_free(&c.uids);
+	return 0;
+}
