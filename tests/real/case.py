@@ -35,7 +35,7 @@ class Case(unittest.TestCase):
 
     def remote(self):
         remote = views.Remote(self.server)
-        self.addCleanup(remote.imap.shutdown)
+        self.addCleanup(remote.hang_up)
         return remote
 
     def pass_once(self, client, code=0, timeout=240):

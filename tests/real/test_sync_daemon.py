@@ -250,7 +250,7 @@ class Broken(Case):
 
     def test_the_server_killed_meanwhile_nothing_is_lost_or_doubled(self):
         client, local, remote = self.both_full(150)
-        remote.imap.shutdown()
+        remote.hang_up()
         ended = threading.Event()
 
         def disturb():
