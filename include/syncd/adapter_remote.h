@@ -38,6 +38,10 @@ struct adapter_remote *adapter_remote_new(struct loop *loop,
  * kept, and asked for anew once when the server refuses what worked before. */
 struct remote_account *adapter_remote_port(struct adapter_remote *adapter);
 
+/* The machine slept or the network is another: sessions that nobody uses are given up without a
+ * word, so that the next request does not wait on a dead one. */
+void adapter_remote_drop_idle(struct adapter_remote *adapter);
+
 /* Ends every session: what is under way completes with SYNCD_ECANCELLED, open mailboxes must
  * then be closed by their holders, pushes end; when all that is done the
  * adapter is freed and op->done called. Nothing may be started any more. */
@@ -59,6 +63,7 @@ struct adapter_remote_push {
 /* `mailbox` is canonical and copied. */
 void adapter_remote_push_start(struct adapter_remote *adapter, struct adapter_remote_push *push,
 			       const char *mailbox);
+/* Gives the connection up at once; over() follows. */
 void adapter_remote_push_stop(struct adapter_remote_push *push);
 
 #endif

@@ -206,6 +206,11 @@ struct remote_account *adapter_remote_port(struct adapter_remote *adapter)
 	return &adapter->account;
 }
 
+void adapter_remote_drop_idle(struct adapter_remote *adapter)
+{
+	remote_pool_drop_idle(adapter);
+}
+
 void adapter_remote_close(struct adapter_remote *adapter, struct port_op *op)
 {
 	must(adapter->closing == NULL);

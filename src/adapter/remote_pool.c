@@ -303,6 +303,15 @@ void remote_pool_release(struct remote_conn *conn)
 	remote_pool_turn(conn->adapter);
 }
 
+void remote_pool_drop_idle(struct adapter_remote *adapter)
+{
+	list_for_each(link, &adapter->conns)
+	{
+		if (conn_of_link(link)->state == REMOTE_CONN_FREE)
+			conn_close(conn_of_link(link));
+	}
+}
+
 void remote_pool_close(struct adapter_remote *adapter)
 {
 	list_for_each(link, &adapter->conns)

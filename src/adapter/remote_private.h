@@ -67,6 +67,8 @@ void remote_pool_release(struct remote_conn *conn);
 /* Schedules a look at who waits and what can be done for them. */
 void remote_pool_turn(struct adapter_remote *adapter);
 
+void remote_pool_drop_idle(struct adapter_remote *adapter);
+
 /* Everything stops; the adapter is freed when the last session is closed. */
 void remote_pool_close(struct adapter_remote *adapter);
 

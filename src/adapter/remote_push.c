@@ -65,7 +65,7 @@ static void push_idled(struct imap_idle *idle, int code)
 	}
 	work->seen = *imap_session_mailbox(work->lease.conn->session);
 	remote_pool_release(work->lease.conn);
-	push_lease(work);
+	push_lease(work); /* and holds none */
 }
 
 /* After a while without a session: whether there is a reason to look. */
@@ -152,8 +152,9 @@ void adapter_remote_push_stop(struct adapter_remote_push *push)
 	if (work == NULL || work->is_stopped)
 		return;
 	work->is_stopped = true;
-	if (work->is_idling)
-		imap_idle_stop(&work->idle);
+	/* Not with DONE and an answer awaited: the reason may be that the network is another. */
+	if (work->lease.conn != NULL)
+		imap_session_cancel(work->lease.conn->session);
 }
 
 unsigned remote_push_count(const struct adapter_remote *adapter)

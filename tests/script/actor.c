@@ -397,6 +397,12 @@ static void do_push_stop(struct actor *actor, char *words)
 	adapter_remote_push_stop(&actor->push);
 }
 
+static void do_drop_idle(struct actor *actor, char *words)
+{
+	(void)words;
+	adapter_remote_drop_idle(actor->adapter);
+}
+
 /* --- The whole ------------------------------------------------------------------------ */
 
 static void shutdown_done(struct port_op *op, int code)
@@ -416,15 +422,15 @@ static const struct {
 	const char *verb;
 	void (*start)(struct actor *actor, char *words);
 } verbs[] = {
-	{ "list", do_list },         { "create", do_create },
-	{ "open", do_open },         { "close", do_close },
-	{ "cancel", do_cancel },     { "observe", do_observe },
-	{ "fetch", do_fetch },       { "pause", do_pause },
-	{ "resume", do_resume },     { "fail-bodies", do_fail_bodies },
-	{ "append", do_append },     { "identify", do_identify },
-	{ "store", do_store },       { "expunge", do_expunge },
-	{ "push", do_push },         { "push-stop", do_push_stop },
-	{ "shutdown", do_shutdown },
+	{ "list", do_list },           { "create", do_create },
+	{ "open", do_open },           { "close", do_close },
+	{ "cancel", do_cancel },       { "observe", do_observe },
+	{ "fetch", do_fetch },         { "pause", do_pause },
+	{ "resume", do_resume },       { "fail-bodies", do_fail_bodies },
+	{ "append", do_append },       { "identify", do_identify },
+	{ "store", do_store },         { "expunge", do_expunge },
+	{ "push", do_push },           { "push-stop", do_push_stop },
+	{ "drop-idle", do_drop_idle }, { "shutdown", do_shutdown },
 };
 
 bool actor_do(struct actor *actor, char *words)
