@@ -167,8 +167,9 @@ struct control_user {
 	const struct control_ops *ops;
 };
 
-/* Binds and listens (mode 0600), on a real loop. A socket file that nobody answers on is replaced.
- * NULL with `err`: SYNCD_EBUSY when a daemon answers there, SYNCD_EIO otherwise. */
+/* Binds and listens (mode 0600), on a real loop; the directory is made when missing. A socket file
+ * that nobody answers on is replaced. NULL with `err`: SYNCD_EBUSY when a daemon answers there,
+ * SYNCD_EIO otherwise. */
 struct control *control_start(struct loop *loop, const char *path, struct control_user *user,
 			      struct error *err);
 

@@ -10,6 +10,7 @@
 
 #include "control_private.h"
 #include "syncd/alloc.h"
+#include "syncd/mkdirs.h"
 #include "syncd/must.h"
 
 #define LISTEN_BACKLOG 16
@@ -24,6 +25,19 @@ static int try_connect(const struct sockaddr_un *address)
 	int rc = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ? 0 : errno;
 	(void)close(fd);
 	return rc;
+}
+
+/* The directory of the socket may be the state's, which nobody has made yet. */
+static int make_parent(const char *path, struct error *err)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL || slash == path)
+		return 0;
+	char *parent = xstrndup(path, (size_t)(slash - path));
+	int code = mkdirs(parent, err);
+	free(parent);
+	return code;
 }
 
 /* Removes a socket file that nobody listens at. */
@@ -89,7 +103,7 @@ static void failed_listener_closed(uv_handle_t *handle)
 struct control *control_start(struct loop *loop, const char *path, struct control_user *user,
 			      struct error *err)
 {
-	if (clear_path(path, err) != 0)
+	if (clear_path(path, err) != 0 || make_parent(path, err) != 0)
 		return NULL;
 	struct control *control = xcalloc(1, sizeof(*control));
 	control->loop = loop;

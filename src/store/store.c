@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lock.h"
@@ -16,24 +15,8 @@
 #include "schema.h"
 #include "store_private.h"
 #include "syncd/alloc.h"
+#include "syncd/mkdirs.h"
 #include "syncd/must.h"
-
-/* mkdir -p, private to the user. */
-static int make_directories(const char *path, struct error *err)
-{
-	char part[PATH_MAX];
-
-	for (size_t i = 1;; i++) {
-		if (path[i] != '/' && path[i] != '\0')
-			continue;
-		memcpy(part, path, i);
-		part[i] = '\0';
-		if (mkdir(part, 0700) != 0 && errno != EEXIST)
-			return error_set_errno(err, errno, "cannot make the directory", part);
-		if (path[i] == '\0')
-			return 0;
-	}
-}
 
 /* Makes the names in a directory durable: LMDB syncs its file, not the way to it. */
 static int sync_directory(const char *path, struct error *err)
@@ -117,7 +100,7 @@ static int store_open_locked(struct store *store, const char *state_dir, const c
 	int code = 0;
 
 	if (!options->is_read_only)
-		code = make_directories(dir, err);
+		code = mkdirs(dir, err);
 	if (code == 0)
 		code = lock_take(dir, options->program, options->lock_wait_ms,
 				 !options->is_read_only, &store->lock_fd, err);

@@ -692,12 +692,32 @@ static void a_file_that_is_no_socket_is_left_alone(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+static void a_missing_directory_is_made(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	struct stat st;
+
+	stop_control(f);
+	f->is_stopped = false;
+	(void)snprintf(path, sizeof(path), "%s/a/b/sock", f->dir);
+	f->control = control_start(f->loop, path, &f->user, &f->err);
+	assert_non_null(f->control);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	stop_control(f);
+	assert_int_equal(rmdir(path), 0);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(rmdir(path), 0);
+}
+
 static void a_path_that_cannot_be_bound_is_an_error(void **state)
 {
 	struct fixture *f = *state;
 	char path[256];
 
-	(void)snprintf(path, sizeof(path), "%s/none/sock", f->dir);
+	(void)snprintf(path, sizeof(path), "%s/sock/below", f->path);
 	assert_null(control_start(f->loop, path, &f->user, &f->err));
 	assert_int_equal(f->err.code, SYNCD_EIO);
 	memset(path, 'x', 200);
@@ -732,6 +752,7 @@ int main(void)
 		CONTROL_TEST(a_second_daemon_is_refused),
 		CONTROL_TEST(a_socket_nobody_answers_on_is_replaced),
 		CONTROL_TEST(a_file_that_is_no_socket_is_left_alone),
+		CONTROL_TEST(a_missing_directory_is_made),
 		CONTROL_TEST(a_path_that_cannot_be_bound_is_an_error),
 	};
 
