@@ -57,23 +57,20 @@ static char *default_state_dir(void)
 }
 
 /* Mail of two accounts must not meet, nor the state be taken for mail. */
-static void check_overlaps(const struct config *config, struct config_faults *faults)
+static void check_overlaps(const struct config *config, size_t index,
+			   const struct config_reader *reader)
 {
-	for (size_t i = 0; i < config->count; i++) {
-		const struct config_account *a = &config->accounts[i];
-		if (a->maildir == NULL)
-			continue;
-		if (config->state_dir != NULL && value_paths_overlap(a->maildir, config->state_dir))
-			config_fault(faults, a->line, "account \"%s\": maildir overlaps state_dir",
-				     a->name);
-		for (size_t j = 0; j < i; j++) {
-			const struct config_account *b = &config->accounts[j];
-			if (b->maildir != NULL && value_paths_overlap(a->maildir, b->maildir))
-				config_fault(faults, a->line,
-					     "account \"%s\": maildir overlaps that of account "
-					     "\"%s\" on line %d",
-					     a->name, b->name, b->line);
-		}
+	const struct config_account *a = &config->accounts[index];
+
+	if (a->maildir == NULL)
+		return;
+	if (config->state_dir != NULL && value_paths_overlap(a->maildir, config->state_dir))
+		read_fault(reader, "maildir", "overlaps state_dir");
+	for (size_t i = 0; i < index; i++) {
+		const struct config_account *b = &config->accounts[i];
+		if (b->maildir != NULL && value_paths_overlap(a->maildir, b->maildir))
+			read_fault(reader, "maildir", "overlaps that of account \"%s\" on line %d",
+				   b->name, b->line);
 	}
 }
 
@@ -95,9 +92,9 @@ static void read_root(cfg_t *tree, struct config *config, struct config_faults *
 		struct config_reader reader = { faults, section, where,
 						config_section_line(section) };
 		config_read_account(&reader, &config->accounts[i]);
+		check_overlaps(config, i, &reader);
 		free(where);
 	}
-	check_overlaps(config, faults);
 }
 
 static int fault_compare(const void *a, const void *b)

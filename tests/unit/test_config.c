@@ -363,11 +363,11 @@ static const struct fault_case {
 	{ MINIMAL "}\n" MINIMAL "}\n", 8, "work" },
 	{ MINIMAL "}\naccount b {\n protocol=imap\n host=h\n user=u\n password=p\n"
 		  " maildir = \"/home/me/Mail/sub\"\n}\n",
-	  9, "overlaps that of account \"work\"" },
+	  13, "overlaps that of account \"work\"" },
 	{ MINIMAL "}\naccount b {\n protocol=imap\n host=h\n user=u\n password=p\n"
 		  " maildir = \"/home/me\"\n}\nstate_dir = /s\n",
-	  9, "overlaps" },
-	{ "state_dir = \"~/Mail/.state\"\n" MINIMAL "}\n", 3, "overlaps state_dir" },
+	  13, "overlaps" },
+	{ "state_dir = \"~/Mail/.state\"\n" MINIMAL "}\n", 7, "overlaps state_dir" },
 	{ "state_dir = here\n" MINIMAL "}\n", 1, "absolute" },
 	{ "log_level = loud\n" MINIMAL "}\n", 1, "not one of" },
 	{ "", 0, "no account" },
