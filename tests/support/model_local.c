@@ -310,8 +310,9 @@ static int model_set_flags(struct local_mailbox *mailbox, const char *name, uint
 	struct model_file *file = file_find_visible(world, name);
 	if (file == NULL)
 		return error_set(err, SYNCD_ENOTFOUND, "%s is not there", name);
-	file->flags = (file->flags | add) & ~remove;
-	file->place = PLACE_CUR;
+	file->flags = (file->flags & ~remove) | add;
+	if (file->flags != 0)
+		file->place = PLACE_CUR;
 	return world_leave(world, fault, err);
 }
 

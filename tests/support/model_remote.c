@@ -12,6 +12,7 @@
  * scheduler sets it when a command's answer is lost. */
 struct model_session {
 	bool is_broken;
+	bool is_cancelled;
 	uint32_t uidvalidity;
 	struct world *world;
 	struct remote_mailbox port;
@@ -27,6 +28,8 @@ static int session_check(struct task *task)
 {
 	const struct model_session *session = task->target;
 
+	if (session->is_cancelled)
+		return error_set(&task->op->err, SYNCD_ECANCELLED, "cancelled");
 	if (session->is_broken)
 		return error_set(&task->op->err, SYNCD_ENET, "the connection is over");
 	if (session->uidvalidity != task->world->server.uidvalidity)
@@ -289,7 +292,7 @@ static void model_identify(struct remote_mailbox *mailbox, struct remote_identif
 
 static void model_cancel(struct remote_mailbox *mailbox)
 {
-	session_of(mailbox)->is_broken = true;
+	session_of(mailbox)->is_cancelled = true;
 }
 
 static void model_close(struct remote_mailbox *mailbox)

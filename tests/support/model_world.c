@@ -287,6 +287,8 @@ void model_identity(uint32_t content, struct digest *identity, uint64_t *size_by
 	identity_init(&fields);
 	(void)snprintf(text, sizeof(text), "<%u@model>", content);
 	identity_add_field(&fields, SLICE_LITERAL("Message-ID"), slice_of(text));
+	(void)snprintf(text, sizeof(text), "%u", content % 7);
+	identity_add_field(&fields, SLICE_LITERAL("Subject"), slice_of(text));
 	identity_digest(&fields, identity);
 	identity_free(&fields);
 }

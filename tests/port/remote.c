@@ -1,0 +1,700 @@
+/* The remote port: the simulator's server, and the IMAP adapter with a private Dovecot.
+ * SPDX-License-Identifier: MIT */
+#include "port/port.h"
+
+#include <stdio.h>
+
+#include "port/server.h"
+#include "syncd/adapter_remote.h"
+#include "syncd/alloc.h"
+
+#define WORK (FLAGS_SYSTEM + 1) /* the first keyword's bit */
+#define DATE_S 1234567890
+#define CONTENTS_MAX 301
+
+struct remote_bench {
+	struct turner turner;
+	struct remote_account *account;
+	struct adapter_remote *adapter; /* of the real one */
+	struct keyword_table keywords;
+	struct remote_open_req open;
+	char name[32];
+};
+
+struct remote_kind {
+	const char *name;
+	void (*make)(struct remote_bench *bench);
+	void (*destroy)(struct remote_bench *bench);
+};
+
+static struct server the_server;
+static struct remote_kind *the_kind; /* of the test that runs */
+
+/* --- The two kinds -------------------------------------------------------------------------- */
+
+static void model_make(struct remote_bench *bench)
+{
+	bench->turner.world = xcalloc(1, sizeof(*bench->turner.world));
+	world_init(bench->turner.world, 1);
+	bench->account = &bench->turner.world->remote;
+	(void)snprintf(bench->name, sizeof(bench->name), "INBOX");
+}
+
+static void model_destroy(struct remote_bench *bench)
+{
+	(void)bench;
+}
+
+/* One server for all tests, a new mailbox for each. */
+static void imap_make(struct remote_bench *bench)
+{
+	static unsigned mailboxes;
+	const struct adapter_remote_settings settings = {
+		.account = "port",
+		.target = { .host = "127.0.0.1",
+			    .port = the_server.port,
+			    .tls = NET_TLS_NONE,
+			    .timeout_ms = 10000 },
+		.user = SERVER_USER,
+		.password = SERVER_PASSWORD,
+		.allow_plaintext = true,
+		.connections = 2,
+	};
+	struct error err;
+
+	bench->turner.loop = loop_new();
+	bench->adapter = adapter_remote_new(bench->turner.loop, &settings, &err);
+	must(bench->adapter != NULL);
+	bench->account = adapter_remote_port(bench->adapter);
+	(void)snprintf(bench->name, sizeof(bench->name), "port/T%u", ++mailboxes);
+}
+
+static void imap_destroy(struct remote_bench *bench)
+{
+	struct port_op op = { .err.code = 0 };
+
+	op_prepare(&bench->turner, &op);
+	adapter_remote_close(bench->adapter, &op);
+	(void)op_await(&bench->turner, &op);
+}
+
+static struct remote_kind model_kind = { "remote model", model_make, model_destroy };
+static struct remote_kind imap_kind = { "remote imap", imap_make, imap_destroy };
+
+static int create(struct remote_bench *bench)
+{
+	struct remote_create_req req = { .name = bench->name };
+
+	op_prepare(&bench->turner, &req.op);
+	bench->account->ops->create(bench->account, &req);
+	return op_await(&bench->turner, &req.op);
+}
+
+static void open_mailbox(struct remote_bench *bench)
+{
+	bench->open = (struct remote_open_req){ .name = bench->name, .keywords = &bench->keywords };
+	op_prepare(&bench->turner, &bench->open.op);
+	bench->account->ops->open(bench->account, &bench->open);
+	assert_int_equal(op_await(&bench->turner, &bench->open.op), 0);
+}
+
+static void close_mailbox(struct remote_bench *bench)
+{
+	bench->open.mailbox->ops->close(bench->open.mailbox);
+}
+
+static int setup(void **state)
+{
+	struct remote_bench *bench = xcalloc(1, sizeof(*bench));
+
+	the_kind = *state;
+	the_kind->make(bench);
+	*state = bench;
+	assert_int_equal(create(bench), 0);
+	open_mailbox(bench);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct remote_bench *bench = *state;
+
+	close_mailbox(bench);
+	the_kind->destroy(bench);
+	turner_free(&bench->turner);
+	keyword_table_free(&bench->keywords);
+	free(bench);
+	return 0;
+}
+
+/* --- Appending -------------------------------------------------------------------------------- */
+
+struct append {
+	struct remote_append_req req;
+	char *body;
+	size_t at;
+	size_t fail_at; /* 0: never */
+};
+
+static int append_read(struct remote_append_req *req, char *out, size_t size, size_t *len)
+{
+	struct append *append = container_of(req, struct append, req);
+	size_t left = req->size_bytes - append->at;
+
+	if (append->fail_at > 0 && append->at >= append->fail_at)
+		return SYNCD_EMESSAGE;
+	if (append->fail_at > 0 && size > append->fail_at)
+		size = append->fail_at;
+	*len = left < size ? left : size;
+	memcpy(out, append->body + append->at, *len);
+	append->at += *len;
+	return 0;
+}
+
+static int append_with(struct remote_bench *bench, struct append *append, uint32_t content,
+		       uint64_t flags)
+{
+	size_t len = 0;
+
+	append->body = model_body(content, &len);
+	append->req.size_bytes = len;
+	append->req.flags = flags;
+	append->req.internaldate_s = DATE_S + content;
+	append->req.read = append_read;
+	op_prepare(&bench->turner, &append->req.op);
+	bench->open.mailbox->ops->append(bench->open.mailbox, &append->req);
+	int code = op_await(&bench->turner, &append->req.op);
+	free(append->body);
+	return code;
+}
+
+/* Returns the UID. */
+static uint32_t append(struct remote_bench *bench, uint32_t content, uint64_t flags)
+{
+	struct append append = { .at = 0 };
+
+	assert_int_equal(append_with(bench, &append, content, flags), 0);
+	assert_int_not_equal(append.req.uid, 0);
+	return append.req.uid;
+}
+
+/* Messages with the UIDs 1..count; message n has content n. */
+static void append_many(struct remote_bench *bench, uint32_t count, uint64_t flags)
+{
+	for (uint32_t n = 1; n <= count; n++)
+		assert_int_equal(append(bench, n, flags), n);
+}
+
+/* --- Short ways
+ * ----------------------------------------------------------------------------------- */
+
+static struct uidset set_of(const char *text)
+{
+	struct uidset set;
+
+	uidset_init(&set);
+	assert_int_equal(uidset_parse(&set, slice_of(text), UINT32_MAX), 0);
+	return set;
+}
+
+static void assert_listing(struct remote_bench *bench, const struct remote_flags *items,
+			   size_t count)
+{
+	struct remote_observation result;
+	struct remote_observe_req req = { .result = &result };
+
+	remote_observation_init(&result);
+	op_prepare(&bench->turner, &req.op);
+	bench->open.mailbox->ops->observe(bench->open.mailbox, &req);
+	assert_int_equal(op_await(&bench->turner, &req.op), 0);
+	assert_false(result.is_delta); /* none was asked for */
+	assert_true(result.is_complete);
+	assert_int_equal(result.count, count);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(result.items[i].uid, items[i].uid);
+		assert_int_equal(result.items[i].flags, items[i].flags);
+		assert_true(result.uidnext == 0 || result.uidnext > items[i].uid);
+	}
+	remote_observation_free(&result);
+}
+
+static int store(struct remote_bench *bench, const char *text, uint64_t add, uint64_t remove)
+{
+	struct uidset uids = set_of(text);
+	struct remote_store_req req = { .uids = &uids, .add = add, .remove = remove };
+
+	op_prepare(&bench->turner, &req.op);
+	bench->open.mailbox->ops->store(bench->open.mailbox, &req);
+	int code = op_await(&bench->turner, &req.op);
+	uidset_free(&uids);
+	return code;
+}
+
+static int expunge(struct remote_bench *bench, const char *text)
+{
+	struct uidset uids = set_of(text);
+	struct remote_expunge_req req = { .uids = &uids };
+
+	op_prepare(&bench->turner, &req.op);
+	bench->open.mailbox->ops->expunge(bench->open.mailbox, &req);
+	int code = op_await(&bench->turner, &req.op);
+	uidset_free(&uids);
+	return code;
+}
+
+/* --- Fetching
+ * ---------------------------------------------------------------------------------------- */
+
+struct fetch {
+	struct remote_fetch_req req;
+	struct remote_bench *bench;
+	struct buf body;
+	uint32_t begun_uid; /* between begin and end, else 0 */
+	size_t begun;
+	size_t ended;
+	bool pauses;                     /* at the end of the first message */
+	int begin_code;                  /* what begin returns */
+	uint32_t contents[CONTENTS_MAX]; /* by UID */
+};
+
+static int fetch_begin(struct remote_fetch_req *req, uint32_t uid, uint64_t size_bytes,
+		       int64_t internaldate_s)
+{
+	struct fetch *fetch = container_of(req, struct fetch, req);
+
+	assert_int_equal(fetch->begun_uid, 0);
+	assert_true(uidset_contains(req->uids, uid));
+	assert_true(size_bytes > 0);
+	assert_int_equal(internaldate_s, DATE_S + uid);
+	fetch->begun_uid = uid;
+	fetch->begun++;
+	buf_reset(&fetch->body);
+	return fetch->begin_code;
+}
+
+static int fetch_data(struct remote_fetch_req *req, struct slice data)
+{
+	struct fetch *fetch = container_of(req, struct fetch, req);
+
+	assert_int_not_equal(fetch->begun_uid, 0);
+	assert_int_equal(buf_add(&fetch->body, data.data, data.len), 0);
+	return 0;
+}
+
+static int fetch_end(struct remote_fetch_req *req, uint32_t uid)
+{
+	struct fetch *fetch = container_of(req, struct fetch, req);
+
+	assert_int_equal(fetch->begun_uid, uid);
+	assert_true(uid < ARRAY_LEN(fetch->contents));
+	fetch->contents[uid] = model_content_of(buf_slice(&fetch->body));
+	fetch->begun_uid = 0;
+	fetch->ended++;
+	if (fetch->pauses && fetch->ended == 1)
+		fetch->bench->open.mailbox->ops->fetch_pause(fetch->bench->open.mailbox, req);
+	return 0;
+}
+
+static void fetch_start(struct remote_bench *bench, struct fetch *fetch, struct uidset *uids)
+{
+	buf_init(&fetch->body, 65536);
+	fetch->bench = bench;
+	fetch->req.uids = uids;
+	fetch->req.begin = fetch_begin;
+	fetch->req.data = fetch_data;
+	fetch->req.end = fetch_end;
+	op_prepare(&bench->turner, &fetch->req.op);
+	bench->open.mailbox->ops->fetch(bench->open.mailbox, &fetch->req);
+}
+
+static int fetch_finish(struct remote_bench *bench, struct fetch *fetch, struct uidset *uids)
+{
+	int code = op_await(&bench->turner, &fetch->req.op);
+
+	buf_free(&fetch->body);
+	uidset_free(uids);
+	return code;
+}
+
+static int fetch(struct remote_bench *bench, struct fetch *fetch, const char *text)
+{
+	struct uidset uids = set_of(text);
+
+	fetch_start(bench, fetch, &uids);
+	return fetch_finish(bench, fetch, &uids);
+}
+
+/* --- The cases
+ * -------------------------------------------------------------------------------------------- */
+
+static void opening_tells_what_the_mailbox_holds(void **state)
+{
+	struct remote_bench *bench = *state;
+	uint32_t uidvalidity = bench->open.uidvalidity;
+
+	assert_int_not_equal(uidvalidity, 0);
+	assert_int_equal(bench->open.exists, 0);
+	assert_true(bench->open.uidnext <= 1);
+	assert_false(bench->open.is_read_only);
+	assert_int_equal(bench->open.flags_mask & FLAGS_SYSTEM, FLAGS_SYSTEM);
+	append_many(bench, 2, 0);
+	close_mailbox(bench);
+	open_mailbox(bench);
+	assert_int_equal(bench->open.uidvalidity, uidvalidity);
+	assert_int_equal(bench->open.exists, 2);
+	assert_true(bench->open.uidnext == 0 || bench->open.uidnext == 3);
+}
+
+static void an_empty_mailbox_lists_nothing(void **state)
+{
+	assert_listing(*state, NULL, 0);
+}
+
+static void an_appended_message_is_listed_with_its_flags(void **state)
+{
+	static const struct remote_flags expected[] = {
+		{ 1, 0 },
+		{ 2, FLAG_SEEN },
+		{ 3, FLAG_ANSWERED | FLAG_FLAGGED | FLAG_DRAFT | FLAG_DELETED | FLAG_FORWARDED },
+	};
+	struct remote_bench *bench = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(expected); i++)
+		assert_int_equal(append(bench, (uint32_t)i + 1, expected[i].flags),
+				 expected[i].uid);
+	assert_listing(bench, expected, ARRAY_LEN(expected));
+}
+
+static void a_keyword_is_kept(void **state)
+{
+	struct remote_bench *bench = *state;
+	uint64_t work = keyword_table_intern(&bench->keywords, slice_of("work"));
+
+	assert_int_equal(append(bench, 1, work | FLAG_SEEN), 1);
+	assert_int_equal(append(bench, 2, 0), 2);
+	assert_int_equal(store(bench, "2", work, 0), 0);
+	assert_listing(bench, (struct remote_flags[]){ { 1, WORK | FLAG_SEEN }, { 2, WORK } }, 2);
+	assert_int_equal(store(bench, "1", 0, work), 0);
+	assert_listing(bench, (struct remote_flags[]){ { 1, FLAG_SEEN }, { 2, WORK } }, 2);
+}
+
+static void an_append_that_cannot_be_read_fails_and_leaves_nothing(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct append broken = { .fail_at = 10 };
+
+	assert_int_equal(append_with(bench, &broken, 1, 0), SYNCD_EMESSAGE);
+	close_mailbox(bench);
+	open_mailbox(bench);
+	assert_int_equal(bench->open.exists, 0);
+}
+
+static void a_fetch_gives_each_message_in_one_piece(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct fetch result = { .begun = 0 };
+
+	append_many(bench, 5, 0);
+	assert_int_equal(fetch(bench, &result, "1,3:5"), 0);
+	assert_int_equal(result.begun, 4);
+	assert_int_equal(result.ended, 4);
+	for (uint32_t uid = 1; uid <= 5; uid++)
+		assert_int_equal(result.contents[uid], uid == 2 ? 0 : uid);
+	/* BODY.PEEK: fetching is not reading. */
+	assert_listing(bench,
+		       (struct remote_flags[]){ { 1, 0 }, { 2, 0 }, { 3, 0 }, { 4, 0 }, { 5, 0 } },
+		       5);
+}
+
+static void a_fetch_of_unknown_uids_succeeds_without_them(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct fetch none = { .begun = 0 };
+	struct fetch some = { .begun = 0 };
+
+	assert_int_equal(fetch(bench, &none, "5:9"), 0); /* of an empty mailbox */
+	append_many(bench, 3, 0);
+	assert_int_equal(expunge(bench, "2"), 0);
+	assert_int_equal(fetch(bench, &none, "2,77"), 0);
+	assert_int_equal(none.begun, 0);
+	assert_int_equal(fetch(bench, &some, "1:9"), 0);
+	assert_int_equal(some.ended, 2);
+	assert_int_equal(some.contents[1], 1);
+	assert_int_equal(some.contents[2], 0);
+	assert_int_equal(some.contents[3], 3);
+}
+
+static void a_fetch_is_given_up_with_the_code_of_begin(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct fetch result = { .begin_code = SYNCD_ENOSPC };
+
+	append_many(bench, 3, 0);
+	assert_int_equal(fetch(bench, &result, "1:3"), SYNCD_ENOSPC);
+	assert_int_equal(result.begun, 1);
+	assert_int_equal(result.ended, 0);
+}
+
+/* What an adapter has read already it may still give: so many that this cannot be all. */
+static void a_paused_fetch_stops_until_it_is_resumed(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct fetch *result = xcalloc(1, sizeof(*result));
+	struct uidset uids = set_of("1:300");
+
+	result->pauses = true;
+	append_many(bench, 300, 0);
+	fetch_start(bench, result, &uids);
+	while (result->ended == 0)
+		turner_idle(&bench->turner);
+	turner_idle(&bench->turner);
+	size_t ended = result->ended;
+	assert_true(ended < 300);
+	turner_idle(&bench->turner);
+	assert_int_equal(result->ended, ended);
+	bench->open.mailbox->ops->fetch_resume(bench->open.mailbox, &result->req);
+	assert_int_equal(fetch_finish(bench, result, &uids), 0);
+	assert_int_equal(result->ended, 300);
+	free(result);
+}
+
+static void storing_flags_twice_is_as_storing_them_once(void **state)
+{
+	struct remote_bench *bench = *state;
+	static const struct remote_flags expected[] = { { 1, FLAG_FLAGGED },
+							{ 2, FLAG_FLAGGED },
+							{ 3, FLAG_SEEN } };
+
+	append_many(bench, 3, FLAG_SEEN);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(store(bench, "1:2", FLAG_FLAGGED, FLAG_SEEN), 0);
+		assert_listing(bench, expected, ARRAY_LEN(expected));
+	}
+}
+
+static void storing_only_adds_or_only_removes(void **state)
+{
+	struct remote_bench *bench = *state;
+
+	append_many(bench, 2, FLAG_SEEN);
+	assert_int_equal(store(bench, "1", FLAG_DRAFT, 0), 0);
+	assert_int_equal(store(bench, "2", 0, FLAG_SEEN | FLAG_DRAFT), 0);
+	assert_listing(bench, (struct remote_flags[]){ { 1, FLAG_SEEN | FLAG_DRAFT }, { 2, 0 } },
+		       2);
+}
+
+static void storing_to_unknown_uids_is_no_error(void **state)
+{
+	struct remote_bench *bench = *state;
+
+	append_many(bench, 1, 0);
+	assert_int_equal(store(bench, "50:60,4294967295", FLAG_SEEN, 0), 0);
+	assert_int_equal(store(bench, "1,50:60", FLAG_SEEN, 0), 0);
+	assert_listing(bench, (struct remote_flags[]){ { 1, FLAG_SEEN } }, 1);
+}
+
+static void an_expunge_takes_only_the_uids_it_names(void **state)
+{
+	struct remote_bench *bench = *state;
+
+	append_many(bench, 5, 0);
+	assert_int_equal(store(bench, "2,4", FLAG_DELETED, 0), 0); /* someone else's */
+	assert_int_equal(expunge(bench, "1,4"), 0);
+	assert_listing(bench, (struct remote_flags[]){ { 2, FLAG_DELETED }, { 3, 0 }, { 5, 0 } },
+		       3);
+	assert_int_equal(expunge(bench, "1,4"), 0); /* gone already */
+	assert_int_equal(expunge(bench, "70:80"), 0);
+	assert_listing(bench, (struct remote_flags[]){ { 2, FLAG_DELETED }, { 3, 0 }, { 5, 0 } },
+		       3);
+	assert_int_equal(append(bench, 6, 0), 6); /* UIDs are not used again */
+}
+
+/* --- Identifying
+ * ------------------------------------------------------------------------------------------- */
+
+struct identify {
+	struct remote_identify_req req;
+	size_t found;
+	uint64_t flags[16]; /* by UID */
+	bool is_found[16];
+};
+
+/* Message n has the UID and content n. */
+static void identify_found(struct remote_identify_req *req, uint32_t uid,
+			   const struct digest *identity, uint64_t size_bytes, uint64_t flags)
+{
+	struct identify *identify = container_of(req, struct identify, req);
+	struct digest expected;
+	uint64_t expected_size = 0;
+
+	assert_true(uid < ARRAY_LEN(identify->flags) && !identify->is_found[uid]);
+	assert_true(uidset_contains(req->uids, uid));
+	model_identity(uid, &expected, &expected_size);
+	assert_true(digest_equals(identity, &expected));
+	assert_int_equal(size_bytes, expected_size);
+	identify->is_found[uid] = true;
+	identify->flags[uid] = flags;
+	identify->found++;
+}
+
+static void identify(struct remote_bench *bench, struct identify *identify, const char *text)
+{
+	struct uidset uids = set_of(text);
+
+	*identify = (struct identify){ .req = { .uids = &uids, .found = identify_found } };
+	op_prepare(&bench->turner, &identify->req.op);
+	bench->open.mailbox->ops->identify(bench->open.mailbox, &identify->req);
+	assert_int_equal(op_await(&bench->turner, &identify->req.op), 0);
+	uidset_free(&uids);
+}
+
+static void messages_are_identified_by_what_their_files_would_be(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct identify result;
+
+	append_many(bench, 4, 0);
+	assert_int_equal(store(bench, "3", FLAG_SEEN, 0), 0);
+	identify(bench, &result, "1,3");
+	assert_int_equal(result.found, 2);
+	assert_true(result.is_found[1] && result.is_found[3]);
+	assert_int_equal(result.flags[1], 0);
+	assert_int_equal(result.flags[3], FLAG_SEEN);
+}
+
+static void identifying_up_to_the_highest_uid_gives_all_from_there(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct identify result;
+
+	identify(bench, &result, "1:4294967295"); /* of an empty mailbox */
+	assert_int_equal(result.found, 0);
+	append_many(bench, 4, 0);
+	identify(bench, &result, "3:4294967295");
+	assert_int_equal(result.found, 2);
+	assert_true(result.is_found[3] && result.is_found[4]);
+	/* RFC 3501 §6.4.8: "5:*" would always give the last message. */
+	identify(bench, &result, "5:4294967295");
+	assert_int_equal(result.found, 0);
+}
+
+/* --- The rest
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static void requests_are_answered_while_others_are_under_way(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct fetch result = { .begun = 0 };
+	struct uidset uids = set_of("1:5");
+	struct uidset seen = set_of("1:2");
+	struct remote_store_req req = { .uids = &seen, .add = FLAG_SEEN };
+
+	append_many(bench, 5, 0);
+	fetch_start(bench, &result, &uids);
+	op_prepare(&bench->turner, &req.op);
+	bench->open.mailbox->ops->store(bench->open.mailbox, &req);
+	assert_int_equal(op_await(&bench->turner, &req.op), 0);
+	assert_int_equal(fetch_finish(bench, &result, &uids), 0);
+	assert_int_equal(result.ended, 5);
+	uidset_free(&seen);
+	assert_listing(bench,
+		       (struct remote_flags[]){
+			       { 1, FLAG_SEEN }, { 2, FLAG_SEEN }, { 3, 0 }, { 4, 0 }, { 5, 0 } },
+		       5);
+}
+
+static void cancelling_completes_what_is_under_way_as_cancelled(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct fetch result = { .begun = 0 };
+	struct uidset uids = set_of("1:4");
+	struct uidset seen = set_of("1");
+	struct remote_store_req req = { .uids = &seen, .add = FLAG_SEEN };
+
+	append_many(bench, 4, 0);
+	fetch_start(bench, &result, &uids);
+	op_prepare(&bench->turner, &req.op);
+	bench->open.mailbox->ops->store(bench->open.mailbox, &req);
+	bench->open.mailbox->ops->cancel(bench->open.mailbox);
+	assert_int_equal(fetch_finish(bench, &result, &uids), SYNCD_ECANCELLED);
+	assert_int_equal(op_await(&bench->turner, &req.op), SYNCD_ECANCELLED);
+	uidset_free(&seen);
+	close_mailbox(bench);
+	open_mailbox(bench); /* the account goes on */
+	assert_int_equal(bench->open.exists, 4);
+}
+
+struct listing_of_mailboxes {
+	struct remote_list_req req;
+	const char *name;
+	size_t found;
+};
+
+static void list_found(struct remote_list_req *req, const struct mailbox_info *info)
+{
+	struct listing_of_mailboxes *list = container_of(req, struct listing_of_mailboxes, req);
+
+	if (strcmp(info->name, list->name) != 0)
+		return;
+	assert_true(info->is_selectable);
+	assert_false(info->is_marked_unusable);
+	list->found++;
+}
+
+static void the_mailbox_is_listed_and_making_it_again_is_success(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct listing_of_mailboxes list = { .req.found = list_found, .name = bench->name };
+
+	assert_int_equal(create(bench), 0);
+	op_prepare(&bench->turner, &list.req.op);
+	bench->account->ops->list(bench->account, &list.req);
+	assert_int_equal(op_await(&bench->turner, &list.req.op), 0);
+	assert_int_equal(list.found, 1);
+}
+
+static void there_is_no_dovecot_here(void **state)
+{
+	(void)state;
+	skip();
+}
+
+void remote_tests_add(struct port_tests *tests)
+{
+	static const struct port_case cases[] = {
+		PORT_CASE(opening_tells_what_the_mailbox_holds),
+		PORT_CASE(an_empty_mailbox_lists_nothing),
+		PORT_CASE(an_appended_message_is_listed_with_its_flags),
+		PORT_CASE(a_keyword_is_kept),
+		PORT_CASE(an_append_that_cannot_be_read_fails_and_leaves_nothing),
+		PORT_CASE(a_fetch_gives_each_message_in_one_piece),
+		PORT_CASE(a_fetch_of_unknown_uids_succeeds_without_them),
+		PORT_CASE(a_fetch_is_given_up_with_the_code_of_begin),
+		PORT_CASE(a_paused_fetch_stops_until_it_is_resumed),
+		PORT_CASE(storing_flags_twice_is_as_storing_them_once),
+		PORT_CASE(storing_only_adds_or_only_removes),
+		PORT_CASE(storing_to_unknown_uids_is_no_error),
+		PORT_CASE(an_expunge_takes_only_the_uids_it_names),
+		PORT_CASE(messages_are_identified_by_what_their_files_would_be),
+		PORT_CASE(identifying_up_to_the_highest_uid_gives_all_from_there),
+		PORT_CASE(requests_are_answered_while_others_are_under_way),
+		PORT_CASE(cancelling_completes_what_is_under_way_as_cancelled),
+		PORT_CASE(the_mailbox_is_listed_and_making_it_again_is_success),
+	};
+	static const struct port_case missing[] = { PORT_CASE(there_is_no_dovecot_here) };
+
+	port_tests_add(tests, model_kind.name, &model_kind, cases, ARRAY_LEN(cases), setup,
+		       teardown);
+	server_start(&the_server);
+	if (the_server.port != 0)
+		port_tests_add(tests, imap_kind.name, &imap_kind, cases, ARRAY_LEN(cases), setup,
+			       teardown);
+	else
+		port_tests_add(tests, imap_kind.name, NULL, missing, 1, NULL, NULL);
+}
+
+void remote_tests_end(void)
+{
+	server_stop(&the_server);
+}

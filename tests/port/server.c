@@ -1,0 +1,53 @@
+/* Starts server.py and reads the port that it prints.
+ * SPDX-License-Identifier: MIT */
+#include "port/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "syncd/must.h"
+
+static _Noreturn void run_child(int stdin_fd, int stdout_fd)
+{
+	const char *python = getenv("PYTHON");
+
+	if (python == NULL)
+		python = "python3";
+	if (dup2(stdin_fd, 0) == 0 && dup2(stdout_fd, 1) == 1)
+		(void)execlp(python, python, "tests/port/server.py", (char *)NULL);
+	_exit(127);
+}
+
+void server_start(struct server *server)
+{
+	int to_child[2];
+	int from_child[2];
+	char line[32] = "";
+
+	must(pipe(to_child) == 0 && pipe(from_child) == 0);
+	server->pid = fork();
+	must(server->pid >= 0);
+	if (server->pid == 0) {
+		(void)close(to_child[1]); /* or it would never end */
+		(void)close(from_child[0]);
+		run_child(to_child[0], from_child[1]);
+	}
+	(void)close(to_child[0]);
+	(void)close(from_child[1]);
+	server->stdin_fd = to_child[1];
+	FILE *output = fdopen(from_child[0], "r");
+	must(output != NULL);
+	must(fgets(line, sizeof(line), output) != NULL);
+	(void)fclose(output);
+	server->port = (uint16_t)strtoul(line, NULL, 10);
+	must(server->port != 0 || strcmp(line, "missing\n") == 0);
+}
+
+void server_stop(struct server *server)
+{
+	(void)close(server->stdin_fd);
+	must(waitpid(server->pid, NULL, 0) == server->pid);
+}
