@@ -71,6 +71,7 @@ static void box_close(struct remote_mailbox *mailbox)
 	struct remote_box *box = remote_box_of(mailbox);
 
 	must(box->under_way == 0);
+	box->conn->box = NULL;
 	remote_pool_release(box->conn);
 	buf_free(&box->wire);
 	free(box);
@@ -117,6 +118,7 @@ static void open_succeed(struct remote_open_work *work, const struct imap_mailbo
 	struct remote_open_req *req = work->req;
 
 	req->mailbox = &work->box->base;
+	work->box->conn->box = work->box;
 	req->uidvalidity = mailbox->uidvalidity;
 	req->uidnext = mailbox->uidnext;
 	req->exists = mailbox->exists;

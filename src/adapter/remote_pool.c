@@ -312,6 +312,14 @@ void remote_pool_drop_idle(struct adapter_remote *adapter)
 	}
 }
 
+/* A fetch that is paused may have no command to fail. */
+static void conn_cancel(struct remote_conn *conn)
+{
+	if (conn->box != NULL)
+		remote_fetch_cancel_all(conn->box);
+	imap_session_cancel(conn->session);
+}
+
 void remote_pool_close(struct adapter_remote *adapter)
 {
 	list_for_each(link, &adapter->conns)
@@ -322,7 +330,7 @@ void remote_pool_close(struct adapter_remote *adapter)
 		else if (conn->state == REMOTE_CONN_LOGIN)
 			conn_close(conn);
 		else if (conn->state == REMOTE_CONN_LEASED)
-			imap_session_cancel(conn->session);
+			conn_cancel(conn);
 	}
 	if (adapter->is_asking)
 		password_request_cancel(&adapter->ask);

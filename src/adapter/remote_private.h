@@ -16,6 +16,8 @@ enum remote_conn_state {
 	REMOTE_CONN_CLOSING,
 };
 
+struct remote_box;
+
 /* One session of the pool. */
 struct remote_conn {
 	struct imap_user user;
@@ -25,6 +27,7 @@ struct remote_conn {
 	struct secret *password; /* its own copy, until it is logged in */
 	unsigned generation;     /* of that password */
 	bool is_broken;
+	struct remote_box *box; /* the mailbox opened on it, or NULL */
 	struct loop_timer unused;
 	struct list link;
 };

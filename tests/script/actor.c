@@ -190,6 +190,8 @@ static int fetch_end(struct remote_fetch_req *req, uint32_t uid)
 			actor->body.data[i] = '|';
 	}
 	event(actor, "end %u %s", uid, buf_str(&actor->body));
+	if (actor->is_pausing)
+		actor->mailbox->ops->fetch_pause(actor->mailbox, req);
 	return 0;
 }
 
@@ -224,6 +226,12 @@ static void do_pause(struct actor *actor, char *words)
 {
 	(void)words;
 	actor->mailbox->ops->fetch_pause(actor->mailbox, &actor->fetch);
+}
+
+static void do_pause_at_end(struct actor *actor, char *words)
+{
+	(void)words;
+	actor->is_pausing = true;
 }
 
 static void do_resume(struct actor *actor, char *words)
@@ -422,15 +430,25 @@ static const struct {
 	const char *verb;
 	void (*start)(struct actor *actor, char *words);
 } verbs[] = {
-	{ "list", do_list },           { "create", do_create },
-	{ "open", do_open },           { "close", do_close },
-	{ "cancel", do_cancel },       { "observe", do_observe },
-	{ "fetch", do_fetch },         { "pause", do_pause },
-	{ "resume", do_resume },       { "fail-bodies", do_fail_bodies },
-	{ "append", do_append },       { "identify", do_identify },
-	{ "store", do_store },         { "expunge", do_expunge },
-	{ "push", do_push },           { "push-stop", do_push_stop },
-	{ "drop-idle", do_drop_idle }, { "shutdown", do_shutdown },
+	{ "list", do_list },
+	{ "create", do_create },
+	{ "open", do_open },
+	{ "close", do_close },
+	{ "cancel", do_cancel },
+	{ "observe", do_observe },
+	{ "fetch", do_fetch },
+	{ "pause", do_pause },
+	{ "pause-at-end", do_pause_at_end },
+	{ "resume", do_resume },
+	{ "fail-bodies", do_fail_bodies },
+	{ "append", do_append },
+	{ "identify", do_identify },
+	{ "store", do_store },
+	{ "expunge", do_expunge },
+	{ "push", do_push },
+	{ "push-stop", do_push_stop },
+	{ "drop-idle", do_drop_idle },
+	{ "shutdown", do_shutdown },
 };
 
 bool actor_do(struct actor *actor, char *words)

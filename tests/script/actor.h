@@ -44,6 +44,7 @@ struct actor {
 	bool is_pushing;
 	bool is_opening;
 	bool is_shut;
+	bool is_pausing;  /* at the end of each body */
 	int body_failure; /* what taking a body returns */
 	struct port_op shutdown;
 };
