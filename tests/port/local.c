@@ -475,12 +475,15 @@ static void a_scan_of_nothing_is_stable_and_empty(void **state)
 static void every_system_flag_is_scanned_as_it_is(void **state)
 {
 	struct local_bench *bench = *state;
-	char name[MAIL_NAME_MAX + 1];
+	char names[FLAGS_SYSTEM + 1][MAIL_NAME_MAX + 1];
 
-	for (uint64_t flags = 0; flags <= FLAGS_SYSTEM; flags++) {
-		put(bench, (uint32_t)flags + 1, flags, false, name);
-		assert_int_equal(flags_of(bench, name), flags);
-	}
+	for (uint64_t flags = 0; flags <= FLAGS_SYSTEM; flags++)
+		put(bench, (uint32_t)flags + 1, flags, false, names[flags]);
+	struct local_listing listing = scan(bench);
+	assert_int_equal(listing.count, ARRAY_LEN(names));
+	for (size_t i = 0; i < listing.count; i++)
+		assert_string_equal(listing.items[i].name, names[listing.items[i].flags]);
+	local_listing_free(&listing);
 }
 
 /* --- Changes
