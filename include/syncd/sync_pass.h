@@ -39,7 +39,6 @@ struct sync_pass;
 struct sync_result {
 	struct error err;
 	struct sync_counts counts;
-	uint64_t messages;      /* agreed messages after the pass */
 	bool wants_another;     /* something was left for a pass right after this one */
 	bool is_local_moving;   /* the maildir changed while it was read */
 };

@@ -103,7 +103,6 @@ static void keeper_run_ended(struct account_run *run, const char *name,
 		return;
 	mailbox->err = result->err;
 	mailbox->set_aside = counts->set_aside;
-	mailbox->messages = result->messages;
 	mailbox->is_unseen_known = false;
 	if (result->err.code == 0)
 		keeper_watch_mailbox(keeper, mailbox);
@@ -320,6 +319,8 @@ void keeper_wake(struct keeper *keeper)
 		return;
 	if (keeper->is_pushing)
 		adapter_remote_push_stop(&keeper->push);
+	if (keeper->account != NULL)
+		adapter_remote_drop_idle(account_remote(keeper->account));
 	schedule_wake(&keeper->schedule, loop_now_ms(keeper->loop));
 	/* A refused password stays refused whatever the network does. */
 	keeper->schedule.is_stopped = is_stopped;

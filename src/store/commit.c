@@ -7,6 +7,7 @@
 /* From here on a waiting batch is left for the transaction after the next, so that
  * one does not grow without limit. */
 #define COMMIT_CHANGES_MAX 20000
+#define COMMIT_TRIM_CHANGES 128 /* applied before the map is trimmed */
 
 static void writer_start(struct store *store);
 
@@ -20,12 +21,19 @@ static struct store *store_of_job(struct loop_job *job)
 	return container_of(job, struct store, writer.job);
 }
 
-static int apply_batch(struct env_txn *txn, const struct store_batch *batch, struct error *err)
+/* Identities are scattered over their table: each change touches pages that the kernel maps with
+ * their neighbours, so that a large batch would have all of the state resident. */
+static int apply_batch(struct store *store, struct env_txn *txn, const struct store_batch *batch,
+		       struct error *err)
 {
+	size_t applied = 0;
 	int code = 0;
 
-	for (const struct store_change *c = batch->first; code == 0 && c != NULL; c = c->next)
+	for (const struct store_change *c = batch->first; code == 0 && c != NULL; c = c->next) {
 		code = schema_apply(txn, c, err);
+		if (++applied % COMMIT_TRIM_CHANGES == 0)
+			env_trim(store->env);
+	}
 	return code;
 }
 
@@ -41,11 +49,13 @@ static void commit_work(struct loop_job *job)
 		list_for_each(link, &writer->running)
 		{
 			if (code == 0)
-				code = apply_batch(txn, &req_of(link)->batch, &writer->err);
+				code = apply_batch(store, txn, &req_of(link)->batch,
+						   &writer->err);
 		}
 		if (code == 0)
 			code = env_commit(&txn, &writer->err);
 		env_abort(&txn);
+		env_trim(store->env);
 	}
 	writer->outcome = code;
 }

@@ -1,14 +1,18 @@
 /* LMDB behind our own types; the only file that knows lmdb.h.
  * SPDX-License-Identifier: MIT */
+#define _DEFAULT_SOURCE /* madvise */
+
 #include "env.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <lmdb.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +22,7 @@
 struct env {
 	MDB_env *mdb; /* NULL: read-only, and there is no database */
 	MDB_dbi tables[TABLE_COUNT];
+	void *map; /* where LMDB has mapped its file; NULL: not known */
 	char *path;
 };
 
@@ -119,6 +124,40 @@ static int env_file_size(const struct env *env, size_t *size, struct error *err)
 	return 0;
 }
 
+/* LMDB does not tell where its map is; Linux does. Elsewhere nothing is trimmed. */
+static void env_find_map(struct env *env)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[PATH_MAX + 100];
+	struct stat file;
+	mdb_filehandle_t fd;
+
+	env->map = NULL;
+	if (maps == NULL)
+		return;
+	must(mdb_env_get_fd(env->mdb, &fd) == 0);
+	if (fstat(fd, &file) != 0)
+		file.st_ino = 0;
+	while (env->map == NULL && fgets(line, sizeof(line), maps) != NULL) {
+		uintptr_t start = 0;
+		unsigned long long inode = 0;
+		if (sscanf(line, "%" SCNxPTR "-%*x %*s %*x %*s %llu", &start, &inode) == 2 &&
+		    inode == file.st_ino && strstr(line, "data.mdb") != NULL)
+			env->map = (void *)start;
+	}
+	(void)fclose(maps);
+}
+
+void env_trim(struct env *env)
+{
+	MDB_envinfo info;
+
+	if (env->mdb == NULL || env->map == NULL)
+		return;
+	must(mdb_env_info(env->mdb, &info) == 0);
+	(void)madvise(env->map, info.me_mapsize, MADV_DONTNEED); /* a hint */
+}
+
 /* Makes the file as long as the map (sparse). LMDB leaves out pages at the end that were freed by
  * the transaction that made them; so that a file shorter than it says can only be damage. */
 static int env_extend_file(const struct env *env, struct error *err)
@@ -189,6 +228,8 @@ int env_open(const char *path, size_t map_size_bytes, bool is_read_only, struct 
 	*is_new = true;
 	if (!is_read_only || env_exists(path))
 		code = env_open_mdb(opened, map_size_bytes, is_read_only, is_new, err);
+	if (code == 0 && opened->mdb != NULL)
+		env_find_map(opened);
 	*env = opened;
 	if (code != 0)
 		env_close(env);
@@ -212,7 +253,10 @@ int env_grow(struct env *env, struct error *err)
 	if (info.me_mapsize > SIZE_MAX / 2)
 		return error_set(err, SYNCD_EIO, "the state database is too large to map");
 	int rc = mdb_env_set_mapsize(env->mdb, info.me_mapsize * 2);
-	return rc == 0 ? env_extend_file(env, err) : env_failed(env, rc, "enlarge", err);
+	if (rc != 0)
+		return env_failed(env, rc, "enlarge", err);
+	env_find_map(env);
+	return env_extend_file(env, err);
 }
 
 int env_begin(struct env *env, bool is_write, struct env_txn **txn, struct error *err)

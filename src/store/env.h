@@ -44,6 +44,10 @@ void env_close(struct env **env);
 /* Doubles the map. No transaction may be open in any thread. */
 int env_grow(struct env *env, struct error *err);
 
+/* Gives the map's pages back to the system's cache: what was read or written once is not kept
+ * resident. Any time, in any thread; what is needed again is mapped again. */
+void env_trim(struct env *env);
+
 /* Fills `err` with SYNCD_EIO: what is wrong and what the user can do. */
 int env_damaged(const struct env *env, const char *what, struct error *err);
 

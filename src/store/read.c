@@ -93,12 +93,26 @@ int store_message_get(struct store *store, uint32_t mailbox_id, uint32_t uid, bo
 	return code;
 }
 
+/* The message that an entry of the name index leads to. */
+static int read_named(struct env_txn *txn, uint32_t mailbox_id, const char *name,
+		      struct slice bytes, struct message_record *out, struct error *err)
+{
+	struct name_record entry;
+	bool found;
+
+	if (!unpack_name(bytes, &entry))
+		return env_damaged(env_of(txn), "an entry of the name index", err);
+	int code = schema_get_message(txn, mailbox_id, entry.uid, &found, out, err);
+	if (code == 0 && (!found || strcmp(out->name, name) != 0))
+		code = env_damaged(env_of(txn), "an entry of the name index", err);
+	return code;
+}
+
 int store_message_by_name(struct store *store, uint32_t mailbox_id, const char *name, bool *found,
 			  struct message_record *out, struct error *err)
 {
 	struct env_txn *txn;
-	struct slice bytes;
-	struct name_record entry;
+	struct slice bytes = { NULL, 0 };
 	int code = env_begin(store->env, false, &txn, err);
 
 	*found = false;
@@ -106,14 +120,9 @@ int store_message_by_name(struct store *store, uint32_t mailbox_id, const char *
 		struct pack_key key = schema_name_key(mailbox_id, name);
 		code = env_get(txn, TABLE_NAME, pack_key_slice(&key), found, &bytes, err);
 	}
-	if (code == 0 && *found) {
-		bool is_valid = unpack_name(bytes, &entry);
-		if (is_valid)
-			code = schema_get_message(txn, mailbox_id, entry.uid, found, out, err);
-		if (code == 0 && (!is_valid || !*found || strcmp(out->name, name) != 0))
-			code = env_damaged(store->env, "an entry of the name index", err);
-		*found = code == 0;
-	}
+	if (code == 0 && *found)
+		code = read_named(txn, mailbox_id, name, bytes, out, err);
+	*found = *found && code == 0;
 	env_abort(&txn);
 	return code;
 }
@@ -173,6 +182,12 @@ static int page_read(struct store *store, enum env_table table, const struct pac
 	if (code == 0)
 		code = env_walk(txn, table, page->after, MAILBOX_KEY_LEN, visit, page, err);
 	env_abort(&txn);
+	/* A walk over a large mailbox must not end with all of its state resident. */
+	store->walked += page->count;
+	if (store->walked >= STORE_TRIM_RECORDS) {
+		store->walked = 0;
+		env_trim(store->env);
+	}
 	return code;
 }
 

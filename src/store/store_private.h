@@ -23,6 +23,9 @@ struct store_writer {
 	bool is_busy;
 };
 
+/* Records walked over before the map is trimmed. */
+#define STORE_TRIM_RECORDS 8192
+
 struct store {
 	struct loop *loop;
 	struct env *env;
@@ -30,6 +33,7 @@ struct store {
 	bool is_read_only;
 	uint32_t next_mailbox_id;
 	char identity[STORE_IDENTITY_LEN + 1];
+	size_t walked; /* records, since the map was trimmed */
 	struct store_writer writer;
 };
 

@@ -197,14 +197,15 @@ static void pair_examine_next(struct sync_pass *pass)
 static bool pair_is_first_contact(struct sync_pass *pass)
 {
 	struct error err = { 0 };
+	struct remote_flags any;
 	size_t count = 0;
 
 	if (pass->listing.count == 0 && pass->listing.is_stable)
 		return false;
 	if (pass->observation.count == 0 && pass->observation.is_complete)
 		return false;
-	int code = pass->ports.store->ops->message_count(pass->ports.store, pass->mailbox.id,
-							 &count, &err);
+	int code = pass->ports.store->ops->messages_after(pass->ports.store, pass->mailbox.id, 0,
+							  &any, 1, &count, &err);
 	if (code == 0 && count > 0)
 		return false;
 	if (code == 0 && !(pass->listing.is_stable && pass->observation.is_complete))

@@ -172,6 +172,8 @@ static void enter_plan(struct sync_pass *pass)
 	if (pass->open.is_read_only && policy.direction == SYNC_BOTH)
 		policy.direction = SYNC_PULL;
 	sync_plan_make(&pass->plan, &policy, &pass->local_delta, &pass->remote_delta);
+	delta_free(&pass->local_delta); /* 100,000 new messages are megabytes */
+	delta_free(&pass->remote_delta);
 	pass_trace_plan(pass);
 	pass->result.is_local_moving = !pass->listing.is_stable;
 	if (!pass->listing.is_stable)
@@ -213,16 +215,10 @@ static void enter_finish(struct sync_pass *pass)
 
 static void enter_close(struct sync_pass *pass)
 {
-	struct error err = { 0 };
-	size_t count = 0;
-
 	if (pass->remote != NULL)
 		pass->remote->ops->close(pass->remote);
 	if (pass->local != NULL)
 		pass->local->ops->close(pass->local);
-	if (pass->ports.store->ops->message_count(pass->ports.store, pass->mailbox.id, &count,
-						  &err) == 0)
-		pass->result.messages = count;
 	pass_piece_done(pass);
 }
 
