@@ -32,6 +32,9 @@ struct local_kind {
 	size_t (*tmp_count)(struct local_bench *bench);
 	/* Where a message is now. */
 	enum model_place (*place)(struct local_bench *bench, const char *name);
+	enum maildir_layout layout;
+	enum maildir_line_endings line_endings;
+	const char *inbox; /* in the bench's directory */
 };
 
 static struct local_kind *the_kind; /* of the test that runs */
@@ -98,14 +101,14 @@ static void maildir_make(struct local_bench *bench)
 	temp_dir_make(&bench->dir);
 	char *root = temp_path(&bench->dir, "mail");
 	bench->turner.loop = loop_new();
-	bench->account =
-		adapter_local_new(bench->turner.loop, &(struct adapter_local_options){
-							      .root = root,
-							      .identity = "0123456789abcdef",
-							      .host = "host",
-							      .layout = MAILDIR_VERBATIM,
-							      .line_endings = MAILDIR_LF,
-						      });
+	bench->account = adapter_local_new(bench->turner.loop,
+					   &(struct adapter_local_options){
+						   .root = root,
+						   .identity = "0123456789abcdef",
+						   .host = "host",
+						   .layout = the_kind->layout,
+						   .line_endings = the_kind->line_endings,
+					   });
 	free(root);
 }
 
@@ -141,8 +144,8 @@ static void maildir_put(struct local_bench *bench, uint32_t content, uint64_t fl
 	}
 	letters_of(flags, letters);
 	(void)snprintf(name, MAIL_NAME_MAX + 1, "user%u.host", ++bench->files_made);
-	char *path = is_new ? xasprintf("mail/INBOX/new/%s", name)
-			    : xasprintf("mail/INBOX/cur/%s:2,%s", name, letters);
+	char *path = is_new ? xasprintf("%s/new/%s", the_kind->inbox, name)
+			    : xasprintf("%s/cur/%s:2,%s", the_kind->inbox, name, letters);
 	temp_write(&bench->dir, path, body, kept);
 	free(path);
 	free(body);
@@ -151,7 +154,7 @@ static void maildir_put(struct local_bench *bench, uint32_t content, uint64_t fl
 static bool maildir_has(struct local_bench *bench, const char *place, const char *name,
 			const char *letters)
 {
-	char *path = xasprintf("mail/INBOX/%s/%s%s", place, name, letters);
+	char *path = xasprintf("%s/%s/%s%s", the_kind->inbox, place, name, letters);
 	bool is_there = temp_exists(&bench->dir, path);
 
 	free(path);
@@ -176,7 +179,7 @@ static enum model_place maildir_place_of(struct local_bench *bench, const char *
 
 static void maildir_take(struct local_bench *bench, const char *name)
 {
-	char *path = xasprintf("mail/INBOX/new/%s", name);
+	char *path = xasprintf("%s/new/%s", the_kind->inbox, name);
 
 	temp_unlink(&bench->dir, path);
 	free(path);
@@ -184,14 +187,32 @@ static void maildir_take(struct local_bench *bench, const char *name)
 
 static size_t maildir_tmp_count(struct local_bench *bench)
 {
-	return temp_count(&bench->dir, "mail/INBOX/tmp", NULL);
+	char *path = xasprintf("%s/tmp", the_kind->inbox);
+	size_t count = temp_count(&bench->dir, path, NULL);
+
+	free(path);
+	return count;
 }
 
-static struct local_kind model_kind = { "local model", model_make,      model_destroy, model_put,
-					model_take,    model_tmp_count, model_place_of };
-static struct local_kind maildir_kind = { "local maildir", maildir_make, maildir_destroy,
-					  maildir_put,     maildir_take, maildir_tmp_count,
-					  maildir_place_of };
+#define MAILDIR_KIND(title, with_layout, with_line_endings, with_inbox)                            \
+	{                                                                                          \
+		.name = title, .make = maildir_make, .destroy = maildir_destroy,                   \
+		.put = maildir_put, .take = maildir_take, .tmp_count = maildir_tmp_count,          \
+		.place = maildir_place_of, .layout = with_layout,                                  \
+		.line_endings = with_line_endings, .inbox = with_inbox                             \
+	}
+
+static struct local_kind kinds[] = {
+	{ .name = "local model",
+	  .make = model_make,
+	  .destroy = model_destroy,
+	  .put = model_put,
+	  .take = model_take,
+	  .tmp_count = model_tmp_count,
+	  .place = model_place_of },
+	MAILDIR_KIND("local maildir", MAILDIR_VERBATIM, MAILDIR_LF, "mail/INBOX"),
+	MAILDIR_KIND("local maildir++ crlf", MAILDIR_PLUSPLUS, MAILDIR_CRLF, "mail"),
+};
 
 static int setup(void **state)
 {
@@ -754,8 +775,7 @@ void local_tests_add(struct port_tests *tests)
 		PORT_CASE(the_mailbox_is_listed_and_making_it_again_is_fine),
 	};
 
-	port_tests_add(tests, model_kind.name, &model_kind, cases, ARRAY_LEN(cases), setup,
-		       teardown);
-	port_tests_add(tests, maildir_kind.name, &maildir_kind, cases, ARRAY_LEN(cases), setup,
-		       teardown);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		port_tests_add(tests, kinds[i].name, &kinds[i], cases, ARRAY_LEN(cases), setup,
+			       teardown);
 }

@@ -19,15 +19,18 @@ struct remote_bench {
 	struct keyword_table keywords;
 	struct remote_open_req open;
 	char name[32];
+	uint32_t appended; /* in the mailbox so far */
 };
 
 struct remote_kind {
 	const char *name;
 	void (*make)(struct remote_bench *bench);
 	void (*destroy)(struct remote_bench *bench);
+	bool has_uidplus;
+	const char *without[16]; /* capabilities that the server does not have */
+	struct server server;
 };
 
-static struct server the_server;
 static struct remote_kind *the_kind; /* of the test that runs */
 
 /* --- The two kinds -------------------------------------------------------------------------- */
@@ -36,6 +39,7 @@ static void model_make(struct remote_bench *bench)
 {
 	bench->turner.world = xcalloc(1, sizeof(*bench->turner.world));
 	world_init(bench->turner.world, 1);
+	bench->turner.world->server.has_uidplus = the_kind->has_uidplus;
 	bench->account = &bench->turner.world->remote;
 	(void)snprintf(bench->name, sizeof(bench->name), "INBOX");
 }
@@ -52,7 +56,7 @@ static void imap_make(struct remote_bench *bench)
 	const struct adapter_remote_settings settings = {
 		.account = "port",
 		.target = { .host = "127.0.0.1",
-			    .port = the_server.port,
+			    .port = the_kind->server.port,
 			    .tls = NET_TLS_NONE,
 			    .timeout_ms = 10000 },
 		.user = SERVER_USER,
@@ -78,8 +82,22 @@ static void imap_destroy(struct remote_bench *bench)
 	(void)op_await(&bench->turner, &op);
 }
 
-static struct remote_kind model_kind = { "remote model", model_make, model_destroy };
-static struct remote_kind imap_kind = { "remote imap", imap_make, imap_destroy };
+static struct remote_kind model_kinds[] = {
+	{ .name = "remote model",
+	  .make = model_make,
+	  .destroy = model_destroy,
+	  .has_uidplus = true },
+	{ .name = "remote model without UIDPLUS", .make = model_make, .destroy = model_destroy },
+};
+static struct remote_kind imap_kinds[] = {
+	{ .name = "remote imap", .make = imap_make, .destroy = imap_destroy, .has_uidplus = true },
+	{ .name = "remote imap without extensions",
+	  .make = imap_make,
+	  .destroy = imap_destroy,
+	  .without = { "UIDPLUS", "LITERAL+", "ESEARCH", "CONDSTORE", "QRESYNC", "ENABLE", "BINARY",
+		       "SASL-IR", "ID", "IDLE", "NAMESPACE", "UNSELECT", "MOVE", "LIST-EXTENDED",
+		       "LIST-STATUS" } },
+};
 
 static int create(struct remote_bench *bench)
 {
@@ -168,14 +186,16 @@ static int append_with(struct remote_bench *bench, struct append *append, uint32
 	return code;
 }
 
-/* Returns the UID. */
+/* Returns the UID, which follows those before it (RFC 3501 §2.3.1.1) even when not told. */
 static uint32_t append(struct remote_bench *bench, uint32_t content, uint64_t flags)
 {
 	struct append append = { .at = 0 };
 
 	assert_int_equal(append_with(bench, &append, content, flags), 0);
-	assert_int_not_equal(append.req.uid, 0);
-	return append.req.uid;
+	bench->appended++;
+	if (append.req.uid != 0 || the_kind->has_uidplus) /* some tell unasked */
+		assert_int_equal(append.req.uid, bench->appended);
+	return bench->appended;
 }
 
 /* Messages with the UIDs 1..count; message n has content n. */
@@ -684,17 +704,22 @@ void remote_tests_add(struct port_tests *tests)
 	};
 	static const struct port_case missing[] = { PORT_CASE(there_is_no_dovecot_here) };
 
-	port_tests_add(tests, model_kind.name, &model_kind, cases, ARRAY_LEN(cases), setup,
-		       teardown);
-	server_start(&the_server);
-	if (the_server.port != 0)
-		port_tests_add(tests, imap_kind.name, &imap_kind, cases, ARRAY_LEN(cases), setup,
-			       teardown);
-	else
-		port_tests_add(tests, imap_kind.name, NULL, missing, 1, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(model_kinds); i++)
+		port_tests_add(tests, model_kinds[i].name, &model_kinds[i], cases, ARRAY_LEN(cases),
+			       setup, teardown);
+	for (size_t i = 0; i < ARRAY_LEN(imap_kinds); i++) {
+		struct remote_kind *kind = &imap_kinds[i];
+		server_start(&kind->server, kind->without);
+		if (kind->server.port != 0)
+			port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases), setup,
+				       teardown);
+		else
+			port_tests_add(tests, kind->name, NULL, missing, 1, NULL, NULL);
+	}
 }
 
 void remote_tests_end(void)
 {
-	server_stop(&the_server);
+	for (size_t i = 0; i < ARRAY_LEN(imap_kinds); i++)
+		server_stop(&imap_kinds[i].server);
 }

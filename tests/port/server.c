@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "port/server.h"
 
+#include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,30 +12,40 @@
 
 #include "syncd/must.h"
 
-static _Noreturn void run_child(int stdin_fd, int stdout_fd)
+#define ARGS_MAX 32
+
+static _Noreturn void run_child(const char *const *without, int stdin_fd, int stdout_fd)
 {
 	const char *python = getenv("PYTHON");
+	char *args[ARGS_MAX] = { NULL };
+	size_t count = 0;
 
 	if (python == NULL)
 		python = "python3";
+	args[count++] = (char *)(uintptr_t)python;
+	args[count++] = (char *)(uintptr_t) "tests/port/server.py";
+	while (*without != NULL && count < ARGS_MAX - 1)
+		args[count++] = (char *)(uintptr_t)*without++;
 	if (dup2(stdin_fd, 0) == 0 && dup2(stdout_fd, 1) == 1)
-		(void)execlp(python, python, "tests/port/server.py", (char *)NULL);
+		(void)execvp(python, args);
 	_exit(127);
 }
 
-void server_start(struct server *server)
+void server_start(struct server *server, const char *const *without)
 {
 	int to_child[2];
 	int from_child[2];
 	char line[32] = "";
 
 	must(pipe(to_child) == 0 && pipe(from_child) == 0);
+	/* Other servers' inputs must not be held open by this one. */
+	must(fcntl(to_child[1], F_SETFD, FD_CLOEXEC) == 0);
 	server->pid = fork();
 	must(server->pid >= 0);
 	if (server->pid == 0) {
 		(void)close(to_child[1]); /* or it would never end */
 		(void)close(from_child[0]);
-		run_child(to_child[0], from_child[1]);
+		run_child(without, to_child[0], from_child[1]);
 	}
 	(void)close(to_child[0]);
 	(void)close(from_child[1]);

@@ -15,8 +15,9 @@ struct server {
 	uint16_t port; /* on 127.0.0.1, without TLS; 0: no server is installed here */
 };
 
-/* Starts it and waits until it answers. Aborts when it is installed and does not start. */
-void server_start(struct server *server);
+/* Starts it without these capabilities (NULL-terminated) and waits until it answers. Aborts
+ * when it is installed and does not start. */
+void server_start(struct server *server, const char *const *without);
 
 /* Ends it and waits for that. */
 void server_stop(struct server *server);

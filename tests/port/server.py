@@ -1,5 +1,6 @@
 """A private Dovecot for the port program: prints its port, or `missing` when there is no
-Dovecot here, and lives until its standard input ends. SPDX-License-Identifier: MIT"""
+Dovecot here, and lives until its standard input ends. Its arguments are capabilities that the
+server does not have. SPDX-License-Identifier: MIT"""
 import os
 import sys
 
@@ -14,7 +15,7 @@ def main():
     except RuntimeError:
         print("missing", flush=True)
         return
-    with dovecot.Dovecot(plaintext=True) as server:
+    with dovecot.Dovecot(plaintext=True, without=set(sys.argv[1:])) as server:
         print(server.port, flush=True)
         sys.stdin.read()
 
