@@ -1,247 +1,8 @@
-/* The local port: the simulator's disk and real maildirs.
+/* The local port: every operation and the outcomes that ports.h promises.
  * SPDX-License-Identifier: MIT */
-#include "port/port.h"
-
-#include <stdio.h>
-
-#include "support/temp_dir.h"
-#include "syncd/adapter_local.h"
-#include "syncd/alloc.h"
+#include "port/local_bench.h"
 
 #define WORK (FLAGS_SYSTEM + 1) /* the first keyword's bit */
-
-struct local_bench {
-	struct turner turner;
-	struct local_account *account;
-	struct local_mailbox *mailbox;
-	struct keyword_table keywords;
-	struct temp_dir dir; /* of the real one */
-	unsigned files_made;
-	struct error err;
-};
-
-struct local_kind {
-	const char *name;
-	void (*make)(struct local_bench *bench);
-	void (*destroy)(struct local_bench *bench);
-	/* What a user does: puts model_body(content) into new/ (no flags; is_new) or cur/, and
-	 * fills `name` (MAIL_NAME_MAX + 1 bytes); takes it away. */
-	void (*put)(struct local_bench *bench, uint32_t content, uint64_t flags, bool is_new,
-		    char *name);
-	void (*take)(struct local_bench *bench, const char *name);
-	size_t (*tmp_count)(struct local_bench *bench);
-	/* Where a message is now. */
-	enum model_place (*place)(struct local_bench *bench, const char *name);
-	enum maildir_layout layout;
-	enum maildir_line_endings line_endings;
-	const char *inbox; /* in the bench's directory */
-};
-
-static struct local_kind *the_kind; /* of the test that runs */
-
-/* --- The model ----------------------------------------------------------------------------- */
-
-static void model_make(struct local_bench *bench)
-{
-	bench->turner.world = xcalloc(1, sizeof(*bench->turner.world));
-	world_init(bench->turner.world, 1);
-	bench->account = &bench->turner.world->local;
-}
-
-static void model_destroy(struct local_bench *bench)
-{
-	(void)bench;
-}
-
-static void model_put(struct local_bench *bench, uint32_t content, uint64_t flags, bool is_new,
-		      char *name)
-{
-	struct model_file *file = model_file_create(bench->turner.world, content, flags, is_new);
-
-	memcpy(name, file->name, sizeof(file->name));
-}
-
-static struct model_file *model_find(struct local_bench *bench, const char *name)
-{
-	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		struct model_file *file = &bench->turner.world->files[i];
-		if (file->is_used && strcmp(file->name, name) == 0)
-			return file;
-	}
-	return NULL;
-}
-
-static void model_take(struct local_bench *bench, const char *name)
-{
-	model_file_delete(model_find(bench, name));
-}
-
-static size_t model_tmp_count(struct local_bench *bench)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		const struct model_file *file = &bench->turner.world->files[i];
-		count += file->is_used && file->place == PLACE_TMP;
-	}
-	return count;
-}
-
-static enum model_place model_place_of(struct local_bench *bench, const char *name)
-{
-	const struct model_file *file = model_find(bench, name);
-
-	return file != NULL ? file->place : PLACE_NONE;
-}
-
-/* --- The adapter ------------------------------------------------------------------------------ */
-
-static void maildir_make(struct local_bench *bench)
-{
-	temp_dir_make(&bench->dir);
-	char *root = temp_path(&bench->dir, "mail");
-	bench->turner.loop = loop_new();
-	bench->account = adapter_local_new(bench->turner.loop,
-					   &(struct adapter_local_options){
-						   .root = root,
-						   .identity = "0123456789abcdef",
-						   .host = "host",
-						   .layout = the_kind->layout,
-						   .line_endings = the_kind->line_endings,
-					   });
-	free(root);
-}
-
-static void maildir_destroy(struct local_bench *bench)
-{
-	adapter_local_free(&bench->account);
-	temp_dir_remove(&bench->dir);
-}
-
-static void letters_of(uint64_t flags, char *letters)
-{
-	static const char order[] = "DFPRST";
-	size_t len = 0;
-
-	for (size_t i = 0; order[i] != '\0'; i++) {
-		if ((flags & flags_from_maildir_letter(order[i])) != 0)
-			letters[len++] = order[i];
-	}
-	letters[len] = '\0';
-}
-
-static void maildir_put(struct local_bench *bench, uint32_t content, uint64_t flags, bool is_new,
-			char *name)
-{
-	char letters[8];
-	size_t len = 0;
-	size_t kept = 0;
-	char *body = model_body(content, &len);
-
-	for (size_t i = 0; i < len; i++) { /* users' programs write LF */
-		if (body[i] != '\r')
-			body[kept++] = body[i];
-	}
-	letters_of(flags, letters);
-	(void)snprintf(name, MAIL_NAME_MAX + 1, "user%u.host", ++bench->files_made);
-	char *path = is_new ? xasprintf("%s/new/%s", the_kind->inbox, name)
-			    : xasprintf("%s/cur/%s:2,%s", the_kind->inbox, name, letters);
-	temp_write(&bench->dir, path, body, kept);
-	free(path);
-	free(body);
-}
-
-static bool maildir_has(struct local_bench *bench, const char *place, const char *name,
-			const char *letters)
-{
-	char *path = xasprintf("%s/%s/%s%s", the_kind->inbox, place, name, letters);
-	bool is_there = temp_exists(&bench->dir, path);
-
-	free(path);
-	return is_there;
-}
-
-static enum model_place maildir_place_of(struct local_bench *bench, const char *name)
-{
-	char info[16] = ":2,";
-
-	if (maildir_has(bench, "tmp", name, ""))
-		return PLACE_TMP;
-	if (maildir_has(bench, "new", name, ""))
-		return PLACE_NEW;
-	for (uint64_t flags = 0; flags <= FLAGS_SYSTEM; flags++) {
-		letters_of(flags, info + 3);
-		if (maildir_has(bench, "cur", name, info))
-			return PLACE_CUR;
-	}
-	return PLACE_NONE;
-}
-
-static void maildir_take(struct local_bench *bench, const char *name)
-{
-	char *path = xasprintf("%s/new/%s", the_kind->inbox, name);
-
-	temp_unlink(&bench->dir, path);
-	free(path);
-}
-
-static size_t maildir_tmp_count(struct local_bench *bench)
-{
-	char *path = xasprintf("%s/tmp", the_kind->inbox);
-	size_t count = temp_count(&bench->dir, path, NULL);
-
-	free(path);
-	return count;
-}
-
-#define MAILDIR_KIND(title, with_layout, with_line_endings, with_inbox)                            \
-	{                                                                                          \
-		.name = title, .make = maildir_make, .destroy = maildir_destroy,                   \
-		.put = maildir_put, .take = maildir_take, .tmp_count = maildir_tmp_count,          \
-		.place = maildir_place_of, .layout = with_layout,                                  \
-		.line_endings = with_line_endings, .inbox = with_inbox                             \
-	}
-
-static struct local_kind kinds[] = {
-	{ .name = "local model",
-	  .make = model_make,
-	  .destroy = model_destroy,
-	  .put = model_put,
-	  .take = model_take,
-	  .tmp_count = model_tmp_count,
-	  .place = model_place_of },
-	MAILDIR_KIND("local maildir", MAILDIR_VERBATIM, MAILDIR_LF, "mail/INBOX"),
-	MAILDIR_KIND("local maildir++ crlf", MAILDIR_PLUSPLUS, MAILDIR_CRLF, "mail"),
-};
-
-static int setup(void **state)
-{
-	struct local_bench *bench = xcalloc(1, sizeof(*bench));
-	const struct local_account_ops *ops;
-
-	the_kind = *state;
-	the_kind->make(bench);
-	*state = bench;
-	ops = bench->account->ops;
-	assert_int_equal(ops->check(bench->account, true, &bench->err), 0);
-	assert_int_equal(ops->create(bench->account, "INBOX", &bench->err), 0);
-	assert_int_equal(
-		ops->open(bench->account, "INBOX", &bench->keywords, &bench->mailbox, &bench->err),
-		0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct local_bench *bench = *state;
-
-	bench->mailbox->ops->close(bench->mailbox);
-	the_kind->destroy(bench);
-	turner_free(&bench->turner);
-	keyword_table_free(&bench->keywords);
-	free(bench);
-	return 0;
-}
 
 /* --- Short ways --------------------------------------------------------------------------------
  */
@@ -249,7 +10,7 @@ static int teardown(void **state)
 static void put(struct local_bench *bench, uint32_t content, uint64_t flags, bool is_new,
 		char *name)
 {
-	the_kind->put(bench, content, flags, is_new, name);
+	bench->kind->put(bench, content, flags, is_new, name);
 }
 
 static struct local_listing scan(struct local_bench *bench)
@@ -365,12 +126,12 @@ static void a_delivery_is_seen_when_it_is_published(void **state)
 	char name[MAIL_NAME_MAX + 1];
 
 	deliver(bench, 5, name);
-	assert_int_equal(the_kind->tmp_count(bench), 1);
+	assert_int_equal(bench->kind->tmp_count(bench), 1);
 	assert_int_equal(listed_count(bench), 0);
 	assert_int_equal(flush(bench), 0);
 	assert_int_equal(publish(bench, name, FLAG_SEEN | FLAG_FORWARDED), 0);
-	assert_int_equal(the_kind->tmp_count(bench), 0);
-	assert_int_equal(the_kind->place(bench, name), PLACE_CUR);
+	assert_int_equal(bench->kind->tmp_count(bench), 0);
+	assert_int_equal(bench->kind->place(bench, name), PLACE_CUR);
 	assert_int_equal(flags_of(bench, name), FLAG_SEEN | FLAG_FORWARDED);
 }
 
@@ -382,7 +143,7 @@ static void without_flags_it_goes_to_new(void **state)
 	deliver(bench, 5, name);
 	assert_int_equal(flush(bench), 0);
 	assert_int_equal(publish(bench, name, 0), 0);
-	assert_int_equal(the_kind->place(bench, name), PLACE_NEW);
+	assert_int_equal(bench->kind->place(bench, name), PLACE_NEW);
 	assert_int_equal(flags_of(bench, name), 0);
 }
 
@@ -415,7 +176,7 @@ static void an_aborted_delivery_leaves_nothing(void **state)
 	struct local_bench *bench = *state;
 
 	bench->mailbox->ops->deliver_abort(deliver_body(bench, 5));
-	assert_int_equal(the_kind->tmp_count(bench), 0);
+	assert_int_equal(bench->kind->tmp_count(bench), 0);
 	assert_int_equal(listed_count(bench), 0);
 }
 
@@ -437,7 +198,7 @@ static void deliveries_side_by_side_get_names_of_their_own(void **state)
 			 0);
 	assert_identity(1, &identity, size_bytes);
 	assert_string_not_equal(names[0], names[1]);
-	assert_int_equal(the_kind->tmp_count(bench), 2);
+	assert_int_equal(bench->kind->tmp_count(bench), 2);
 }
 
 static bool is_the_staged_one(void *context, const char *name)
@@ -459,8 +220,8 @@ static void cleaning_tmp_keeps_what_is_staged(void **state)
 	assert_int_equal(bench->mailbox->ops->clean_tmp(bench->mailbox, is_the_staged_one, staged,
 							&bench->err),
 			 0);
-	assert_int_equal(the_kind->tmp_count(bench), 1);
-	assert_int_equal(the_kind->place(bench, staged), PLACE_TMP);
+	assert_int_equal(bench->kind->tmp_count(bench), 1);
+	assert_int_equal(bench->kind->place(bench, staged), PLACE_TMP);
 	assert_int_equal(publish(bench, leftover, 0), SYNCD_ENOTFOUND);
 	assert_int_equal(publish(bench, staged, 0), 0);
 	assert_int_equal(listed_count(bench), 2);
@@ -523,7 +284,7 @@ static void flags_are_added_and_removed_on_what_is_there(void **state)
 	assert_int_equal(flags_of(bench, name), FLAG_SEEN | FLAG_FLAGGED);
 	assert_int_equal(set_flags(bench, name, 0, FLAGS_SYSTEM), 0);
 	assert_int_equal(flags_of(bench, name), 0);
-	assert_int_equal(the_kind->place(bench, name), PLACE_CUR);
+	assert_int_equal(bench->kind->place(bench, name), PLACE_CUR);
 }
 
 static void a_new_message_moves_to_cur_with_its_first_flag_only(void **state)
@@ -533,9 +294,9 @@ static void a_new_message_moves_to_cur_with_its_first_flag_only(void **state)
 
 	put(bench, 1, 0, true, name);
 	assert_int_equal(set_flags(bench, name, 0, FLAG_SEEN), 0);
-	assert_int_equal(the_kind->place(bench, name), PLACE_NEW);
+	assert_int_equal(bench->kind->place(bench, name), PLACE_NEW);
 	assert_int_equal(set_flags(bench, name, FLAG_SEEN, 0), 0);
-	assert_int_equal(the_kind->place(bench, name), PLACE_CUR);
+	assert_int_equal(bench->kind->place(bench, name), PLACE_CUR);
 	assert_int_equal(flags_of(bench, name), FLAG_SEEN);
 	assert_int_equal(listed_count(bench), 1);
 }
@@ -547,7 +308,7 @@ static void flags_of_a_message_that_is_gone_are_not_found(void **state)
 
 	put(bench, 1, 0, true, name);
 	assert_int_equal(flags_of(bench, name), 0); /* known from a scan, and yet */
-	the_kind->take(bench, name);
+	bench->kind->take(bench, name);
 	assert_int_equal(set_flags(bench, name, FLAG_SEEN, 0), SYNCD_ENOTFOUND);
 	assert_int_equal(bench->err.code, SYNCD_ENOTFOUND);
 	deliver(bench, 2, name); /* in tmp/ it is no message yet */
@@ -628,7 +389,7 @@ static void examining_what_is_gone_is_not_found(void **state)
 
 	put(bench, 1, 0, true, name);
 	assert_int_equal(listed_count(bench), 1);
-	the_kind->take(bench, name);
+	bench->kind->take(bench, name);
 	assert_int_equal(examine(bench, name, &req), SYNCD_ENOTFOUND);
 }
 
@@ -700,7 +461,7 @@ static void flushing_changes_nothing_to_be_seen(void **state)
 	deliver(bench, 2, name);
 	assert_int_equal(flush(bench), 0);
 	assert_int_equal(flush(bench), 0);
-	assert_int_equal(the_kind->place(bench, name), PLACE_TMP);
+	assert_int_equal(bench->kind->place(bench, name), PLACE_TMP);
 	assert_int_equal(listed_count(bench), 1);
 }
 
@@ -775,7 +536,7 @@ void local_tests_add(struct port_tests *tests)
 		PORT_CASE(the_mailbox_is_listed_and_making_it_again_is_fine),
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		port_tests_add(tests, kinds[i].name, &kinds[i], cases, ARRAY_LEN(cases), setup,
-			       teardown);
+	for (size_t i = 0; i < LOCAL_KIND_COUNT; i++)
+		port_tests_add(tests, local_kinds[i].name, &local_kinds[i], cases, ARRAY_LEN(cases),
+			       local_bench_setup, local_bench_teardown);
 }

@@ -1,149 +1,12 @@
-/* The remote port: the simulator's server, and the IMAP adapter with a private Dovecot.
+/* The remote port: every operation and the outcomes that ports.h promises.
  * SPDX-License-Identifier: MIT */
-#include "port/port.h"
+#include "port/remote_bench.h"
 
-#include <stdio.h>
-
-#include "port/server.h"
-#include "syncd/adapter_remote.h"
 #include "syncd/alloc.h"
 
 #define WORK (FLAGS_SYSTEM + 1) /* the first keyword's bit */
 #define DATE_S 1234567890
 #define CONTENTS_MAX 301
-
-struct remote_bench {
-	struct turner turner;
-	struct remote_account *account;
-	struct adapter_remote *adapter; /* of the real one */
-	struct keyword_table keywords;
-	struct remote_open_req open;
-	char name[32];
-	uint32_t appended; /* in the mailbox so far */
-};
-
-struct remote_kind {
-	const char *name;
-	void (*make)(struct remote_bench *bench);
-	void (*destroy)(struct remote_bench *bench);
-	bool has_uidplus;
-	const char *without[16]; /* capabilities that the server does not have */
-	struct server server;
-};
-
-static struct remote_kind *the_kind; /* of the test that runs */
-
-/* --- The two kinds -------------------------------------------------------------------------- */
-
-static void model_make(struct remote_bench *bench)
-{
-	bench->turner.world = xcalloc(1, sizeof(*bench->turner.world));
-	world_init(bench->turner.world, 1);
-	bench->turner.world->server.has_uidplus = the_kind->has_uidplus;
-	bench->account = &bench->turner.world->remote;
-	(void)snprintf(bench->name, sizeof(bench->name), "INBOX");
-}
-
-static void model_destroy(struct remote_bench *bench)
-{
-	(void)bench;
-}
-
-/* One server for all tests, a new mailbox for each. */
-static void imap_make(struct remote_bench *bench)
-{
-	static unsigned mailboxes;
-	const struct adapter_remote_settings settings = {
-		.account = "port",
-		.target = { .host = "127.0.0.1",
-			    .port = the_kind->server.port,
-			    .tls = NET_TLS_NONE,
-			    .timeout_ms = 10000 },
-		.user = SERVER_USER,
-		.password = SERVER_PASSWORD,
-		.allow_plaintext = true,
-		.connections = 2,
-	};
-	struct error err;
-
-	bench->turner.loop = loop_new();
-	bench->adapter = adapter_remote_new(bench->turner.loop, &settings, &err);
-	must(bench->adapter != NULL);
-	bench->account = adapter_remote_port(bench->adapter);
-	(void)snprintf(bench->name, sizeof(bench->name), "port/T%u", ++mailboxes);
-}
-
-static void imap_destroy(struct remote_bench *bench)
-{
-	struct port_op op = { .err.code = 0 };
-
-	op_prepare(&bench->turner, &op);
-	adapter_remote_close(bench->adapter, &op);
-	(void)op_await(&bench->turner, &op);
-}
-
-static struct remote_kind model_kinds[] = {
-	{ .name = "remote model",
-	  .make = model_make,
-	  .destroy = model_destroy,
-	  .has_uidplus = true },
-	{ .name = "remote model without UIDPLUS", .make = model_make, .destroy = model_destroy },
-};
-static struct remote_kind imap_kinds[] = {
-	{ .name = "remote imap", .make = imap_make, .destroy = imap_destroy, .has_uidplus = true },
-	{ .name = "remote imap without extensions",
-	  .make = imap_make,
-	  .destroy = imap_destroy,
-	  .without = { "UIDPLUS", "LITERAL+", "ESEARCH", "CONDSTORE", "QRESYNC", "ENABLE", "BINARY",
-		       "SASL-IR", "ID", "IDLE", "NAMESPACE", "UNSELECT", "MOVE", "LIST-EXTENDED",
-		       "LIST-STATUS" } },
-};
-
-static int create(struct remote_bench *bench)
-{
-	struct remote_create_req req = { .name = bench->name };
-
-	op_prepare(&bench->turner, &req.op);
-	bench->account->ops->create(bench->account, &req);
-	return op_await(&bench->turner, &req.op);
-}
-
-static void open_mailbox(struct remote_bench *bench)
-{
-	bench->open = (struct remote_open_req){ .name = bench->name, .keywords = &bench->keywords };
-	op_prepare(&bench->turner, &bench->open.op);
-	bench->account->ops->open(bench->account, &bench->open);
-	assert_int_equal(op_await(&bench->turner, &bench->open.op), 0);
-}
-
-static void close_mailbox(struct remote_bench *bench)
-{
-	bench->open.mailbox->ops->close(bench->open.mailbox);
-}
-
-static int setup(void **state)
-{
-	struct remote_bench *bench = xcalloc(1, sizeof(*bench));
-
-	the_kind = *state;
-	the_kind->make(bench);
-	*state = bench;
-	assert_int_equal(create(bench), 0);
-	open_mailbox(bench);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct remote_bench *bench = *state;
-
-	close_mailbox(bench);
-	the_kind->destroy(bench);
-	turner_free(&bench->turner);
-	keyword_table_free(&bench->keywords);
-	free(bench);
-	return 0;
-}
 
 /* --- Appending -------------------------------------------------------------------------------- */
 
@@ -193,7 +56,7 @@ static uint32_t append(struct remote_bench *bench, uint32_t content, uint64_t fl
 
 	assert_int_equal(append_with(bench, &append, content, flags), 0);
 	bench->appended++;
-	if (append.req.uid != 0 || the_kind->has_uidplus) /* some tell unasked */
+	if (append.req.uid != 0 || bench->kind->has_uidplus) /* some tell unasked */
 		assert_int_equal(append.req.uid, bench->appended);
 	return bench->appended;
 }
@@ -358,8 +221,8 @@ static void opening_tells_what_the_mailbox_holds(void **state)
 	assert_false(bench->open.is_read_only);
 	assert_int_equal(bench->open.flags_mask & FLAGS_SYSTEM, FLAGS_SYSTEM);
 	append_many(bench, 2, 0);
-	close_mailbox(bench);
-	open_mailbox(bench);
+	remote_bench_close(bench);
+	remote_bench_open(bench);
 	assert_int_equal(bench->open.uidvalidity, uidvalidity);
 	assert_int_equal(bench->open.exists, 2);
 	assert_true(bench->open.uidnext == 0 || bench->open.uidnext == 3);
@@ -404,8 +267,8 @@ static void an_append_that_cannot_be_read_fails_and_leaves_nothing(void **state)
 	struct append broken = { .fail_at = 10 };
 
 	assert_int_equal(append_with(bench, &broken, 1, 0), SYNCD_EMESSAGE);
-	close_mailbox(bench);
-	open_mailbox(bench);
+	remote_bench_close(bench);
+	remote_bench_open(bench);
 	assert_int_equal(bench->open.exists, 0);
 }
 
@@ -640,8 +503,8 @@ static void cancelling_completes_what_is_under_way_as_cancelled(void **state)
 	assert_int_equal(fetch_finish(bench, &result, &uids), SYNCD_ECANCELLED);
 	assert_int_equal(op_await(&bench->turner, &req.op), SYNCD_ECANCELLED);
 	uidset_free(&seen);
-	close_mailbox(bench);
-	open_mailbox(bench); /* the account goes on */
+	remote_bench_close(bench);
+	remote_bench_open(bench); /* the account goes on */
 	assert_int_equal(bench->open.exists, 4);
 }
 
@@ -667,7 +530,7 @@ static void the_mailbox_is_listed_and_making_it_again_is_success(void **state)
 	struct remote_bench *bench = *state;
 	struct listing_of_mailboxes list = { .req.found = list_found, .name = bench->name };
 
-	assert_int_equal(create(bench), 0);
+	assert_int_equal(remote_bench_create(bench), 0);
 	op_prepare(&bench->turner, &list.req.op);
 	bench->account->ops->list(bench->account, &list.req);
 	assert_int_equal(op_await(&bench->turner, &list.req.op), 0);
@@ -704,15 +567,15 @@ void remote_tests_add(struct port_tests *tests)
 	};
 	static const struct port_case missing[] = { PORT_CASE(there_is_no_dovecot_here) };
 
-	for (size_t i = 0; i < ARRAY_LEN(model_kinds); i++)
-		port_tests_add(tests, model_kinds[i].name, &model_kinds[i], cases, ARRAY_LEN(cases),
-			       setup, teardown);
-	for (size_t i = 0; i < ARRAY_LEN(imap_kinds); i++) {
-		struct remote_kind *kind = &imap_kinds[i];
+	for (size_t i = 0; i < REMOTE_KIND_COUNT; i++)
+		port_tests_add(tests, remote_model_kinds[i].name, &remote_model_kinds[i], cases,
+			       ARRAY_LEN(cases), remote_bench_setup, remote_bench_teardown);
+	for (size_t i = 0; i < REMOTE_KIND_COUNT; i++) {
+		struct remote_kind *kind = &remote_imap_kinds[i];
 		server_start(&kind->server, kind->without);
 		if (kind->server.port != 0)
-			port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases), setup,
-				       teardown);
+			port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases),
+				       remote_bench_setup, remote_bench_teardown);
 		else
 			port_tests_add(tests, kind->name, NULL, missing, 1, NULL, NULL);
 	}
@@ -720,6 +583,6 @@ void remote_tests_add(struct port_tests *tests)
 
 void remote_tests_end(void)
 {
-	for (size_t i = 0; i < ARRAY_LEN(imap_kinds); i++)
-		server_stop(&imap_kinds[i].server);
+	for (size_t i = 0; i < REMOTE_KIND_COUNT; i++)
+		server_stop(&remote_imap_kinds[i].server);
 }

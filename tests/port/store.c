@@ -8,7 +8,10 @@
 #include "syncd/adapter_store.h"
 #include "syncd/alloc.h"
 
+struct store_kind;
+
 struct store_bench {
+	const struct store_kind *kind;
 	struct turner turner;
 	struct store_port *port;
 	struct adapter_store adapter; /* of the real one */
@@ -23,8 +26,6 @@ struct store_kind {
 	void (*make)(struct store_bench *bench);
 	void (*destroy)(struct store_bench *bench);
 };
-
-static struct store_kind *the_kind; /* of the test that runs */
 
 /* --- The two kinds ------------------------------------------------------------------------- */
 
@@ -75,8 +76,8 @@ static int setup(void **state)
 	struct mailbox_record *mailbox = xcalloc(1, sizeof(*mailbox));
 	struct store_commit_req req = { .batch.count = 0 };
 
-	the_kind = *state;
-	the_kind->make(bench);
+	bench->kind = *state;
+	bench->kind->make(bench);
 	*state = bench;
 	bench->mailbox_id = bench->port->ops->mailbox_new_id(bench->port);
 	mailbox->id = bench->mailbox_id;
@@ -92,7 +93,7 @@ static int teardown(void **state)
 {
 	struct store_bench *bench = *state;
 
-	the_kind->destroy(bench);
+	bench->kind->destroy(bench);
 	turner_free(&bench->turner);
 	free(bench);
 	return 0;
