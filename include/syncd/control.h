@@ -16,6 +16,7 @@
 
 #include "syncd/error.h"
 #include "syncd/loop.h"
+#include "syncd/record.h"
 #include "syncd/sync_pass.h"
 
 #define CONTROL_REQUEST_MAX 65536        /* bytes of one request line */
@@ -53,7 +54,9 @@ struct control_mailbox_status {
 	uint64_t messages;
 	uint64_t unseen;
 	uint64_t pending;        /* messages known to wait for a transfer */
-	uint64_t set_aside;      /* messages one side refuses */
+	struct setaside_record *aside; /* messages one side refuses; owned by the status */
+	size_t aside_count;
+	size_t aside_cap;
 	uint64_t held_deletions; /* 0: not held */
 	bool held_is_remote;     /* the deletions would be on the server */
 	struct error err;        /* code 0: none */
@@ -85,6 +88,8 @@ struct control_account_status *control_status_add_account(struct control_status 
 							  const char *name);
 struct control_mailbox_status *control_status_add_mailbox(struct control_account_status *account,
 							  const char *name);
+void control_status_add_aside(struct control_mailbox_status *mailbox,
+			      const struct setaside_record *record);
 
 /* ---- Sync and plan: answered later ---------------------------------------------- */
 

@@ -83,12 +83,30 @@ static json_t *render_held(const struct control_mailbox_status *mailbox)
 			 mailbox->held_is_remote ? "remote" : "local");
 }
 
+static json_t *render_aside(const struct control_mailbox_status *mailbox)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < mailbox->aside_count; i++) {
+		const struct setaside_record *record = &mailbox->aside[i];
+		bool is_final = record->next_try_s == INT64_MAX;
+		json_t *item = json_pack(
+			"{s:o, s:o, s:o, s:o, s:o}", "uid",
+			record->uid != 0 ? render_count(record->uid) : json_null(), "file",
+			record->uid == 0 ? render_text(record->name) : json_null(), "reason",
+			render_text(record->reason), "attempts", render_count(record->attempts),
+			"next_try", is_final ? json_null() : render_time(record->next_try_s));
+		must(json_array_append_new(list, item) == 0);
+	}
+	return list;
+}
+
 static json_t *render_mailbox(const struct control_mailbox_status *mailbox)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", render_text(mailbox->name),
 			 "messages", render_count(mailbox->messages), "unseen",
 			 render_count(mailbox->unseen), "pending", render_count(mailbox->pending),
-			 "set_aside", render_count(mailbox->set_aside), "held",
+			 "set_aside", render_aside(mailbox), "held",
 			 render_held(mailbox), "error", render_error(&mailbox->err));
 }
 

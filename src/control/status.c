@@ -25,12 +25,22 @@ struct control_mailbox_status *control_status_add_mailbox(struct control_account
 	return mailbox;
 }
 
+void control_status_add_aside(struct control_mailbox_status *mailbox,
+			      const struct setaside_record *record)
+{
+	mailbox->aside = xgrow(mailbox->aside, mailbox->aside_count, &mailbox->aside_cap,
+			       sizeof(*mailbox->aside));
+	mailbox->aside[mailbox->aside_count++] = *record;
+}
+
 void status_free(struct control_status *status)
 {
 	for (size_t i = 0; i < status->count; i++) {
 		struct control_account_status *account = &status->accounts[i];
-		for (size_t j = 0; j < account->count; j++)
+		for (size_t j = 0; j < account->count; j++) {
 			free(account->mailboxes[j].name);
+			free(account->mailboxes[j].aside);
+		}
 		free(account->mailboxes);
 		free(account->name);
 	}

@@ -147,11 +147,28 @@ static void add_notes(struct buf *out, const json_t *mailbox)
 	if (json_is_object(held))
 		(void)buf_printf(out, "  held: %" PRIu64 " deletions on the %s side",
 				 number_of(held, "deletions"), text_of(held, "side"));
-	if (number_of(mailbox, "set_aside") > 0)
-		(void)buf_printf(out, "  %" PRIu64 " set aside", number_of(mailbox, "set_aside"));
 	if (json_is_object(error)) {
 		add(out, "  ");
 		add_clean(out, text_of(error, "message"));
+	}
+}
+
+/* One line each, below the mailbox: which message, and what the other side said. */
+static void add_aside(struct buf *out, const json_t *mailbox)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(json_object_get(mailbox, "set_aside"), i, item)
+	{
+		add(out, "    set aside: ");
+		if (json_is_integer(json_object_get(item, "uid")))
+			(void)buf_printf(out, "UID %" PRIu64, number_of(item, "uid"));
+		else
+			add_clean(out, text_of(item, "file"));
+		add(out, ": ");
+		add_clean(out, text_of(item, "reason"));
+		add(out, "\n");
 	}
 }
 
@@ -180,6 +197,7 @@ static void add_mailboxes(struct buf *out, const json_t *mailboxes)
 				 number_of(mailbox, "pending"));
 		add_notes(out, mailbox);
 		add(out, "\n");
+		add_aside(out, mailbox);
 	}
 }
 

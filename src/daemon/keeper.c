@@ -102,8 +102,7 @@ static void keeper_run_ended(struct account_run *run, const char *name,
 	if (keeper->job != NULL && keeper->job->is_plan)
 		return;
 	mailbox->err = result->err;
-	mailbox->set_aside = counts->set_aside;
-	mailbox->is_unseen_known = false;
+	mailbox->is_counted = false;
 	if (result->err.code == 0)
 		keeper_watch_mailbox(keeper, mailbox);
 	hooks_note(keeper->hooks, name, counts->fetched,

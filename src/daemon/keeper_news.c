@@ -158,22 +158,17 @@ void keeper_push_start(struct keeper *keeper)
 
 /* --- Status ---------------------------------------------------------------------------- */
 
-static void status_count_unseen(struct keeper *keeper, struct keeper_mailbox *mailbox)
+static void status_count(struct keeper_mailbox *mailbox, struct store_port *store,
+			 uint32_t mailbox_id)
 {
-	struct store_port *store = account_store(keeper->account);
 	struct remote_flags records[STATUS_CHUNK];
-	struct mailbox_record record;
 	struct error err = { 0 };
-	bool is_known = false;
 	size_t count = 0;
 	uint32_t after = 0;
 
-	if (store->ops->mailbox_get(store, mailbox->name, &is_known, &record, &err) != 0 ||
-	    !is_known)
-		return;
 	mailbox->unseen = 0;
 	mailbox->messages = 0;
-	while (store->ops->messages_after(store, record.id, after, records, STATUS_CHUNK, &count,
+	while (store->ops->messages_after(store, mailbox_id, after, records, STATUS_CHUNK, &count,
 					  &err) == 0 &&
 	       count > 0) {
 		for (size_t i = 0; i < count; i++)
@@ -181,8 +176,36 @@ static void status_count_unseen(struct keeper *keeper, struct keeper_mailbox *ma
 		mailbox->messages += count;
 		after = records[count - 1].uid;
 	}
-	keyword_table_free(&record.keywords);
-	mailbox->is_unseen_known = true;
+	mailbox->is_counted = true;
+}
+
+static void status_add_aside(void *context, const struct setaside_record *record)
+{
+	control_status_add_aside(context, record);
+}
+
+static void status_add_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox,
+			       struct control_account_status *account)
+{
+	struct control_mailbox_status *row = control_status_add_mailbox(account, mailbox->name);
+	struct store_port *store =
+		keeper->account != NULL ? account_store(keeper->account) : NULL;
+	struct mailbox_record record;
+	struct error err = { 0 };
+	bool is_known = false;
+
+	if (store != NULL &&
+	    store->ops->mailbox_get(store, mailbox->name, &is_known, &record, &err) == 0 &&
+	    is_known) {
+		if (!mailbox->is_counted)
+			status_count(mailbox, store, record.id);
+		(void)store->ops->setaside_each(store, record.id, status_add_aside, row, &err);
+		keyword_table_free(&record.keywords);
+	}
+	row->messages = mailbox->messages;
+	row->unseen = mailbox->unseen;
+	row->pending = row->aside_count;
+	row->err = mailbox->err;
 }
 
 void keeper_fill_status(struct keeper *keeper, struct control_status *status)
@@ -199,16 +222,6 @@ void keeper_fill_status(struct keeper *keeper, struct control_status *status)
 		account->next_retry_s =
 			loop_wall_s(keeper->loop) + (int64_t)((retry_ms - now_ms) / 1000);
 	account->err = keeper->err;
-	for (size_t i = 0; i < keeper->count; i++) {
-		struct keeper_mailbox *mailbox = &keeper->mailboxes[i];
-		if (!mailbox->is_unseen_known && keeper->account != NULL)
-			status_count_unseen(keeper, mailbox);
-		struct control_mailbox_status *row =
-			control_status_add_mailbox(account, mailbox->name);
-		row->messages = mailbox->messages;
-		row->unseen = mailbox->unseen;
-		row->pending = mailbox->set_aside;
-		row->set_aside = mailbox->set_aside;
-		row->err = mailbox->err;
-	}
+	for (size_t i = 0; i < keeper->count; i++)
+		status_add_mailbox(keeper, &keeper->mailboxes[i], account);
 }

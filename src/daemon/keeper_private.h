@@ -11,10 +11,9 @@ struct keeper_mailbox {
 	char *name;
 	uint64_t messages;
 	uint64_t unseen;
-	bool is_unseen_known; /* counted since the last change */
+	bool is_counted; /* since the last change */
 	bool is_changed;      /* waits for a run */
 	bool is_watched;
-	uint64_t set_aside;
 	struct error err;
 };
 
