@@ -175,13 +175,13 @@ struct maildir_delivery;
 
 /* A new file in tmp/ named by the namer. Bytes are given in CRLF form. */
 int maildir_deliver_begin(struct maildir *maildir, struct maildir_namer *namer, int64_t now_s,
-			  int64_t mtime_s, enum maildir_line_endings line_endings,
+			  enum maildir_line_endings line_endings,
 			  struct maildir_delivery **delivery, struct error *err);
 int maildir_deliver_write(struct maildir_delivery *delivery, struct slice data, struct error *err);
 /* `base` (MAIL_NAME_MAX + 1 bytes), the CRLF size and the digest of what arrived. Frees the
  * delivery in any outcome; on failure the file is gone. */
-int maildir_deliver_end(struct maildir_delivery *delivery, char *base, uint64_t *size_bytes,
-			struct digest *identity, struct error *err);
+int maildir_deliver_end(struct maildir_delivery *delivery, int64_t mtime_s, char *base,
+			uint64_t *size_bytes, struct digest *identity, struct error *err);
 void maildir_deliver_abort(struct maildir_delivery *delivery);
 
 /* tmp/BASE to new/BASE (no letters) or cur/BASE:2,LETTERS. In place already: 0.

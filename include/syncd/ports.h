@@ -112,18 +112,19 @@ struct remote_observe_req {
 	struct remote_observation *result; /* the caller's, initialised */
 };
 
-/* Messages asked for arrive in any order, each in one piece:
- * begin, data..., end. Messages that do not arrive although the request
- * succeeded are simply missing. */
+/* Messages asked for arrive in any order, each in one piece: begin, data..., end. Whose the
+ * body was and its date are told at the end, as a server may name a response's items
+ * in any order (RFC 3501 §7.4.2); others than those asked for may come too. Messages that do
+ * not arrive although the request succeeded are simply missing. */
 struct remote_fetch_req {
 	struct port_op op;
 	const struct uidset *uids; /* borrowed until done */
-	/* The body's size may lie; the date is INTERNALDATE in seconds since 1970.
-	 * Anything but 0 gives the whole request up with that code. */
-	int (*begin)(struct remote_fetch_req *req, uint32_t uid, uint64_t size_bytes,
-		     int64_t internaldate_s);
+	/* The size may lie. Anything but 0 gives the whole request up with that code. */
+	int (*begin)(struct remote_fetch_req *req, uint64_t size_bytes);
 	int (*data)(struct remote_fetch_req *req, struct slice data); /* CRLF form */
-	int (*end)(struct remote_fetch_req *req, uint32_t uid);
+	/* The date is INTERNALDATE in seconds since 1970. uid 0: the server did not say whose
+	 * it was; the body is to be dropped. */
+	int (*end)(struct remote_fetch_req *req, uint32_t uid, int64_t internaldate_s);
 };
 
 struct remote_append_req {
@@ -271,12 +272,12 @@ struct local_mailbox_ops {
 	/* Delivery: a new file in tmp/. `name` (MAIL_NAME_MAX + 1 bytes) receives its base
 	 * name at deliver_end, when the size is known. Bytes arrive in CRLF form and are stored
 	 * as `line_endings` wants. The digest and CRLF size are of what arrived. */
-	int (*deliver_begin)(struct local_mailbox *mailbox, int64_t mtime_s,
-			     struct local_delivery **delivery, struct error *err);
+	int (*deliver_begin)(struct local_mailbox *mailbox, struct local_delivery **delivery,
+			     struct error *err);
 	int (*deliver_write)(struct local_delivery *delivery, struct slice data, struct error *err);
-	/* Frees the delivery in any outcome. */
-	int (*deliver_end)(struct local_delivery *delivery, char *name, uint64_t *size_bytes,
-			   struct digest *identity, struct error *err);
+	/* Gives the file its mtime. Frees the delivery in any outcome. */
+	int (*deliver_end)(struct local_delivery *delivery, int64_t mtime_s, char *name,
+			   uint64_t *size_bytes, struct digest *identity, struct error *err);
 	void (*deliver_abort)(struct local_delivery *delivery);
 
 	/* Makes durable what this mailbox is now: all that was delivered to tmp/, the files

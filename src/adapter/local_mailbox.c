@@ -114,14 +114,14 @@ static struct maildir_delivery *delivery_of(struct local_delivery *delivery)
 	return (struct maildir_delivery *)(void *)delivery;
 }
 
-static int mailbox_deliver_begin(struct local_mailbox *mailbox, int64_t mtime_s,
-				 struct local_delivery **delivery, struct error *err)
+static int mailbox_deliver_begin(struct local_mailbox *mailbox, struct local_delivery **delivery,
+				 struct error *err)
 {
 	struct adapter_mailbox *box = box_of(mailbox);
 	struct maildir_delivery *begun = NULL;
 	int code = maildir_deliver_begin(box->maildir, &box->local->namer,
-					 loop_wall_s(box->local->loop), mtime_s,
-					 box->local->line_endings, &begun, err);
+					 loop_wall_s(box->local->loop), box->local->line_endings,
+					 &begun, err);
 
 	*delivery = (struct local_delivery *)(void *)begun;
 	return code;
@@ -133,10 +133,11 @@ static int mailbox_deliver_write(struct local_delivery *delivery, struct slice d
 	return maildir_deliver_write(delivery_of(delivery), data, err);
 }
 
-static int mailbox_deliver_end(struct local_delivery *delivery, char *name, uint64_t *size_bytes,
-			       struct digest *identity, struct error *err)
+static int mailbox_deliver_end(struct local_delivery *delivery, int64_t mtime_s, char *name,
+			       uint64_t *size_bytes, struct digest *identity, struct error *err)
 {
-	return maildir_deliver_end(delivery_of(delivery), name, size_bytes, identity, err);
+	return maildir_deliver_end(delivery_of(delivery), mtime_s, name, size_bytes, identity,
+				   err);
 }
 
 static void mailbox_deliver_abort(struct local_delivery *delivery)

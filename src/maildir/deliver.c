@@ -19,7 +19,6 @@ struct maildir_delivery {
 	struct maildir *maildir;
 	int fd;
 	char tmp_name[MAIL_NAME_MAX + 1];
-	int64_t mtime_s;
 	enum maildir_line_endings line_endings;
 	struct crlf_decoder decoder;
 	struct buf converted;
@@ -28,7 +27,7 @@ struct maildir_delivery {
 };
 
 int maildir_deliver_begin(struct maildir *maildir, struct maildir_namer *namer, int64_t now_s,
-			  int64_t mtime_s, enum maildir_line_endings line_endings,
+			  enum maildir_line_endings line_endings,
 			  struct maildir_delivery **delivery, struct error *err)
 {
 	struct maildir_delivery *begun = xcalloc(1, sizeof(*begun));
@@ -47,7 +46,6 @@ int maildir_deliver_begin(struct maildir *maildir, struct maildir_namer *namer, 
 			       : code;
 	}
 	begun->maildir = maildir;
-	begun->mtime_s = mtime_s;
 	begun->line_endings = line_endings;
 	buf_init(&begun->converted, PIECE_BYTES + 2);
 	measure_init(&begun->measure);
@@ -109,10 +107,9 @@ void maildir_deliver_abort(struct maildir_delivery *delivery)
 	delivery_free(delivery);
 }
 
-static int finish_file(struct maildir_delivery *delivery, struct error *err)
+static int finish_file(struct maildir_delivery *delivery, int64_t mtime_s, struct error *err)
 {
-	struct timespec times[2] = { { .tv_sec = (time_t)delivery->mtime_s },
-				     { .tv_sec = (time_t)delivery->mtime_s } };
+	struct timespec times[2] = { { .tv_sec = (time_t)mtime_s }, { .tv_sec = (time_t)mtime_s } };
 	int code = 0;
 
 	if (delivery->line_endings == MAILDIR_LF) {
@@ -152,10 +149,10 @@ static int give_name(struct maildir_delivery *delivery, char *base, struct error
 	return 0;
 }
 
-int maildir_deliver_end(struct maildir_delivery *delivery, char *base, uint64_t *size_bytes,
-			struct digest *identity, struct error *err)
+int maildir_deliver_end(struct maildir_delivery *delivery, int64_t mtime_s, char *base,
+			uint64_t *size_bytes, struct digest *identity, struct error *err)
 {
-	int code = finish_file(delivery, err);
+	int code = finish_file(delivery, mtime_s, err);
 
 	if (code == 0)
 		code = give_name(delivery, base, err);

@@ -144,8 +144,7 @@ static const struct sync_action *deliver_action(const struct deliver *deliver, u
 	return &deliver->actions[low];
 }
 
-static int deliver_begin(struct remote_fetch_req *req, uint32_t uid, uint64_t size_bytes,
-			 int64_t internaldate_s)
+static int deliver_begin(struct remote_fetch_req *req, uint64_t size_bytes)
 {
 	struct sync_pass *pass = container_of(req, struct sync_pass, deliver.fetch);
 	struct deliver *deliver = &pass->deliver;
@@ -155,10 +154,7 @@ static int deliver_begin(struct remote_fetch_req *req, uint32_t uid, uint64_t si
 	must(deliver->delivery == NULL);
 	if (pass_is_failing(pass))
 		return SYNCD_ECANCELLED;
-	if (!uidset_contains(&deliver->asked, uid) || !uidset_contains(&deliver->missing, uid))
-		return 0; /* nobody asked, or it came twice: its bytes are dropped */
-	int code = pass->local->ops->deliver_begin(pass->local, internaldate_s, &deliver->delivery,
-						   &err);
+	int code = pass->local->ops->deliver_begin(pass->local, &deliver->delivery, &err);
 	if (code != 0)
 		deliver_break(pass, &err);
 	return code;
@@ -170,15 +166,13 @@ static int deliver_data(struct remote_fetch_req *req, struct slice data)
 	struct deliver *deliver = &pass->deliver;
 	struct error err = { 0 };
 
-	if (deliver->delivery == NULL)
-		return 0;
 	int code = pass->local->ops->deliver_write(deliver->delivery, data, &err);
 	if (code != 0)
 		deliver_break(pass, &err);
 	return code;
 }
 
-static int deliver_end(struct remote_fetch_req *req, uint32_t uid)
+static int deliver_end(struct remote_fetch_req *req, uint32_t uid, int64_t internaldate_s)
 {
 	struct sync_pass *pass = container_of(req, struct sync_pass, deliver.fetch);
 	struct deliver *deliver = &pass->deliver;
@@ -186,12 +180,15 @@ static int deliver_end(struct remote_fetch_req *req, uint32_t uid)
 	struct message_record record = { .uid = uid };
 	struct error err = { 0 };
 
-	if (deliver->delivery == NULL)
-		return 0;
 	struct local_delivery *delivery = deliver->delivery;
 	deliver->delivery = NULL;
-	int code = pass->local->ops->deliver_end(delivery, record.name, &record.size_bytes,
-						 &record.identity, &err);
+	if (!uidset_contains(&deliver->asked, uid) || !uidset_contains(&deliver->missing, uid)) {
+		/* Nobody asked, or it came twice. */
+		pass->local->ops->deliver_abort(delivery);
+		return 0;
+	}
+	int code = pass->local->ops->deliver_end(delivery, internaldate_s, record.name,
+						 &record.size_bytes, &record.identity, &err);
 	if (code != 0) {
 		deliver_break(pass, &err);
 		return code;

@@ -33,7 +33,6 @@ struct deliver {
 	bool is_fetching;
 	bool is_paused;
 	struct local_delivery *delivery; /* of the message arriving now */
-	int64_t internaldate_s;
 	struct deliver_group filling;
 	struct deliver_group staging;   /* being flushed and committed */
 	struct deliver_group published; /* renamed; journal to be cleared */

@@ -87,7 +87,7 @@ static struct local_delivery *deliver_body(struct local_bench *bench, uint32_t c
 	size_t len = 0;
 	char *body = model_body(content, &len);
 
-	assert_int_equal(ops->deliver_begin(bench->mailbox, 1600000000, &delivery, &bench->err), 0);
+	assert_int_equal(ops->deliver_begin(bench->mailbox, &delivery, &bench->err), 0);
 	for (size_t at = 0; at < len; at += 7) {
 		struct slice piece = { body + at, len - at < 7 ? len - at : 7 };
 		assert_int_equal(ops->deliver_write(delivery, piece, &bench->err), 0);
@@ -111,7 +111,7 @@ static void deliver(struct local_bench *bench, uint32_t content, char *name)
 	struct digest identity;
 	uint64_t size_bytes = 0;
 
-	assert_int_equal(bench->mailbox->ops->deliver_end(deliver_body(bench, content), name,
+	assert_int_equal(bench->mailbox->ops->deliver_end(deliver_body(bench, content), 1600000000, name,
 							  &size_bytes, &identity, &bench->err),
 			 0);
 	assert_identity(content, &identity, size_bytes);
@@ -189,11 +189,11 @@ static void deliveries_side_by_side_get_names_of_their_own(void **state)
 	struct digest identity;
 	uint64_t size_bytes = 0;
 
-	assert_int_equal(bench->mailbox->ops->deliver_end(second, names[1], &size_bytes, &identity,
+	assert_int_equal(bench->mailbox->ops->deliver_end(second, 1600000000, names[1], &size_bytes, &identity,
 							  &bench->err),
 			 0);
 	assert_identity(2, &identity, size_bytes);
-	assert_int_equal(bench->mailbox->ops->deliver_end(first, names[0], &size_bytes, &identity,
+	assert_int_equal(bench->mailbox->ops->deliver_end(first, 1600000000, names[0], &size_bytes, &identity,
 							  &bench->err),
 			 0);
 	assert_identity(1, &identity, size_bytes);

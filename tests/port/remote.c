@@ -132,7 +132,7 @@ struct fetch {
 	struct remote_fetch_req req;
 	struct remote_bench *bench;
 	struct buf body;
-	uint32_t begun_uid; /* between begin and end, else 0 */
+	bool is_begun; /* between begin and end */
 	size_t begun;
 	size_t ended;
 	bool pauses;                     /* at the end of the first message */
@@ -140,16 +140,13 @@ struct fetch {
 	uint32_t contents[CONTENTS_MAX]; /* by UID */
 };
 
-static int fetch_begin(struct remote_fetch_req *req, uint32_t uid, uint64_t size_bytes,
-		       int64_t internaldate_s)
+static int fetch_begin(struct remote_fetch_req *req, uint64_t size_bytes)
 {
 	struct fetch *fetch = container_of(req, struct fetch, req);
 
-	assert_int_equal(fetch->begun_uid, 0);
-	assert_true(uidset_contains(req->uids, uid));
+	assert_false(fetch->is_begun);
 	assert_true(size_bytes > 0);
-	assert_int_equal(internaldate_s, DATE_S + uid);
-	fetch->begun_uid = uid;
+	fetch->is_begun = true;
 	fetch->begun++;
 	buf_reset(&fetch->body);
 	return fetch->begin_code;
@@ -159,19 +156,21 @@ static int fetch_data(struct remote_fetch_req *req, struct slice data)
 {
 	struct fetch *fetch = container_of(req, struct fetch, req);
 
-	assert_int_not_equal(fetch->begun_uid, 0);
+	assert_true(fetch->is_begun);
 	assert_int_equal(buf_add(&fetch->body, data.data, data.len), 0);
 	return 0;
 }
 
-static int fetch_end(struct remote_fetch_req *req, uint32_t uid)
+static int fetch_end(struct remote_fetch_req *req, uint32_t uid, int64_t internaldate_s)
 {
 	struct fetch *fetch = container_of(req, struct fetch, req);
 
-	assert_int_equal(fetch->begun_uid, uid);
+	assert_true(fetch->is_begun);
+	assert_true(uidset_contains(req->uids, uid));
+	assert_int_equal(internaldate_s, DATE_S + uid);
 	assert_true(uid < ARRAY_LEN(fetch->contents));
 	fetch->contents[uid] = model_content_of(buf_slice(&fetch->body));
-	fetch->begun_uid = 0;
+	fetch->is_begun = false;
 	fetch->ended++;
 	if (fetch->pauses && fetch->ended == 1)
 		fetch->bench->open.mailbox->ops->fetch_pause(fetch->bench->open.mailbox, req);

@@ -193,8 +193,8 @@ static uint64_t model_flags_mask(struct local_mailbox *mailbox)
 
 /* --- delivery ----------------------------------------------------------------------------------- */
 
-static int model_deliver_begin(struct local_mailbox *mailbox, int64_t mtime_s,
-			       struct local_delivery **delivery, struct error *err)
+static int model_deliver_begin(struct local_mailbox *mailbox, struct local_delivery **delivery,
+			       struct error *err)
 {
 	struct world *world = mailbox_of(mailbox)->world;
 	enum fault_kind fault = FAULT_NONE;
@@ -206,7 +206,6 @@ static int model_deliver_begin(struct local_mailbox *mailbox, int64_t mtime_s,
 	(void)snprintf(file->name, sizeof(file->name), "sd%llu.model",
 		       (unsigned long long)++world->names_made);
 	file->place = PLACE_TMP;
-	file->mtime_s = mtime_s;
 	code = world_leave(world, fault, err);
 	if (code != 0)
 		return code;
@@ -244,8 +243,8 @@ static void model_deliver_abort(struct local_delivery *delivery)
 	delivery_free(delivery);
 }
 
-static int model_deliver_end(struct local_delivery *delivery, char *name, uint64_t *size_bytes,
-			     struct digest *identity, struct error *err)
+static int model_deliver_end(struct local_delivery *delivery, int64_t mtime_s, char *name,
+			     uint64_t *size_bytes, struct digest *identity, struct error *err)
 {
 	struct world *world = delivery->mailbox->world;
 	enum fault_kind fault = FAULT_NONE;
@@ -255,6 +254,7 @@ static int model_deliver_end(struct local_delivery *delivery, char *name, uint64
 		model_deliver_abort(delivery);
 		return code;
 	}
+	delivery->file->mtime_s = mtime_s;
 	delivery->file->content = model_content_of(buf_slice(&delivery->body));
 	must(delivery->file->content != 0);
 	model_identity(delivery->file->content, identity, size_bytes);

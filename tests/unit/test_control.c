@@ -308,8 +308,8 @@ static void status_has_what_the_contract_says(void **state)
 		"\"state\":\"auth-failed\",\"push\":\"notify\",\"last_sync\":1700000000,"
 		"\"next_retry\":null,\"error\":{\"code\":\"auth\",\"message\":\"wrong password\"},"
 		"\"mailboxes\":[{\"name\":\"INBOX\",\"messages\":3,\"unseen\":1,\"pending\":0,"
-		"\"set_aside\":0,\"held\":null,\"error\":null},{\"name\":\"odd ? name\","
-		"\"messages\":0,\"unseen\":0,\"pending\":0,\"set_aside\":0,"
+		"\"set_aside\":[],\"held\":null,\"error\":null},{\"name\":\"odd ? name\","
+		"\"messages\":0,\"unseen\":0,\"pending\":0,\"set_aside\":[],"
 		"\"held\":{\"deletions\":120,\"side\":\"remote\"},\"error\":null}]}]}}");
 	free(line);
 	(void)close(fd);

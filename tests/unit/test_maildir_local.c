@@ -150,13 +150,13 @@ static void deliver(struct fixture *f, const char *text, size_t step, char *name
 	struct local_delivery *delivery;
 	size_t len = strlen(text);
 
-	assert_int_equal(f->mailbox->ops->deliver_begin(f->mailbox, 1234567890, &delivery, &f->err),
+	assert_int_equal(f->mailbox->ops->deliver_begin(f->mailbox, &delivery, &f->err),
 			 0);
 	for (size_t at = 0; at < len; at += step) {
 		struct slice piece = { text + at, len - at < step ? len - at : step };
 		assert_int_equal(f->mailbox->ops->deliver_write(delivery, piece, &f->err), 0);
 	}
-	assert_int_equal(f->mailbox->ops->deliver_end(delivery, name, size, identity, &f->err), 0);
+	assert_int_equal(f->mailbox->ops->deliver_end(delivery, 1234567890, name, size, identity, &f->err), 0);
 }
 
 static void assert_listed(struct fixture *f, const char *name, uint64_t flags)
@@ -253,7 +253,7 @@ static void an_aborted_delivery_leaves_nothing(void **state)
 	struct fixture *f = *state;
 	struct local_delivery *delivery;
 
-	assert_int_equal(f->mailbox->ops->deliver_begin(f->mailbox, 1, &delivery, &f->err), 0);
+	assert_int_equal(f->mailbox->ops->deliver_begin(f->mailbox, &delivery, &f->err), 0);
 	assert_int_equal(f->mailbox->ops->deliver_write(delivery, slice_of("x"), &f->err), 0);
 	f->mailbox->ops->deliver_abort(delivery);
 	assert_int_equal(temp_count(&f->dir, "A/tmp", NULL), 0);
