@@ -39,12 +39,15 @@ struct sync_pass;
 struct sync_result {
 	struct error err;
 	struct sync_counts counts;
+	size_t held_deletions;  /* 0: none; else err is SYNCD_EHELD */
+	bool held_is_remote;    /* they would be on the server */
 	bool wants_another;     /* something was left for a pass right after this one */
 	bool is_local_moving;   /* the maildir changed while it was read */
 };
 
 struct sync_pass_options {
 	enum sync_direction direction;
+	unsigned deletion_limit_percent; /* 0: none */
 	bool is_dry_run;  /* plan only: nothing is written anywhere */
 	bool is_repeat;   /* a pass right after one that wanted another */
 	const char *account; /* for the log */

@@ -53,6 +53,12 @@ void sync_plan_item(struct sync_plan *plan, const struct sync_policy *policy,
 void sync_plan_make(struct sync_plan *plan, const struct sync_policy *policy,
 		    const struct delta *local, const struct delta *remote);
 
+/* Takes the deletions of one side (SYNC_EXPUNGE or SYNC_REMOVE) out of the plan when there are at
+ * least 20 and more than `limit_percent` of the mailbox's `total` agreed messages; 0 percent: no
+ * limit. Returns how many are held back, 0 when none. */
+size_t sync_guard(struct sync_plan *plan, enum sync_action_kind kind, size_t total,
+		  unsigned limit_percent);
+
 /* --- Observers: listings merged with the agreed state ------------------------- */
 
 /* Messages that one side refuses, not to be planned before their time. */
@@ -79,7 +85,9 @@ bool sync_setaside_remove(struct sync_setaside *setaside, uint32_t uid, const ch
 struct sync_observer {
 	struct store_port *store;
 	uint32_t mailbox_id;
-	uint64_t mask; /* flags that side can hold: others count as agreed */
+	/* Flags whose absence means something. Others may be seen, as on a server that shows a
+	 * flag without letting us change it; absent, they count as agreed. */
+	uint64_t mask;
 	const struct sync_setaside *setaside;
 	int64_t now_s; /* set-aside messages due by now are planned again */
 };

@@ -15,6 +15,7 @@ struct sync_tree;
 struct sync_tree_options {
 	const char *account;       /* for the log */
 	enum sync_direction direction;
+	unsigned deletion_limit_percent; /* as for a pass */
 	bool may_create_local;     /* mailboxes new on the server are made in the maildir */
 	bool may_create_remote;
 	bool is_dry_run;           /* as for a pass; mailboxes are not made either */

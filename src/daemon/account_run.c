@@ -231,6 +231,7 @@ struct account_run *account_run_start(struct account *account,
 	struct sync_tree_options tree_options = {
 		.account = settings->name,
 		.direction = settings->direction,
+		.deletion_limit_percent = settings->deletion_limit,
 		.may_create_local = settings->create == CONFIG_FOLLOW_BOTH ||
 				    settings->create == CONFIG_FOLLOW_LOCAL,
 		.may_create_remote = settings->create == CONFIG_FOLLOW_BOTH ||

@@ -102,6 +102,8 @@ static void keeper_run_ended(struct account_run *run, const char *name,
 	if (keeper->job != NULL && keeper->job->is_plan)
 		return;
 	mailbox->err = result->err;
+	mailbox->held_deletions = result->held_deletions;
+	mailbox->held_is_remote = result->held_is_remote;
 	mailbox->is_counted = false;
 	if (result->err.code == 0)
 		keeper_watch_mailbox(keeper, mailbox);
@@ -131,12 +133,22 @@ static void keeper_log_failures(const struct keeper *keeper, const struct accoun
 			  error_format(&report->failures[i].err, text, sizeof(text)));
 }
 
+static bool keeper_is_held(const struct keeper *keeper)
+{
+	for (size_t i = 0; i < keeper->count; i++) {
+		if (keeper->mailboxes[i].held_deletions > 0)
+			return true;
+	}
+	return false;
+}
+
 static void keeper_settle_state(struct keeper *keeper, const struct error *err)
 {
 	if (keeper->schedule.is_paused)
 		keeper_set_state(keeper, CONTROL_PAUSED, NULL);
 	else if (err->code == 0)
-		keeper_set_state(keeper, CONTROL_IDLE, NULL);
+		keeper_set_state(keeper, keeper_is_held(keeper) ? CONTROL_HELD : CONTROL_IDLE,
+				 NULL);
 	else if (error_class_of(err->code) == ERROR_CLASS_AUTH)
 		keeper_set_state(keeper, CONTROL_AUTH_FAILED, err);
 	else

@@ -205,6 +205,8 @@ static void status_add_mailbox(struct keeper *keeper, struct keeper_mailbox *mai
 	row->messages = mailbox->messages;
 	row->unseen = mailbox->unseen;
 	row->pending = row->aside_count;
+	row->held_deletions = mailbox->held_deletions;
+	row->held_is_remote = mailbox->held_is_remote;
 	row->err = mailbox->err;
 }
 

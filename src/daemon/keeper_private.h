@@ -14,6 +14,8 @@ struct keeper_mailbox {
 	bool is_counted; /* since the last change */
 	bool is_changed;      /* waits for a run */
 	bool is_watched;
+	size_t held_deletions;
+	bool held_is_remote;
 	struct error err;
 };
 

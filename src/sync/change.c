@@ -22,8 +22,7 @@ static void change_refused(struct sync_pass *pass, const struct error *err)
 	struct change *change = &pass->change;
 
 	must(uidset_merge(&change->failed, &change->uids) == 0);
-	if (change->refusal.code == 0)
-		change->refusal = *err;
+	pass_refuse(pass, err);
 }
 
 /* --- On the server -------------------------------------------------------------------- */
@@ -113,13 +112,13 @@ static int change_file(struct sync_pass *pass, const struct sync_action *action,
 	}
 	pass->result.counts.flags_local++;
 	code = local->ops->set_flags(local, name, action->add, action->remove, err);
-	if (code == SYNCD_EMESSAGE) { /* no room in the name, or two files of one name */
-		must(uidset_add(&pass->change.failed, action->uid) == 0);
-		if (pass->change.refusal.code == 0)
-			pass->change.refusal = *err;
-		return 0;
-	}
-	return code == SYNCD_ENOTFOUND ? 0 : code;
+	if (code != SYNCD_EMESSAGE && code != SYNCD_ENOTFOUND)
+		return code;
+	/* Not agreed: the file is gone, or its name has no room for the flags. */
+	must(uidset_add(&pass->change.failed, action->uid) == 0);
+	if (code == SYNCD_EMESSAGE)
+		pass_refuse(pass, err);
+	return 0;
 }
 
 static void change_turned(struct port_op *op, int code)
@@ -191,8 +190,6 @@ static void change_commit(struct sync_pass *pass)
 		pass_flush_commit(pass, &change->commit, change_committed);
 		return;
 	}
-	if (change->refusal.code != 0)
-		pass_fail(pass, &change->refusal);
 	pass_piece_done(pass);
 }
 

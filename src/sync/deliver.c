@@ -42,7 +42,10 @@ void deliver_free(struct deliver *deliver)
 static void deliver_break(struct sync_pass *pass, const struct error *err)
 {
 	pass->deliver.is_broken = true;
-	pass_fail(pass, err);
+	if (err->code == SYNCD_ENOSPC)
+		pass_refuse(pass, err); /* what this pass would delete may be the cure */
+	else
+		pass_fail(pass, err);
 }
 
 static void deliver_staged(struct port_op *op, int code)
@@ -152,7 +155,7 @@ static int deliver_begin(struct remote_fetch_req *req, uint64_t size_bytes)
 
 	(void)size_bytes; /* may lie; the bytes themselves are counted */
 	must(deliver->delivery == NULL);
-	if (pass_is_failing(pass))
+	if (deliver->is_broken || pass_is_failing(pass))
 		return SYNCD_ECANCELLED;
 	int code = pass->local->ops->deliver_begin(pass->local, &deliver->delivery, &err);
 	if (code != 0)
@@ -265,7 +268,7 @@ static void deliver_fetched(struct port_op *op, int code)
 		deliver->chunk = deliver->chunk > UINT32_MAX / 8 ? UINT32_MAX : deliver->chunk * 8;
 	} else if (code == SYNCD_EMESSAGE) {
 		deliver_narrow(pass, &op->err);
-	} else {
+	} else if (!deliver->is_broken) {
 		pass_fail(pass, &op->err);
 	}
 	deliver_continue(pass);
@@ -300,7 +303,7 @@ static void deliver_continue(struct sync_pass *pass)
 {
 	struct deliver *deliver = &pass->deliver;
 
-	if (!deliver->is_fetching && !pass_is_failing(pass) &&
+	if (!deliver->is_fetching && !deliver->is_broken && !pass_is_failing(pass) &&
 	    !uidset_is_empty(&deliver->missing))
 		deliver_fetch(pass);
 	if (deliver->is_staging)

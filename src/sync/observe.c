@@ -27,11 +27,11 @@ static void observe_new(const struct sync_observer *observer, struct delta *delt
 			 });
 }
 
-/* Flags this side cannot hold count as agreed: their absence is no change. */
+/* The absence of a flag that this side cannot hold is no change. */
 static void observe_known(const struct sync_observer *observer, struct delta *delta, uint32_t uid,
 			  const char *name, uint64_t flags, uint64_t agreed)
 {
-	uint64_t now = (flags & observer->mask) | (agreed & ~observer->mask);
+	uint64_t now = flags | (agreed & ~observer->mask);
 
 	if (now == agreed)
 		return;

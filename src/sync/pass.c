@@ -154,6 +154,31 @@ static void pass_trace_plan(const struct sync_pass *pass)
 	}
 }
 
+static int pass_guard(struct sync_pass *pass, enum sync_action_kind kind, struct error *err)
+{
+	unsigned limit = pass->options.deletion_limit_percent;
+	struct error held = { 0 };
+	size_t total = 0;
+	size_t count = 0;
+
+	(void)sync_plan_of(&pass->plan, kind, &count);
+	if (count == 0 || limit == 0)
+		return 0;
+	int code = pass->ports.store->ops->message_count(pass->ports.store, pass->mailbox.id,
+							 &total, err);
+	count = code == 0 ? sync_guard(&pass->plan, kind, total, limit) : 0;
+	if (count == 0)
+		return code;
+	pass->result.held_deletions = count;
+	pass->result.held_is_remote = kind == SYNC_EXPUNGE;
+	error_set(&held, SYNCD_EHELD,
+		  "%zu of %zu messages would be deleted %s: held back, as that is more than "
+		  "deletion_limit (%u%%)",
+		  count, total, kind == SYNC_EXPUNGE ? "on the server" : "in the maildir", limit);
+	pass_refuse(pass, &held);
+	return 0;
+}
+
 static void enter_plan(struct sync_pass *pass)
 {
 	struct error err = { 0 };
@@ -172,6 +197,8 @@ static void enter_plan(struct sync_pass *pass)
 	if (pass->open.is_read_only && policy.direction == SYNC_BOTH)
 		policy.direction = SYNC_PULL;
 	sync_plan_make(&pass->plan, &policy, &pass->local_delta, &pass->remote_delta);
+	if (pass_guard(pass, SYNC_EXPUNGE, &err) != 0 || pass_guard(pass, SYNC_REMOVE, &err) != 0)
+		pass_fail(pass, &err);
 	delta_free(&pass->local_delta); /* 100,000 new messages are megabytes */
 	delta_free(&pass->remote_delta);
 	pass_trace_plan(pass);
@@ -247,9 +274,9 @@ static const struct pass_state_row states[PASS_STATE_COUNT] = {
 
 static void pass_end(struct sync_pass *pass)
 {
-	pass->result.err = pass->err;
+	pass->result.err = pass->err.code != 0 ? pass->err : pass->refusal;
 	pass->result.counts.set_aside = pass->setaside.count;
-	if (pass->err.code != 0)
+	if (pass->result.err.code != 0)
 		error_context(&pass->result.err, "mailbox %s", pass->name);
 	pass->done(pass, &pass->result);
 	keyword_table_free(&pass->mailbox.keywords);

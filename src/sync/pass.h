@@ -82,6 +82,7 @@ struct upload_item {
 	bool is_dropped;  /* not to be appended */
 	bool is_sent;     /* the server has said OK */
 	bool is_untraceable; /* and yet it cannot be found there */
+	bool is_journal_void; /* it was journalled, and then not sent */
 };
 
 struct upload {
@@ -91,6 +92,7 @@ struct upload {
 	struct upload_item *items; /* the group under way */
 	size_t item_count;
 	size_t in_flight;
+	bool is_stopped; /* over quota */
 	uint32_t uidnext; /* no smaller UID can be given to what is appended */
 	struct match match;
 	struct store_commit_req commit;
@@ -104,7 +106,6 @@ struct change {
 	struct uidset failed; /* flags not stored: not to be agreed */
 	struct remote_store_req store;
 	struct remote_expunge_req expunge;
-	struct error refusal; /* the first of what one side refuses for good */
 	size_t recorded; /* into the plan: up to here the state has it */
 	struct store_batch batch; /* what the pieces before left for our commit */
 	struct store_commit_req commit;
@@ -156,6 +157,7 @@ struct sync_pass {
 	bool is_stepping; /* an enter function is running: a piece that is over at once only notes it */
 	bool is_piece_over;
 	struct error err; /* the first failure */
+	struct error refusal; /* the first thing that could not be done while the rest went on */
 	struct sync_result result;
 	char name[MAILBOX_NAME_MAX + 1];
 	struct mailbox_record mailbox;
@@ -192,6 +194,9 @@ size_t pass_group(const struct sync_pass *pass, size_t best);
 
 /* Notes a failure; the first one counts. `err` may be pass->err itself. */
 void pass_fail(struct sync_pass *pass, const struct error *err);
+
+/* Notes something that could not be done while the rest goes on: told at the pass's end. */
+void pass_refuse(struct sync_pass *pass, const struct error *err);
 
 /* True when nothing new may be started. */
 bool pass_is_failing(const struct sync_pass *pass);

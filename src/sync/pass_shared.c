@@ -15,6 +15,12 @@ void pass_fail(struct sync_pass *pass, const struct error *err)
 		pass->err = *err;
 }
 
+void pass_refuse(struct sync_pass *pass, const struct error *err)
+{
+	if (pass->refusal.code == 0)
+		pass->refusal = *err;
+}
+
 size_t pass_group(const struct sync_pass *pass, size_t best)
 {
 	return pass->options.group_messages > 0 ? pass->options.group_messages : best;

@@ -223,6 +223,7 @@ static void tree_start_pass(struct sync_tree *tree, struct tree_mailbox *mailbox
 {
 	struct sync_pass_options options = {
 		.direction = tree->options.direction,
+		.deletion_limit_percent = tree->options.deletion_limit_percent,
 		.is_dry_run = tree->options.is_dry_run,
 		.is_repeat = mailbox->passes > 0,
 		.account = tree->options.account,

@@ -84,6 +84,9 @@ static void upload_commit_group(struct sync_pass *pass)
 			upload_record(pass, item, item->append.uid);
 		if (item->is_untraceable)
 			upload_give_up(pass, item);
+		if (item->is_journal_void)
+			store_batch_delete_journal(batch, pass->mailbox.id, JOURNAL_APPEND,
+						   item->action->name);
 		if (item->err.code != SYNCD_EMESSAGE)
 			continue;
 		pass_set_aside(pass, batch, 0, item->action->name, &item->err);
@@ -156,15 +159,16 @@ static int upload_read(struct remote_append_req *req, char *out, size_t size, si
 {
 	struct upload_item *item = container_of(req, struct upload_item, append);
 	struct local_mailbox *local = item->pass->local;
-	int code = 0;
 
 	*len = 0;
-	if (item->reader == NULL)
-		code = local->ops->reader_open(local, item->action->name, &item->reader,
-					       &item->err);
-	if (code == 0)
-		code = local->ops->reader_read(item->reader, out, size, len, &item->err);
-	return code;
+	return local->ops->reader_read(item->reader, out, size, len, &item->err);
+}
+
+/* Over quota: nothing more is sent, but what this pass would delete may be the cure. */
+static void upload_stop(struct sync_pass *pass, const struct error *err)
+{
+	pass->upload.is_stopped = true;
+	pass_refuse(pass, err);
 }
 
 static void upload_appended(struct port_op *op, int code)
@@ -177,6 +181,8 @@ static void upload_appended(struct port_op *op, int code)
 		item->is_sent = true;
 	else if (code == SYNCD_EMESSAGE && item->err.code == 0)
 		item->err = op->err;
+	else if (code == SYNCD_ENOSPC)
+		upload_stop(pass, &op->err);
 	else if (code != SYNCD_EMESSAGE)
 		pass_fail(pass, &op->err);
 	must(pass->upload.in_flight > 0);
@@ -184,12 +190,34 @@ static void upload_appended(struct port_op *op, int code)
 		upload_group_sent(pass);
 }
 
+/* Before its APPEND is announced: a file that has vanished by then costs nothing, in the
+ * middle of a literal it costs the connection. */
+static void upload_open_reader(struct sync_pass *pass, struct upload_item *item)
+{
+	struct local_mailbox *local = pass->local;
+	struct error err = { 0 };
+
+	if (item->is_dropped)
+		return;
+	int code = local->ops->reader_open(local, item->action->name, &item->reader, &err);
+	item->is_dropped = code != 0;
+	item->is_journal_void = code != 0;
+	if (code != 0 && code != SYNCD_EMESSAGE && code != SYNCD_ENOTFOUND)
+		pass_fail(pass, &err);
+}
+
 static void upload_send_group(struct sync_pass *pass)
 {
 	struct upload *upload = &pass->upload;
 
-	for (size_t i = 0; i < upload->item_count; i++)
+	for (size_t i = 0; i < upload->item_count; i++) {
+		upload_open_reader(pass, &upload->items[i]);
 		upload->in_flight += !upload->items[i].is_dropped;
+	}
+	if (upload->in_flight == 0) {
+		upload_commit_group(pass);
+		return;
+	}
 	for (size_t i = 0; i < upload->item_count; i++) {
 		struct upload_item *item = &upload->items[i];
 		if (item->is_dropped)
@@ -270,7 +298,7 @@ static void upload_next_group(struct sync_pass *pass)
 	size_t left = upload->count - upload->next;
 
 	upload_free_group(upload);
-	if (left == 0 || pass_is_failing(pass)) {
+	if (left == 0 || upload->is_stopped || pass_is_failing(pass)) {
 		pass_piece_done(pass);
 		return;
 	}
