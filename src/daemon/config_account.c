@@ -227,8 +227,17 @@ void config_account_free(struct config_account *account)
 
 int config_account_supported(const struct config_account *account, struct error *err)
 {
+	const char *what = NULL;
+
 	if (account->protocol == CONFIG_POP3)
-		return error_set(err, SYNCD_ECONFIG,
-				 "POP3 accounts are not supported yet by this version of syncd");
-	return 0;
+		what = "POP3 accounts are";
+	else if (account->trash != NULL)
+		what = "trash is"; /* ignored, it would expunge what should be kept */
+	else if (account->expunge_deleted)
+		what = "expunge_deleted is";
+	else if (account->max_size_bytes != CONFIG_NO_LIMIT)
+		what = "max_size is";
+	if (what == NULL)
+		return 0;
+	return error_set(err, SYNCD_ECONFIG, "%s not supported yet by this version of syncd", what);
 }

@@ -1,0 +1,105 @@
+"""What the configuration forbids: directions, mass deletions, keys that are not there yet.
+
+SPDX-License-Identifier: MIT"""
+import os
+
+import dovecot
+import mailgen
+
+from case import Case, main
+
+
+class Policies(Case):
+    def three(self, direction):
+        """Three messages on both sides, seen; then the direction is set."""
+        remote = self.remote()
+        for number in range(3):
+            remote.append("INBOX", mailgen.Mail(number).plain("agreed %d" % number), ["\\Seen"])
+        client, local = self.account()
+        self.pass_once(client)
+        client.configure(direction=direction)
+        return client, local, remote
+
+    def change_both(self, local, remote):
+        """On each side one flagged, one deleted, one new; none the same message."""
+        here = sorted(local.messages("INBOX"), key=lambda m: m.digest)
+        there = sorted(remote.messages("INBOX"), key=lambda m: m.digest)
+        local.reflag(here[0].where, "FS")
+        os.unlink(here[1].where)
+        local.add("INBOX", mailgen.Mail(10).plain("new here"), "S")
+        remote.delete("INBOX", there[2].where)
+        remote.append("INBOX", mailgen.Mail(11).plain("new there"), ["\\Seen"])
+        return here
+
+    def test_pull_sends_nothing_and_lets_the_server_win(self):
+        client, local, remote = self.three("pull")
+        sessions = self.server.sessions()
+        self.change_both(local, remote)
+        client.once()
+        client.once()
+        ours = [c for c in self.server.commands(sessions) if c in dovecot.WRITING]
+        self.assertEqual(ours, [])
+        there = remote.messages("INBOX")
+        self.assertEqual(len(there), 3)
+        self.assertEqual([m.flags for m in there], [{"\\Seen"}] * 3)
+        here = local.messages("INBOX")
+        self.assertEqual(sorted(m.digest for m in there),
+                         sorted(m.digest for m in here if not self.is_new_here(m)))
+        self.assertEqual([m.flags for m in here if not self.is_new_here(m)], [{"\\Seen"}] * 3)
+        self.assertEqual(len(here), 4)
+
+    @staticmethod
+    def is_new_here(message):
+        with open(message.where, "rb") as mail:
+            return b"new here" in mail.read()
+
+    def test_push_writes_nothing_here_and_lets_the_maildir_win(self):
+        client, local, remote = self.three("push")
+        self.change_both(local, remote)
+        before = local.snapshot()
+        client.once()
+        client.once()
+        self.assertEqual(local.snapshot(), before)
+        here = {m.digest: m.flags for m in local.messages("INBOX")}
+        there = {m.digest: m.flags for m in remote.messages("INBOX")}
+        self.assertEqual(len(there), 4)  # ours, and the new one there that is left alone
+        self.assertEqual({d: there.get(d) for d in here}, here)
+
+    def test_a_mass_deletion_is_held_on_either_side(self):
+        remote = self.remote()
+        for number in range(30):
+            remote.append("INBOX", mailgen.Mail(number).plain("message %d" % number))
+        client, local = self.account()
+        self.pass_once(client)
+        kept = {m.where: open(m.where, "rb").read() for m in local.messages("INBOX")}
+        for path in kept:
+            os.unlink(path)
+        run = client.once()
+        self.assertEqual(run.code, 1)
+        self.assertIn("30 of 30 messages would be deleted on the server", run.err)
+        self.assertEqual(len(remote.uids("INBOX")), 30)
+        for path, data in kept.items():
+            with open(path, "wb") as mail:
+                mail.write(data)
+        self.pass_once(client)
+        remote.delete("INBOX", *remote.uids("INBOX")[:20])
+        run = client.once()
+        self.assertEqual(run.code, 1)
+        self.assertIn("20 of 30 messages would be deleted in the maildir", run.err)
+        self.assertEqual(len(local.messages("INBOX")), 30)
+        client.configure(deletion_limit="none")
+        self.pass_once(client)
+        self.assertEqual(sorted(m.digest for m in local.messages("INBOX")),
+                         sorted(m.digest for m in remote.messages("INBOX")))
+        self.assertEqual(len(remote.uids("INBOX")), 10)
+
+    def test_what_is_not_supported_yet_is_refused(self):
+        for key, value in (("trash", "Trash"), ("expunge_deleted", True), ("max_size", "1M")):
+            client, _ = self.account(**{key: value})
+            run = client.once()
+            self.assertEqual(run.code, 78)
+            self.assertIn("%s is not supported yet" % key, run.err)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+/* What is due for an account, and when.
+ * SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "syncd/must.h"
+#include "syncd/schedule.h"
+
+#define INTERVAL_MS 300000
+#define NOW_MS 1000000
+
+static struct schedule rested(void)
+{
+	struct schedule schedule;
+
+	schedule_init(&schedule, INTERVAL_MS, NOW_MS);
+	schedule_begun(&schedule, NOW_MS, true);
+	schedule_ended(&schedule, NOW_MS, 0, 0);
+	return schedule;
+}
+
+static void assert_due(const struct schedule *schedule, uint64_t now_ms, enum schedule_due due)
+{
+	uint64_t at_ms = 0;
+
+	assert_int_equal(schedule_next(schedule, now_ms, &at_ms), due);
+}
+
+static void a_complete_run_is_due_at_once_and_then_at_the_interval(void **state)
+{
+	struct schedule schedule;
+	uint64_t at_ms = 0;
+
+	(void)state;
+	schedule_init(&schedule, INTERVAL_MS, NOW_MS);
+	assert_due(&schedule, NOW_MS, SCHEDULE_FULL);
+	schedule = rested();
+	assert_int_equal(schedule_next(&schedule, NOW_MS, &at_ms), SCHEDULE_WAIT);
+	assert_int_equal(at_ms, NOW_MS + INTERVAL_MS);
+	assert_due(&schedule, NOW_MS + INTERVAL_MS, SCHEDULE_FULL);
+}
+
+static void news_of_the_server_is_due_at_once(void **state)
+{
+	struct schedule schedule = rested();
+
+	(void)state;
+	schedule_note_change(&schedule, NOW_MS, true);
+	assert_due(&schedule, NOW_MS, SCHEDULE_CHANGES);
+	schedule_begun(&schedule, NOW_MS, false);
+	assert_due(&schedule, NOW_MS, SCHEDULE_WAIT);
+}
+
+static void local_changes_settle_but_are_not_put_off_for_ever(void **state)
+{
+	struct schedule schedule = rested();
+	uint64_t now_ms = NOW_MS;
+
+	(void)state;
+	schedule_note_change(&schedule, now_ms, false);
+	assert_due(&schedule, now_ms + SCHEDULE_SETTLE_MS - 1, SCHEDULE_WAIT);
+	assert_due(&schedule, now_ms + SCHEDULE_SETTLE_MS, SCHEDULE_CHANGES);
+	for (; now_ms < NOW_MS + SCHEDULE_SETTLE_MAX_MS; now_ms += 10)
+		schedule_note_change(&schedule, now_ms, false);
+	assert_due(&schedule, NOW_MS + SCHEDULE_SETTLE_MAX_MS, SCHEDULE_CHANGES);
+}
+
+static void failures_that_pass_are_retried_later_and_later(void **state)
+{
+	struct schedule schedule = rested();
+	uint64_t delay_ms = SCHEDULE_RETRY_FIRST_MS;
+
+	(void)state;
+	for (int i = 0; i < 14; i++) {
+		uint64_t at_ms = 0;
+		schedule_begun(&schedule, NOW_MS, true);
+		schedule_ended(&schedule, NOW_MS, SYNCD_ENET, UINT64_MAX / 3 * (uint64_t)(i % 3));
+		assert_int_equal(schedule_next(&schedule, NOW_MS, &at_ms), SCHEDULE_WAIT);
+		assert_in_range(at_ms - NOW_MS, delay_ms * 3 / 4, delay_ms * 5 / 4);
+		delay_ms = delay_ms * 2 < SCHEDULE_RETRY_LAST_MS ? delay_ms * 2
+								 : SCHEDULE_RETRY_LAST_MS;
+	}
+	/* News does not hammer a server that is down. */
+	schedule_note_change(&schedule, NOW_MS, true);
+	assert_due(&schedule, NOW_MS, SCHEDULE_WAIT);
+	schedule_wake(&schedule, NOW_MS);
+	assert_due(&schedule, NOW_MS, SCHEDULE_FULL);
+}
+
+static void a_refused_password_waits_for_the_user(void **state)
+{
+	struct schedule schedule = rested();
+	uint64_t at_ms = 0;
+
+	(void)state;
+	schedule_ended(&schedule, NOW_MS, SYNCD_EAUTH, 0);
+	schedule_note_change(&schedule, NOW_MS, true);
+	assert_int_equal(schedule_next(&schedule, NOW_MS + 100 * INTERVAL_MS, &at_ms),
+			 SCHEDULE_WAIT);
+	assert_true(at_ms == SCHEDULE_NEVER);
+	schedule_wake(&schedule, NOW_MS);
+	assert_due(&schedule, NOW_MS, SCHEDULE_FULL);
+}
+
+static void what_does_not_pass_by_itself_is_tried_at_the_interval(void **state)
+{
+	static const int codes[] = { SYNCD_EIO, SYNCD_EROOT, SYNCD_ENOSPC, SYNCD_ESERVER };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		struct schedule schedule = rested();
+		uint64_t at_ms = 0;
+		schedule_ended(&schedule, NOW_MS, codes[i], 0);
+		assert_int_equal(schedule_next(&schedule, NOW_MS, &at_ms), SCHEDULE_WAIT);
+		assert_int_equal(at_ms, NOW_MS + INTERVAL_MS);
+	}
+}
+
+static void a_paused_account_does_nothing(void **state)
+{
+	struct schedule schedule = rested();
+
+	(void)state;
+	schedule.is_paused = true;
+	schedule_note_change(&schedule, NOW_MS, true);
+	assert_due(&schedule, NOW_MS + 10 * INTERVAL_MS, SCHEDULE_WAIT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_complete_run_is_due_at_once_and_then_at_the_interval),
+		cmocka_unit_test(news_of_the_server_is_due_at_once),
+		cmocka_unit_test(local_changes_settle_but_are_not_put_off_for_ever),
+		cmocka_unit_test(failures_that_pass_are_retried_later_and_later),
+		cmocka_unit_test(a_refused_password_waits_for_the_user),
+		cmocka_unit_test(what_does_not_pass_by_itself_is_tried_at_the_interval),
+		cmocka_unit_test(a_paused_account_does_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
