@@ -54,15 +54,17 @@ struct imap_listing {
 void imap_listing_start(struct imap_session *session, struct imap_listing *listing,
 			imap_command_done done);
 
-/* Bodies, each in one piece: begin, data..., end. What the server does not send is missing.
+/* Bodies, each in one piece: begin, data..., end. The end tells whose it was and its date (the
+ * time of arrival when the server says none), after the whole response; uid 0: it is to be
+ * dropped, for the server did not say, or it is none that is still awaited. What the
+ * server does not send is missing; `done` without `end` before: a body that was cut.
  * SYNCD_EMESSAGE when it says NO; what it sent before has been told. Negative codes of
  * begin, data and end give the fetch up: the rest of what is in the pipe is dropped. */
 struct imap_fetch {
 	const struct uidset *uids; /* input, borrowed */
-	int (*begin)(struct imap_fetch *fetch, uint32_t uid, uint64_t size_bytes,
-		     int64_t internaldate_s);
+	int (*begin)(struct imap_fetch *fetch, uint64_t size_bytes);
 	int (*data)(struct imap_fetch *fetch, struct slice data);
-	int (*end)(struct imap_fetch *fetch, uint32_t uid);
+	int (*end)(struct imap_fetch *fetch, uint32_t uid, int64_t internaldate_s);
 	void (*done)(struct imap_fetch *fetch, int code);
 	struct error err;
 	struct imap_fetch_work *work; /* the module's */

@@ -34,7 +34,6 @@ struct imap_command_type {
 	int (*literal_begin)(struct imap_command *command, uint32_t sequence, uint32_t uid,
 			     struct slice section, uint64_t size_bytes);
 	void (*literal_data)(struct imap_command *command, struct slice data);
-	void (*literal_end)(struct imap_command *command);
 	/* A range of SEARCH or ESEARCH. */
 	void (*range)(struct imap_command *command, uint32_t low, uint32_t high);
 	/* A "+" that no literal waits for. */

@@ -103,10 +103,9 @@ static struct remote_fetch_req *req_of(struct imap_fetch *fetch)
 	return container_of(fetch, struct fetch_work, fetch)->req;
 }
 
-static int fetch_begin(struct imap_fetch *fetch, uint32_t uid, uint64_t size_bytes,
-		       int64_t internaldate_s)
+static int fetch_begin(struct imap_fetch *fetch, uint64_t size_bytes)
 {
-	return req_of(fetch)->begin(req_of(fetch), uid, size_bytes, internaldate_s);
+	return req_of(fetch)->begin(req_of(fetch), size_bytes);
 }
 
 static int fetch_data(struct imap_fetch *fetch, struct slice data)
@@ -114,9 +113,9 @@ static int fetch_data(struct imap_fetch *fetch, struct slice data)
 	return req_of(fetch)->data(req_of(fetch), data);
 }
 
-static int fetch_end(struct imap_fetch *fetch, uint32_t uid)
+static int fetch_end(struct imap_fetch *fetch, uint32_t uid, int64_t internaldate_s)
 {
-	return req_of(fetch)->end(req_of(fetch), uid);
+	return req_of(fetch)->end(req_of(fetch), uid, internaldate_s);
 }
 
 static void fetch_done(struct imap_fetch *fetch, int code)

@@ -44,11 +44,6 @@ static void identify_literal_data(struct imap_command *command, struct slice dat
 	(void)buf_add(&identify_of(command)->header, data.data, data.len);
 }
 
-static void identify_literal_end(struct imap_command *command)
-{
-	(void)command;
-}
-
 static int take_field(void *context, const struct header_field *field)
 {
 	identity_add_field(context, field->name, field->body);
@@ -111,7 +106,6 @@ static const struct imap_command_type identify_type = {
 	.untagged = identify_untagged,
 	.literal_begin = identify_literal_begin,
 	.literal_data = identify_literal_data,
-	.literal_end = identify_literal_end,
 };
 
 static void identify_next(struct imap_identify *identify);

@@ -63,6 +63,7 @@ struct imap_session {
 
 	struct imap_parser *parser;
 	struct imap_command *literal; /* gets the literal being read, or NULL: dropped */
+	struct imap_command *taker;   /* of the last literal; sees the response before others */
 	struct loop_timer progress;
 	size_t unsent_seen;
 	unsigned pauses;

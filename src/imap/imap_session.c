@@ -239,20 +239,25 @@ static void take_status(struct imap_session *session, const struct imap_response
 	(void)imap_mailbox_take(session, response);
 }
 
+static bool command_claims(struct imap_command *command, const struct imap_response *response)
+{
+	return command->type->untagged != NULL && command->type->untagged(command, response);
+}
+
 static void take_untagged(struct imap_session *session, const struct imap_response *response)
 {
-	bool is_claimed = false;
+	struct imap_command *taker = session->taker;
 
 	if (slice_equals_str(response->name, "CAPABILITY"))
 		imap_capability_take(session, response->args);
 	bool is_news = imap_mailbox_take(session, response);
+	bool is_claimed = taker != NULL && command_claims(taker, response);
 	list_for_each(link, &session->flight)
 	{
-		struct imap_command *command = command_of(link);
-		if (command->type->untagged != NULL && command->type->untagged(command, response)) {
-			is_claimed = true;
+		if (is_claimed)
 			break;
-		}
+		if (command_of(link) != taker)
+			is_claimed = command_claims(command_of(link), response);
 	}
 	if (is_news && !is_claimed && session->phase == IMAP_PHASE_READY)
 		session->user->ops->news(session->user);
@@ -274,6 +279,7 @@ static int take_response(void *context, const struct imap_response *response)
 		take_untagged(session, response);
 		break;
 	}
+	session->taker = NULL;
 	return imap_session_is_over(session) ? SYNCD_ECANCELLED : 0;
 }
 
@@ -293,6 +299,7 @@ static int take_literal_begin(void *context, uint32_t sequence, uint32_t uid, st
 			return SYNCD_ECANCELLED;
 		if (rc != 0) {
 			session->literal = rc > 0 ? command : NULL;
+			session->taker = command;
 			return rc;
 		}
 	}
@@ -312,11 +319,8 @@ static int take_literal_data(void *context, struct slice data)
 static int take_literal_end(void *context)
 {
 	struct imap_session *session = context;
-	struct imap_command *command = session->literal;
 
 	session->literal = NULL;
-	if (command != NULL)
-		command->type->literal_end(command);
 	return imap_session_is_over(session) ? SYNCD_ECANCELLED : 0;
 }
 
@@ -365,8 +369,6 @@ static void stream_data(struct stream_user *user, struct slice data)
 	if (imap_session_is_over(session))
 		return;
 	if (rc < 0) {
-		if (err.code == 0)
-			(void)error_set(&err, rc, "a message body arrived whose UID is not known");
 		imap_session_fail(session, &err);
 		return;
 	}

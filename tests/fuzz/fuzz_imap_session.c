@@ -26,7 +26,8 @@ struct client {
 	struct imap_expunge expunge;
 	struct imap_append append;
 	struct imap_idle idle;
-	uint32_t body_uid;
+	struct uidset given;
+	bool is_begun;
 	int under_way;
 	bool is_closed;
 };
@@ -103,28 +104,31 @@ static void listing_found(struct imap_listing *listing, uint32_t uid, uint64_t f
 	must(uid > 0);
 }
 
-static int fetch_begin(struct imap_fetch *fetch, uint32_t uid, uint64_t size_bytes,
-		       int64_t internaldate_s)
+static int fetch_begin(struct imap_fetch *fetch, uint64_t size_bytes)
 {
+	(void)fetch;
 	(void)size_bytes;
-	(void)internaldate_s;
-	must(current->body_uid == 0 && uidset_contains(fetch->uids, uid));
-	current->body_uid = uid;
+	must(!current->is_begun);
+	current->is_begun = true;
 	return 0;
 }
 
 static int fetch_data(struct imap_fetch *fetch, struct slice data)
 {
 	(void)fetch;
-	must(current->body_uid != 0 && data.len > 0);
+	must(current->is_begun && data.len > 0);
 	return 0;
 }
 
-static int fetch_end(struct imap_fetch *fetch, uint32_t uid)
+static int fetch_end(struct imap_fetch *fetch, uint32_t uid, int64_t internaldate_s)
 {
-	(void)fetch;
-	must(current->body_uid == uid);
-	current->body_uid = 0;
+	(void)internaldate_s;
+	must(current->is_begun);
+	current->is_begun = false;
+	if (uid == 0)
+		return 0;
+	must(uidset_contains(fetch->uids, uid) && !uidset_contains(&current->given, uid));
+	must(uidset_add(&current->given, uid) == 0);
 	return 0;
 }
 
@@ -203,6 +207,7 @@ static void client_init(struct client *c)
 	c->user.ops = &user_ops;
 	keyword_table_init(&c->keywords);
 	uidset_init(&c->uids);
+	uidset_init(&c->given);
 	must(uidset_add_range(&c->uids, 1, 250) == 0);
 	c->list.found = list_found;
 	c->listing.found = listing_found;
@@ -261,5 +266,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	loop_free(&c.loop);
 	keyword_table_free(&c.keywords);
 	uidset_free(&c.uids);
+	uidset_free(&c.given);
 	return 0;
 }

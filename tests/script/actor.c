@@ -157,16 +157,14 @@ static struct actor *actor_of_fetch(struct remote_fetch_req *req)
 	return container_of(req, struct actor, fetch);
 }
 
-static int fetch_begin(struct remote_fetch_req *req, uint32_t uid, uint64_t size_bytes,
-		       int64_t internaldate_s)
+static int fetch_begin(struct remote_fetch_req *req, uint64_t size_bytes)
 {
 	struct actor *actor = actor_of_fetch(req);
 
-	must(actor->body_uid == 0);
-	actor->body_uid = uid;
+	must(!actor->is_in_body);
+	actor->is_in_body = true;
 	buf_reset(&actor->body);
-	event(actor, "begin %u size %llu date %lld", uid, (unsigned long long)size_bytes,
-	      (long long)internaldate_s);
+	event(actor, "begin size %llu", (unsigned long long)size_bytes);
 	return 0;
 }
 
@@ -174,22 +172,22 @@ static int fetch_data(struct remote_fetch_req *req, struct slice data)
 {
 	struct actor *actor = actor_of_fetch(req);
 
-	must(actor->body_uid != 0 && data.len > 0);
+	must(actor->is_in_body && data.len > 0);
 	must(buf_add(&actor->body, data.data, data.len) == 0);
 	return actor->body_failure;
 }
 
-static int fetch_end(struct remote_fetch_req *req, uint32_t uid)
+static int fetch_end(struct remote_fetch_req *req, uint32_t uid, int64_t internaldate_s)
 {
 	struct actor *actor = actor_of_fetch(req);
 
-	must(actor->body_uid == uid);
-	actor->body_uid = 0;
+	must(actor->is_in_body);
+	actor->is_in_body = false;
 	for (size_t i = 0; i < actor->body.len; i++) {
 		if (actor->body.data[i] == '\r' || actor->body.data[i] == '\n')
 			actor->body.data[i] = '|';
 	}
-	event(actor, "end %u %s", uid, buf_str(&actor->body));
+	event(actor, "end %u date %lld %s", uid, (long long)internaldate_s, buf_str(&actor->body));
 	if (actor->is_pausing)
 		actor->mailbox->ops->fetch_pause(actor->mailbox, req);
 	return 0;
@@ -199,7 +197,7 @@ static void fetch_done(struct port_op *op, int code)
 {
 	struct actor *actor = container_of(op, struct actor, fetch.op);
 
-	actor->body_uid = 0;
+	actor->is_in_body = false;
 	event_done(actor, "fetch", code, &op->err);
 }
 

@@ -28,7 +28,7 @@ struct actor {
 	struct uidset uids;
 	struct buf name;
 	struct buf body;
-	uint32_t body_uid;
+	bool is_in_body;
 	struct remote_observation observation;
 	struct remote_list_req list;
 	struct remote_create_req create;
