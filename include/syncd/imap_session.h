@@ -66,6 +66,7 @@ enum imap_capability {
 struct imap_mailbox {
 	bool is_selected;
 	bool is_read_only;
+	bool has_exists; /* the server told `exists` */
 	uint32_t exists;
 	uint32_t uidvalidity;
 	uint32_t uidnext; /* 0: the server does not say */

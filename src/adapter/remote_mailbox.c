@@ -136,6 +136,10 @@ static void open_selected(struct imap_command *command, int code)
 	if (code == 0 && mailbox->uidvalidity == 0)
 		code = error_set(&command->err, SYNCD_ESERVER,
 				 "the server gives no UIDVALIDITY: its UIDs mean nothing");
+	/* RFC 3501 §6.3.1 demands it; without it the mailbox would pass for empty. */
+	if (code == 0 && !mailbox->has_exists)
+		code = error_set(&command->err, SYNCD_ESERVER,
+				 "the server does not say how many messages there are");
 	if (code < 0)
 		open_fail(work, &command->err);
 	else

@@ -119,6 +119,7 @@ bool imap_mailbox_take(struct imap_session *session, const struct imap_response 
 	if (slice_equals_str(response->name, "EXISTS") && response->has_number) {
 		bool is_news = mailbox->exists != response->number;
 		mailbox->exists = response->number;
+		mailbox->has_exists = true;
 		mailbox->changes += is_news;
 		return is_news;
 	}
