@@ -19,8 +19,13 @@ static const struct imap_mailbox *selected(const struct remote_box *box)
 	return imap_session_mailbox(box->conn->session);
 }
 
+static bool has_changed(const struct observe_work *work)
+{
+	return work->changes != selected(work->work.box)->changes;
+}
+
 /* Complete when there are as many UIDs as messages: some servers list only a part (Yahoo, 10,000:
- * rustmailer/bichon#271), and messages come and go while they are listed. */
+ * rustmailer/bichon#271). When messages came or went meanwhile, the numbers may agree by chance. */
 static void observe_conclude(struct observe_work *work)
 {
 	const struct imap_mailbox *mailbox = selected(work->work.box);
@@ -28,7 +33,7 @@ static void observe_conclude(struct observe_work *work)
 
 	remote_observation_sort(result);
 	result->is_delta = false;
-	result->is_complete = result->count == mailbox->exists;
+	result->is_complete = result->count == mailbox->exists && !has_changed(work);
 	result->uidnext = mailbox->uidnext;
 	if (result->uidnext > 0 && result->count > 0 &&
 	    result->items[result->count - 1].uid >= result->uidnext &&
@@ -51,8 +56,7 @@ static void observe_done(struct imap_command *command, int code)
 
 	if (code == 0) {
 		observe_conclude(work);
-		if (!work->req->result->is_complete && !work->is_repeated &&
-		    work->changes != selected(work->work.box)->changes) {
+		if (has_changed(work) && !work->is_repeated) {
 			work->is_repeated = true;
 			observe_list(work);
 			return;
@@ -78,8 +82,9 @@ void remote_observe(struct remote_mailbox *mailbox, struct remote_observe_req *r
 	if (work == NULL)
 		return;
 	work->req = req;
-	/* "1:*" names no message of an empty mailbox: some servers answer BAD. */
-	if (selected(work->work.box)->exists == 0 &&
+	/* "1:*" names no message of an empty mailbox: some servers answer BAD. One that
+	 * was not empty from the start is looked at all the same. */
+	if (selected(work->work.box)->exists == 0 && !has_changed(work) &&
 	    imap_session_is_live(work->work.box->conn->session)) {
 		observe_conclude(work);
 		remote_work_finish_later(&work->work);
