@@ -85,10 +85,11 @@ static bool identify_untagged(struct imap_command *command, const struct imap_re
 	uint64_t size_bytes;
 	uint64_t flags = 0;
 
-	if (!imap_arg_number(imap_fetch_item(response, "RFC822.SIZE"), &size_bytes))
-		return false;
+	/* A header belongs to the response it came in, whatever else that one lacks. */
 	bool has_header = identify->has_header;
 	identify->has_header = false;
+	if (!imap_arg_number(imap_fetch_item(response, "RFC822.SIZE"), &size_bytes))
+		return false;
 	header = buf_slice(&identify->header);
 	if (!has_header && !find_header_text(response, &header))
 		return false;
