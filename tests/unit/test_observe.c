@@ -227,7 +227,7 @@ static void an_empty_listing_says_that_all_are_gone(void **state)
 
 /* --- Masks ------------------------------------------------------------------------------------ */
 
-static void flags_a_side_cannot_hold_count_as_agreed(void **state)
+static void a_flag_counts_where_it_is_seen_and_its_absence_where_it_can_be_held(void **state)
 {
 	static const struct {
 		uint64_t mask;
@@ -235,9 +235,9 @@ static void flags_a_side_cannot_hold_count_as_agreed(void **state)
 		bool is_change;
 		uint64_t flags;
 	} cases[] = {
-		{ S | F, S, false, 0 }, { S | F, 0, true, 0 }, { S | F, S | F, true, S | F },
-		{ F, 0, false, 0 },     { F, S, false, 0 },    { F, F, true, S | F },
-		{ S, S | F, false, 0 }, { S, F, true, 0 },     { 0, F, false, 0 },
+		{ S | F, S, false, 0 },    { S | F, 0, true, 0 }, { S | F, S | F, true, S | F },
+		{ F, 0, false, 0 },        { F, S, false, 0 },    { F, F, true, S | F },
+		{ S, S | F, true, S | F }, { S, F, true, F },     { 0, F, true, S | F },
 		{ 0, 0, false, 0 },
 	};
 
@@ -460,7 +460,8 @@ int main(void)
 		cmocka_unit_test(what_an_incomplete_listing_misses_is_not_gone),
 		cmocka_unit_test(what_an_unstable_listing_misses_is_not_gone),
 		cmocka_unit_test(an_empty_listing_says_that_all_are_gone),
-		cmocka_unit_test(flags_a_side_cannot_hold_count_as_agreed),
+		cmocka_unit_test(
+			a_flag_counts_where_it_is_seen_and_its_absence_where_it_can_be_held),
 		cmocka_unit_test(what_is_set_aside_is_new_again_when_its_time_has_come),
 		cmocka_unit_test(an_agreed_message_is_never_hidden_by_being_set_aside),
 		cmocka_unit_test(records_set_aside_are_found_replaced_and_removed),
