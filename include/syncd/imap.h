@@ -117,15 +117,20 @@ void imap_transfer_start(struct imap_session *session, struct imap_uid_run *run,
 /* UID EXPUNGE (RFC 4315): those of the set that are marked \Deleted go. */
 void imap_uid_expunge_start(struct imap_session *session, struct imap_uid_run *run);
 
-/* Removes these messages and no others, whoever else is marked \Deleted (DESIGN 5). */
+/* Removes these messages and no others, whoever else is marked \Deleted (DESIGN 5). SYNCD_EMESSAGE
+ * when that cannot be done; without UIDPLUS the marks are then as before. */
 struct imap_expunge {
 	const struct uidset *uids; /* input, borrowed */
 	void (*done)(struct imap_expunge *expunge, int code);
 	struct error err;
 	struct imap_uid_run run;
 	struct imap_command command;
-	struct uidset others; /* marked by someone else; without UIDPLUS */
-	bool is_damaged;      /* the search's answer was */
+	struct uidset found;  /* without UIDPLUS: what the last search named */
+	struct uidset others; /* whose marks are to be put back */
+	struct uidset ours;   /* those of `uids` that were not marked before */
+	bool is_damaged;      /* a search's answer was */
+	bool has_uidplus;
+	unsigned searches;
 	unsigned step;
 	struct loop_defer defer;
 };

@@ -7,6 +7,9 @@
 
 #include "imap_private.h"
 
+#define EXPUNGE_SEARCHES_MAX 5 /* the first, one after marking ours, three times over again */
+#define EXPUNGE_STEP_UNMARK 1  /* where to start over */
+
 /* The story, one step after another; each starts something or returns false to be passed over. */
 struct expunge_step {
 	const char *name;
@@ -15,20 +18,31 @@ struct expunge_step {
 
 static void expunge_next(struct imap_expunge *expunge);
 
-static void expunge_finish(struct imap_expunge *expunge, int code)
+/* The marks are put back as they were, as far as the server lets us. The first reason is told. */
+static void give_up(struct imap_expunge *expunge, const struct error *err)
 {
+	if (expunge->err.code != 0)
+		return;
+	expunge->err = *err;
+	expunge->step = 0;
+}
+
+static void expunge_finish(struct imap_expunge *expunge)
+{
+	uidset_free(&expunge->found);
 	uidset_free(&expunge->others);
-	expunge->done(expunge, code);
+	uidset_free(&expunge->ours);
+	expunge->done(expunge, expunge->err.code);
 }
 
 static void expunge_stepped(struct imap_expunge *expunge, int code, const struct error *err)
 {
-	if (code < 0) {
-		expunge->err = *err;
-		expunge_finish(expunge, code);
+	if (code < 0)
+		give_up(expunge, err);
+	if (code < 0 && imap_session_is_over(expunge->run.command.session)) {
+		expunge_finish(expunge);
 		return;
 	}
-	expunge->step++;
 	expunge_next(expunge);
 }
 
@@ -59,7 +73,7 @@ static void search_range(struct imap_command *command, uint32_t low, uint32_t hi
 {
 	struct imap_expunge *expunge = container_of(command, struct imap_expunge, command);
 
-	if (uidset_add_range(&expunge->others, low, high) != 0)
+	if (uidset_add_range(&expunge->found, low, high) != 0)
 		expunge->is_damaged = true;
 }
 
@@ -80,10 +94,54 @@ static const struct imap_command_type search_type = {
 	.range = search_range,
 };
 
+/* Leaves in `found` what others marked; the first time, `ours` becomes what of ours is not
+ * marked yet. Returns 0, or SYNCD_ELIMIT of a set. */
+static int sort_found(struct imap_expunge *expunge)
+{
+	int rc = 0;
+
+	if (expunge->searches == 1) {
+		rc = uidset_merge(&expunge->ours, expunge->uids);
+		if (rc == 0)
+			rc = uidset_subtract(&expunge->ours, &expunge->found);
+	}
+	if (rc == 0)
+		rc = uidset_subtract(&expunge->found, expunge->uids);
+	return rc == 0 ? uidset_merge(&expunge->others, &expunge->found) : rc;
+}
+
+/* Not knowing whose marks there are, nothing is expunged. */
+static int search_judge(struct imap_expunge *expunge, struct error *err)
+{
+	uint64_t count = uidset_count(&expunge->found);
+
+	if (expunge->is_damaged || sort_found(expunge) != 0)
+		return error_set(err, SYNCD_EMESSAGE,
+				 "the server's list of deleted messages cannot be read");
+	if (expunge->searches > 1 && uidset_count(&expunge->found) == count)
+		return error_set(err, SYNCD_EMESSAGE,
+				 "the server's search does not find the messages just marked");
+	if (expunge->searches == EXPUNGE_SEARCHES_MAX && !uidset_is_empty(&expunge->found))
+		return error_set(err, SYNCD_EMESSAGE,
+				 "another client keeps marking messages as deleted");
+	return 0;
+}
+
+static void search_done(struct imap_command *command, int code)
+{
+	struct imap_expunge *expunge = container_of(command, struct imap_expunge, command);
+
+	expunge->searches++;
+	if (code == 0)
+		code = search_judge(expunge, &command->err);
+	expunge_stepped(expunge, code, &command->err);
+}
+
 /* iCloud answers wrongly unless the UIDs are named (kenn-io/msgvault#436). */
 static bool start_search(struct imap_expunge *expunge, struct imap_session *session)
 {
-	imap_command_init(session, &expunge->command, &search_type, command_done);
+	uidset_clear(&expunge->found);
+	imap_command_init(session, &expunge->command, &search_type, search_done);
 	imap_write_text(&expunge->command.write, "UID SEARCH UID 1:* DELETED");
 	imap_command_start(&expunge->command);
 	return true;
@@ -91,16 +149,20 @@ static bool start_search(struct imap_expunge *expunge, struct imap_session *sess
 
 static bool start_unmark_others(struct imap_expunge *expunge, struct imap_session *session)
 {
-	int rc = uidset_subtract(&expunge->others, expunge->uids);
-
-	if (rc != 0)
-		expunge->is_damaged = true;
-	return mark(expunge, session, &expunge->others, false);
+	return mark(expunge, session, &expunge->found, false);
 }
 
 static bool start_mark(struct imap_expunge *expunge, struct imap_session *session)
 {
 	return mark(expunge, session, expunge->uids, true);
+}
+
+static bool start_over(struct imap_expunge *expunge, struct imap_session *session)
+{
+	(void)session;
+	if (!uidset_is_empty(&expunge->found))
+		expunge->step = EXPUNGE_STEP_UNMARK;
+	return false;
 }
 
 /* --- the removal -------------------------------------------------------------------- */
@@ -134,10 +196,19 @@ static bool start_uid_expunge(struct imap_expunge *expunge, struct imap_session 
 	return true;
 }
 
+/* Ours are gone, or unmarked again. */
 static bool start_mark_others(struct imap_expunge *expunge, struct imap_session *session)
 {
+	uidset_clear(&expunge->ours);
 	return mark(expunge, session, &expunge->others, true);
 }
+
+static bool start_unmark_ours(struct imap_expunge *expunge, struct imap_session *session)
+{
+	return mark(expunge, session, &expunge->ours, false);
+}
+
+/* --- The stories ---------------------------------------------------------------------- */
 
 static const struct expunge_step with_uidplus[] = {
 	{ "mark", start_mark },
@@ -145,35 +216,41 @@ static const struct expunge_step with_uidplus[] = {
 	{ NULL, NULL },
 };
 
+/* What another client marked since the first search would go with ours. */
 static const struct expunge_step without_uidplus[] = {
 	{ "search", start_search },
-	{ "unmark others", start_unmark_others },
+	[EXPUNGE_STEP_UNMARK] = { "unmark others", start_unmark_others },
 	{ "mark", start_mark },
+	{ "search again", start_search },
+	{ "start over", start_over },
 	{ "expunge", start_bare_expunge },
 	{ "mark others", start_mark_others },
 	{ NULL, NULL },
 };
 
+static const struct expunge_step undo[] = {
+	{ "unmark ours", start_unmark_ours },
+	{ "mark others", start_mark_others },
+	{ NULL, NULL },
+};
+
+static const struct expunge_step *steps_of(const struct imap_expunge *expunge)
+{
+	if (expunge->err.code != 0)
+		return undo;
+	return expunge->has_uidplus ? with_uidplus : without_uidplus;
+}
+
 static void expunge_next(struct imap_expunge *expunge)
 {
 	struct imap_session *session = expunge->run.command.session;
-	const struct expunge_step *steps =
-		imap_session_can(session, IMAP_CAP_UIDPLUS) ? with_uidplus : without_uidplus;
+	const struct expunge_step *steps = steps_of(expunge);
 
-	for (; steps[expunge->step].name != NULL; expunge->step++) {
-		if (expunge->is_damaged)
-			break;
-		if (steps[expunge->step].start(expunge, session))
+	while (steps[expunge->step].start != NULL) {
+		if (steps[expunge->step++].start(expunge, session))
 			return;
 	}
-	if (expunge->is_damaged) {
-		/* Not knowing whose marks there are, nothing is expunged. */
-		(void)error_set(&expunge->err, SYNCD_EMESSAGE,
-				"the server's list of deleted messages cannot be read");
-		expunge_finish(expunge, SYNCD_EMESSAGE);
-		return;
-	}
-	expunge_finish(expunge, 0);
+	expunge_finish(expunge);
 }
 
 static void expunge_turn(struct loop_defer *defer)
@@ -185,9 +262,13 @@ void imap_expunge_start(struct imap_session *session, struct imap_expunge *expun
 {
 	error_clear(&expunge->err);
 	expunge->step = 0;
+	expunge->searches = 0;
 	expunge->is_damaged = false;
+	expunge->has_uidplus = imap_session_can(session, IMAP_CAP_UIDPLUS);
 	expunge->defer = (struct loop_defer){ 0 };
 	expunge->run.command.session = session;
+	uidset_init(&expunge->found);
 	uidset_init(&expunge->others);
+	uidset_init(&expunge->ours);
 	loop_defer(session->settings.loop, &expunge->defer, expunge_turn);
 }
