@@ -129,6 +129,7 @@ struct imap_expunge {
 	struct uidset others; /* whose marks are to be put back */
 	struct uidset ours;   /* those of `uids` that were not marked before */
 	bool is_damaged;      /* a search's answer was */
+	bool has_found_ours;  /* the last search did */
 	bool has_uidplus;
 	unsigned searches;
 	unsigned step;

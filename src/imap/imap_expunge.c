@@ -118,9 +118,7 @@ static int search_judge(struct imap_expunge *expunge, struct error *err)
 	if (expunge->is_damaged || sort_found(expunge) != 0)
 		return error_set(err, SYNCD_EMESSAGE,
 				 "the server's list of deleted messages cannot be read");
-	if (expunge->searches > 1 && uidset_count(&expunge->found) == count)
-		return error_set(err, SYNCD_EMESSAGE,
-				 "the server's search does not find the messages just marked");
+	expunge->has_found_ours = uidset_count(&expunge->found) < count;
 	if (expunge->searches == EXPUNGE_SEARCHES_MAX && !uidset_is_empty(&expunge->found))
 		return error_set(err, SYNCD_EMESSAGE,
 				 "another client keeps marking messages as deleted");
@@ -180,8 +178,12 @@ static const struct imap_command_type expunge_type = {
 	.untagged = expunge_untagged,
 };
 
+/* When the search does not name what was just marked, ours are gone already, or it is not to be
+ * relied on: only others' mail could go. */
 static bool start_bare_expunge(struct imap_expunge *expunge, struct imap_session *session)
 {
+	if (!expunge->has_found_ours)
+		return false;
 	imap_command_init(session, &expunge->command, &expunge_type, command_done);
 	imap_write_text(&expunge->command.write, "EXPUNGE");
 	imap_command_start(&expunge->command);
