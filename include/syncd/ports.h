@@ -174,7 +174,9 @@ struct remote_account {
 struct remote_mailbox_ops {
 	void (*observe)(struct remote_mailbox *mailbox, struct remote_observe_req *req);
 	void (*fetch)(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
-	/* Slows a fetch down: nothing new is begun or read while paused. */
+	/* Slows a fetch down: while paused nothing more is asked for or read from the network.
+	 * What was read already is told all the same: up to 64 KB, with begin and end as it comes.
+	 */
 	void (*fetch_pause)(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
 	void (*fetch_resume)(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
 	void (*append)(struct remote_mailbox *mailbox, struct remote_append_req *req);
