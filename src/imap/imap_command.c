@@ -52,6 +52,8 @@ void imap_command_finish(struct imap_command *command, int code)
 		session->sending = NULL;
 	if (session->literal == command)
 		session->literal = NULL;
+	if (session->taker == command)
+		session->taker = NULL;
 	command->state = IMAP_COMMAND_IDLE;
 	imap_write_free(&command->write);
 	command->done(command, code);

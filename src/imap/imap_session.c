@@ -244,22 +244,27 @@ static bool command_claims(struct imap_command *command, const struct imap_respo
 	return command->type->untagged != NULL && command->type->untagged(command, response);
 }
 
-static void take_untagged(struct imap_session *session, const struct imap_response *response)
+static bool is_claimed(struct imap_session *session, const struct imap_response *response)
 {
 	struct imap_command *taker = session->taker;
 
+	if (taker != NULL && command_claims(taker, response))
+		return true;
+	list_for_each(link, &session->flight)
+	{
+		bool was_asked = taker != NULL && taker == command_of(link);
+		if (!was_asked && command_claims(command_of(link), response))
+			return true;
+	}
+	return false;
+}
+
+static void take_untagged(struct imap_session *session, const struct imap_response *response)
+{
 	if (slice_equals_str(response->name, "CAPABILITY"))
 		imap_capability_take(session, response->args);
 	bool is_news = imap_mailbox_take(session, response);
-	bool is_claimed = taker != NULL && command_claims(taker, response);
-	list_for_each(link, &session->flight)
-	{
-		if (is_claimed)
-			break;
-		if (command_of(link) != taker)
-			is_claimed = command_claims(command_of(link), response);
-	}
-	if (is_news && !is_claimed && session->phase == IMAP_PHASE_READY)
+	if (!is_claimed(session, response) && is_news && session->phase == IMAP_PHASE_READY)
 		session->user->ops->news(session->user);
 }
 
