@@ -110,7 +110,7 @@ static int read_line(struct connection *connection, size_t *len, struct error *e
 int connection_read(struct connection *connection, json_t **message, struct error *err)
 {
 	json_error_t error;
-	size_t len;
+	size_t len = 0;
 	int code = read_line(connection, &len, err);
 
 	if (code != 0)
