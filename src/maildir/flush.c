@@ -144,12 +144,13 @@ static int flush_each(struct maildir_flush *flush, struct error *err)
 		if (fsync(pending->examined_fds[i]) != 0)
 			code = dirs_error(maildir, errno, "cannot flush", "a message", err);
 	}
-	if (code == 0)
-		code = dirs_sync(maildir->tmp_fd, "tmp", err);
+	/* A rename may be two steps on disk: the new entry must not be lost after the old one. */
 	if (code == 0)
 		code = dirs_sync(maildir->new_fd, "new", err);
 	if (code == 0)
 		code = dirs_sync(maildir->cur_fd, "cur", err);
+	if (code == 0)
+		code = dirs_sync(maildir->tmp_fd, "tmp", err);
 	if (code != 0)
 		error_context(err, "mailbox %.200s", maildir->name);
 	return code;
@@ -168,6 +169,9 @@ int maildir_flush_run(struct maildir_flush *flush, struct error *err)
 		flush->code = flush_each(flush, err);
 	else if (sync_all(flush->maildir->tmp_fd) != 0)
 		flush->code = dirs_error(flush->maildir, errno, "cannot flush", "messages", err);
+	/* What went into directories that are no longer the mailbox is not in the mailbox. */
+	if (flush->code == 0)
+		flush->code = dirs_verify(flush->maildir, err);
 	return flush->code;
 }
 
