@@ -194,7 +194,8 @@ int maildir_publish(struct maildir *maildir, const char *base, uint64_t letters,
 int maildir_set_letters(struct maildir *maildir, const char *base, uint64_t add, uint64_t remove,
 			struct error *err);
 
-/* Removes the file. Gone already is success. */
+/* Removes the file, and others of the same base name that the last scan saw. Gone already is
+ * success. */
 int maildir_remove(struct maildir *maildir, const char *base, struct error *err);
 
 /* Opens a message for reading. *letters (may be NULL): its flags. SYNCD_ENOTFOUND: gone;
@@ -242,7 +243,7 @@ void maildir_flush_file(struct maildir *maildir, int fd);
 struct maildir_flush *maildir_flush_begin(struct maildir *maildir);
 
 /* Pool. Makes all that durable, and every entry of the three directories, whoever made it.
- * After a failure every later flush of this open mailbox
+ * Fails when these directories are not the mailbox any more. After a failure every later flush of this open mailbox
  * fails: the kernel reports a lost write only once. */
 int maildir_flush_run(struct maildir_flush *flush, struct error *err);
 

@@ -144,11 +144,23 @@ static int unlink_place(struct maildir *maildir, struct maildir_place *place, vo
 	return 0;
 }
 
+/* What a restore or rsync can leave; two base names of one hash look the same. */
+static bool may_have_twins(const struct maildir *maildir, const char *base)
+{
+	struct maildir_place unused;
+
+	return maildir->index != NULL && index_guess(maildir->index, base, 1, &unused);
+}
+
+/* A twin that stayed would come back as a new message. */
 int maildir_remove(struct maildir *maildir, const char *base, struct error *err)
 {
 	int errno_value;
-	int code = locate_and(maildir, base, unlink_place, NULL, &errno_value, err);
+	int code;
 
+	do {
+		code = locate_and(maildir, base, unlink_place, NULL, &errno_value, err);
+	} while (code == 0 && may_have_twins(maildir, base));
 	if (errno_value != 0)
 		return dirs_error(maildir, errno_value, "cannot remove", base, err);
 	if (code == SYNCD_ENOTFOUND) {
