@@ -135,6 +135,10 @@ const char *maildir_name(const struct maildir *maildir);
 struct maildir_index;
 void maildir_index_free(struct maildir_index **index);
 
+/* How many files the scan left out because their names cannot be used (an empty base name, or
+ * one over MAIL_NAME_MAX); *first: the path of one in the mailbox, borrowed from the index. */
+size_t maildir_index_skipped(const struct maildir_index *index, const char **first);
+
 /* Pool; the mailbox itself is not changed. A complete listing of both directories,
  * flags as letters, sorted. Reads new/ before cur/, so that a message moved in between is
  * seen. Tries again for about a second until both stood still; if they never do,
@@ -156,6 +160,11 @@ int maildir_keywords_refresh(struct maildir *maildir, struct error *err);
 uint64_t maildir_letters_to_flags(const struct maildir *maildir, struct keyword_table *table,
 				  uint64_t letters);
 
+/* Tells which letters a scan saw on files, once the names have been read behind it. They are
+ * given to no keyword, and while one of them has no name, keywords are not in the mask: what the
+ * files say of them cannot be known. Returns the letters without a name. */
+uint64_t maildir_keywords_seen(struct maildir *maildir, uint64_t letters);
+
 /* Letters of flags, as far as they have one. */
 uint64_t maildir_flags_to_letters(const struct maildir *maildir, const struct keyword_table *table,
 				  uint64_t flags);
@@ -165,7 +174,8 @@ uint64_t maildir_flags_to_letters(const struct maildir *maildir, const struct ke
 int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table *table,
 			    uint64_t flags, struct error *err);
 
-/* The system flags and those keywords of the table that have or can get a letter. */
+/* The system flags and those keywords of the table that have or can get a letter; no keywords
+ * while maildir_keywords_seen knows letters without a name. */
 uint64_t maildir_flags_mask(const struct maildir *maildir, const struct keyword_table *table);
 
 /* --- Messages ----------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 #include "local_private.h"
 #include "syncd/alloc.h"
+#include "syncd/log.h"
 #include "syncd/must.h"
 
 #define EXAMINING_MAX 8  /* files open at once for that */
@@ -21,6 +22,7 @@ struct adapter_mailbox {
 	struct adapter_local *local;
 	struct maildir *maildir;
 	struct keyword_table *keywords;
+	bool has_warned_of_letters;
 	struct list works;
 	struct list unexamined; /* requests that wait for their turn, by op.link */
 	size_t examining;
@@ -50,6 +52,40 @@ static int scan_run(struct local_work *work, struct error *err)
 			    &scan->index, err);
 }
 
+static void warn_of_letters(struct adapter_mailbox *box, const struct local_listing *listing,
+			    uint64_t unnamed)
+{
+	char path[MAILDIR_PATH_MAX + 1];
+	size_t i = 0;
+
+	if (unnamed == 0 || box->has_warned_of_letters)
+		return;
+	box->has_warned_of_letters = true;
+	while (i + 1 < listing->count && (listing->items[i].flags & unnamed) == 0)
+		i++;
+	must(maildir_path_encode(box->local->root.layout, maildir_name(box->maildir), path, NULL) ==
+	     0);
+	log_warn(box->local->log_name,
+		 "%s/%s/dovecot-keywords does not name every keyword letter on message files (such "
+		 "as %s): keywords of this mailbox are not synchronised until it does",
+		 box->local->root.path, path, listing->items[i].name);
+}
+
+static void warn_of_skipped(struct adapter_mailbox *box, const struct maildir_index *index)
+{
+	char path[MAILDIR_PATH_MAX + 1];
+	const char *first;
+	size_t count = maildir_index_skipped(index, &first);
+
+	if (count == 0)
+		return;
+	must(maildir_path_encode(box->local->root.layout, maildir_name(box->maildir), path, NULL) ==
+	     0);
+	log_warn(box->local->log_name,
+		 "%s/%s/%s stays local: its name is too long or empty (%zu files of this mailbox)",
+		 box->local->root.path, path, first, count);
+}
+
 /* The keyword table is the loop's, so letters become flags here. The list of names is read after
  * the files: a letter is in it before a file carries it. */
 static int scan_translate(struct scan_work *scan, struct error *err)
@@ -64,6 +100,7 @@ static int scan_translate(struct scan_work *scan, struct error *err)
 		return code;
 	for (size_t i = 0; i < listing->count; i++)
 		used |= listing->items[i].flags;
+	warn_of_letters(box, listing, maildir_keywords_seen(box->maildir, used));
 	for (size_t i = 0; i < MAILDIR_LETTER_COUNT; i++)
 		flags_of[i] = maildir_letters_to_flags(box->maildir, box->keywords,
 						       used & MAILDIR_LETTER_BIT(i));
@@ -83,10 +120,12 @@ static int scan_finish(struct local_work *work, int code, struct error *err)
 
 	if (code == 0)
 		code = scan_translate(scan, err);
-	if (code == 0)
+	if (code == 0) {
+		warn_of_skipped(scan->box, scan->index);
 		maildir_set_index(scan->box->maildir, &scan->index);
-	else
+	} else {
 		local_listing_free(scan->req->result);
+	}
 	maildir_index_free(&scan->index);
 	return code;
 }
@@ -136,8 +175,7 @@ static int mailbox_deliver_write(struct local_delivery *delivery, struct slice d
 static int mailbox_deliver_end(struct local_delivery *delivery, int64_t mtime_s, char *name,
 			       uint64_t *size_bytes, struct digest *identity, struct error *err)
 {
-	return maildir_deliver_end(delivery_of(delivery), mtime_s, name, size_bytes, identity,
-				   err);
+	return maildir_deliver_end(delivery_of(delivery), mtime_s, name, size_bytes, identity, err);
 }
 
 static void mailbox_deliver_abort(struct local_delivery *delivery)

@@ -7,9 +7,11 @@
 
 #include "maildir_private.h"
 #include "syncd/alloc.h"
+#include "syncd/must.h"
 
 #define KINDS_MAX 4096 /* distinct pairs remembered; other files are looked for */
 #define KIND_NONE UINT16_MAX
+#define MAILDIR_SKIPPED_MAX 1024 /* bytes of a name that are told */
 
 struct kind {
 	bool is_new;
@@ -29,6 +31,8 @@ struct maildir_index {
 	size_t kind_count;
 	size_t kind_cap;
 	size_t last_kind; /* neighbours in a directory are often alike */
+	char *skipped;    /* the first one's path in the mailbox, or NULL */
+	size_t skipped_count;
 };
 
 struct maildir_index *index_new(void)
@@ -44,6 +48,7 @@ void maildir_index_free(struct maildir_index **index)
 		free((*index)->kinds[i].suffix);
 	free((*index)->kinds);
 	free((*index)->entries);
+	free((*index)->skipped);
 	free(*index);
 	*index = NULL;
 }
@@ -150,4 +155,22 @@ void index_update(struct maildir_index *index, const char *base, const struct ma
 	if (at < index->count && index->entries[at].hash == hash)
 		index->entries[at].kind =
 			kind_of(index, place->is_new, slice_of(place->file + strlen(base)));
+}
+
+void index_skip(struct maildir_index *index, bool is_new, struct slice file)
+{
+	char path[sizeof("new/") + MAILDIR_SKIPPED_MAX];
+
+	if (index->skipped_count++ > 0)
+		return;
+	int len = snprintf(path, sizeof(path), "%s/%.*s", is_new ? "new" : "cur", (int)file.len,
+			   file.data);
+	must(len > 0);
+	index->skipped = xstrdup(path);
+}
+
+size_t maildir_index_skipped(const struct maildir_index *index, const char **first)
+{
+	*first = index->skipped;
+	return index->skipped_count;
 }

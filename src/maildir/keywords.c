@@ -134,12 +134,32 @@ uint64_t maildir_flags_to_letters(const struct maildir *maildir, const struct ke
 	return letters;
 }
 
-static size_t count_free(const struct maildir_keywords *keywords)
+uint64_t maildir_keywords_seen(struct maildir *maildir, uint64_t letters)
+{
+	uint64_t unnamed = letters & FLAGS_KEYWORDS;
+
+	for (size_t i = 0; i < MAILDIR_LETTER_COUNT; i++) {
+		if (maildir->keywords.names[i] != NULL)
+			unnamed &= ~MAILDIR_LETTER_BIT(i);
+	}
+	maildir->letters_seen = letters;
+	maildir->has_unnamed_letters = unnamed != 0;
+	return unnamed;
+}
+
+/* A letter on a file belongs to a keyword, even if its name was lost. */
+static bool is_free(const struct maildir *maildir, size_t letter)
+{
+	return maildir->keywords.names[letter] == NULL &&
+	       (maildir->letters_seen & MAILDIR_LETTER_BIT(letter)) == 0;
+}
+
+static size_t count_free(const struct maildir *maildir)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < MAILDIR_LETTER_COUNT; i++)
-		count += keywords->names[i] == NULL;
+		count += is_free(maildir, i);
 	return count;
 }
 
@@ -147,9 +167,11 @@ static size_t count_free(const struct maildir_keywords *keywords)
 static uint64_t holdable(const struct maildir *maildir, const struct keyword_table *table,
 			 uint64_t flags)
 {
-	size_t left = count_free(&maildir->keywords);
+	size_t left = count_free(maildir);
 	uint64_t held = flags & FLAGS_SYSTEM;
 
+	if (maildir->has_unnamed_letters)
+		return held;
 	for (size_t i = 0; i < table->count; i++) {
 		uint64_t bit = flags & MAILDIR_LETTER_BIT(i);
 		if (bit == 0)
@@ -197,16 +219,16 @@ static int lock_take(struct maildir *maildir, int *fd, struct error *err)
 			 maildir->name);
 }
 
-static void give_letters(struct maildir_keywords *keywords, const struct keyword_table *table,
-			 uint64_t flags)
+static void give_letters(struct maildir *maildir, const struct keyword_table *table, uint64_t flags)
 {
+	struct maildir_keywords *keywords = &maildir->keywords;
 	size_t letter = 0;
 
 	for (size_t i = 0; i < table->count; i++) {
 		if ((flags & MAILDIR_LETTER_BIT(i)) == 0 ||
 		    letter_of(keywords, table->names[i]) != 0)
 			continue;
-		while (letter < MAILDIR_LETTER_COUNT && keywords->names[letter] != NULL)
+		while (letter < MAILDIR_LETTER_COUNT && !is_free(maildir, letter))
 			letter++;
 		if (letter < MAILDIR_LETTER_COUNT)
 			keywords->names[letter] = xstrdup(table->names[i]);
@@ -231,9 +253,22 @@ static int write_all(const struct maildir_keywords *keywords, int fd)
 	return result;
 }
 
+/* Other users may be meant to read the list. The owner can only be kept where that is permitted. */
+static int keep_owner_and_mode(const struct maildir *maildir, int fd)
+{
+	struct stat st;
+
+	if (fstatat(maildir->dir_fd, KEYWORDS_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? 0 : -1;
+	if (fchown(fd, st.st_uid, st.st_gid) != 0 && fchown(fd, (uid_t)-1, st.st_gid) != 0 &&
+	    errno != EPERM)
+		return -1;
+	return fchmod(fd, st.st_mode & (S_IRWXU | S_IRWXG | S_IRWXO));
+}
+
 static int replace_file(struct maildir *maildir, int fd, struct error *err)
 {
-	if (write_all(&maildir->keywords, fd) != 0)
+	if (keep_owner_and_mode(maildir, fd) != 0 || write_all(&maildir->keywords, fd) != 0)
 		return dirs_error(maildir, errno, "cannot write", KEYWORDS_LOCK, err);
 	if (renameat(maildir->dir_fd, KEYWORDS_LOCK, maildir->dir_fd, KEYWORDS_FILE) != 0)
 		return dirs_error(maildir, errno, "cannot replace", KEYWORDS_FILE, err);
@@ -259,7 +294,7 @@ int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table 
 		return code;
 	code = maildir_keywords_refresh(maildir, err);
 	if (code == 0) {
-		give_letters(&maildir->keywords, table, lacking);
+		give_letters(maildir, table, lacking);
 		code = replace_file(maildir, fd, err);
 	}
 	if (code != 0) {

@@ -44,6 +44,8 @@ struct maildir {
 	struct maildir_index *index; /* may be NULL */
 	int64_t absent_until_ms;     /* until then, what the index has not is gone */
 	struct maildir_keywords keywords;
+	uint64_t letters_seen;    /* on files, by the last scan */
+	bool has_unnamed_letters; /* among these: the list of names was lost or cut short */
 	struct maildir_pending pending;
 	bool flush_has_failed;
 };
@@ -103,6 +105,8 @@ int dirs_each_message(const struct maildir *maildir,
 struct maildir_index *index_new(void);
 void index_add(struct maildir_index *index, struct slice base, bool is_new, struct slice suffix);
 void index_sort(struct maildir_index *index);
+/* A file whose name cannot be used. */
+void index_skip(struct maildir_index *index, bool is_new, struct slice file);
 
 /* Where a message's file is: `file` is its name in new/ or cur/. */
 struct maildir_place {

@@ -147,7 +147,7 @@ struct scan {
 	int64_t give_up_ms;
 };
 
-/* Base names longer than the state can hold are left alone, as are dot files. */
+/* Base names longer than the state can hold, or empty, are left alone and told. */
 static int scan_file(void *context, bool is_new, struct slice file)
 {
 	struct scan *scan = context;
@@ -157,8 +157,10 @@ static int scan_file(void *context, bool is_new, struct slice file)
 	if (scan->listing->count % SCAN_CANCEL_EVERY == 0 && atomic_load(scan->is_cancelled))
 		return SYNCD_ECANCELLED;
 	maildir_file_split(file, &base, &info);
-	if (base.len == 0 || base.len > MAIL_NAME_MAX)
+	if (base.len == 0 || base.len > MAIL_NAME_MAX) {
+		index_skip(scan->index, is_new, file);
 		return 0;
+	}
 	local_listing_add(scan->listing, base, maildir_info_letters(info));
 	index_add(scan->index, base, is_new,
 		  (struct slice){ file.data + base.len, file.len - base.len });
