@@ -78,9 +78,7 @@ int scan_unclosed_brace(FILE *file)
 	while ((c = scan_next(&scan)) != EOF) {
 		if (c == '"' || c == '\'')
 			skip_string(&scan, c);
-		else if (c == '#')
-			skip_line(&scan);
-		else if (c == '/' && !is_in_word && scan_follows(&scan, '/'))
+		else if (c == '#' || (c == '/' && !is_in_word && scan_follows(&scan, '/')))
 			skip_line(&scan);
 		else if (c == '/' && !is_in_word && scan_follows(&scan, '*'))
 			skip_block_comment(&scan);

@@ -1,5 +1,7 @@
 /* Single values of the configuration.
  * SPDX-License-Identifier: MIT */
+#define _XOPEN_SOURCE 700 /* realpath */
+
 #include "config_value.h"
 
 #include <limits.h>
