@@ -253,8 +253,8 @@ void maildir_flush_file(struct maildir *maildir, int fd);
 struct maildir_flush *maildir_flush_begin(struct maildir *maildir);
 
 /* Pool. Makes all that durable, and every entry of the three directories, whoever made it.
- * Fails when these directories are not the mailbox any more. After a failure every later flush of this open mailbox
- * fails: the kernel reports a lost write only once. */
+ * Fails when these directories are not the mailbox any more. After a failure every later flush of
+ * this open mailbox fails: the kernel reports a lost write only once. */
 int maildir_flush_run(struct maildir_flush *flush, struct error *err);
 
 /* Frees it, in the thread that uses the mailbox. When it was not run, what it held is due
