@@ -268,7 +268,8 @@ struct local_mailbox_ops {
 	void (*scan)(struct local_mailbox *mailbox, struct local_scan_req *req);
 
 	/* Flags the maildir can hold, given the keywords known so far: system flags and
-	 * those keywords that have or can get one of the 26 letters. */
+	 * those keywords that have or can get one of the 26 letters; no keywords while files
+	 * carry letters that no name is known for. */
 	uint64_t (*flags_mask)(struct local_mailbox *mailbox);
 
 	/* Delivery: a new file in tmp/. `name` (MAIL_NAME_MAX + 1 bytes) receives its base

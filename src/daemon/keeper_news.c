@@ -86,7 +86,7 @@ void keeper_watch_start(struct keeper *keeper)
 	}
 	for (size_t i = 0; i < keeper->count; i++)
 		keeper_watch_mailbox(keeper, &keeper->mailboxes[i]);
-	/* What changed between the run's scan and the first watch would be missed. */
+	/* The same for mailboxes made meanwhile. */
 	schedule_want_full(&keeper->schedule, loop_now_ms(keeper->loop), 0);
 }
 
@@ -101,7 +101,9 @@ void keeper_watch_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox)
 		return;
 	int code = watch_add_mailbox(keeper->watch, mailbox->name, path, &err);
 	mailbox->is_watched = code == 0;
-	if (code == SYNCD_ELIMIT)
+	if (code == 0) /* what came between the run's scan and this watch would be missed */
+		keeper_note_change(keeper, mailbox->name, false);
+	else if (code == SYNCD_ELIMIT)
 		news_tell_limit(keeper, &err);
 }
 

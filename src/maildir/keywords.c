@@ -14,6 +14,7 @@
 
 #define KEYWORDS_FILE "dovecot-keywords"
 #define KEYWORDS_LOCK "dovecot-keywords.lock"
+#define KEYWORDS_OURS "dovecot-keywords.syncd" /* a second link to the lock while it is ours */
 #define KEYWORDS_FILE_MAX 65536 /* bytes; 26 names need a few thousand */
 #define LOCK_STALE_S 120        /* Dovecot's own limit for a lock left by a crash */
 #define LOCK_TRIES 5
@@ -201,20 +202,47 @@ static bool lock_is_stale(const struct maildir *maildir)
 	       time(NULL) - st.st_mtim.tv_sec > LOCK_STALE_S;
 }
 
+/* What a killed process of ours left: no other can be alive, as the account is locked. */
+static void lock_sweep(const struct maildir *maildir)
+{
+	struct stat ours;
+	struct stat lock;
+
+	if (fstatat(maildir->dir_fd, KEYWORDS_OURS, &ours, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	if (fstatat(maildir->dir_fd, KEYWORDS_LOCK, &lock, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    lock.st_dev == ours.st_dev && lock.st_ino == ours.st_ino)
+		(void)unlinkat(maildir->dir_fd, KEYWORDS_LOCK, 0);
+	(void)unlinkat(maildir->dir_fd, KEYWORDS_OURS, 0);
+}
+
+static void lock_drop(const struct maildir *maildir, int fd)
+{
+	(void)close(fd);
+	lock_sweep(maildir);
+}
+
 static int lock_take(struct maildir *maildir, int *fd, struct error *err)
 {
+	lock_sweep(maildir);
+	*fd = openat(maildir->dir_fd, KEYWORDS_OURS,
+		     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		return dirs_error(maildir, errno, "cannot make", KEYWORDS_OURS, err);
 	for (int i = 0; i < LOCK_TRIES; i++) {
-		*fd = openat(maildir->dir_fd, KEYWORDS_LOCK,
-			     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (*fd >= 0)
+		if (linkat(maildir->dir_fd, KEYWORDS_OURS, maildir->dir_fd, KEYWORDS_LOCK, 0) == 0)
 			return 0;
-		if (errno != EEXIST)
-			return dirs_error(maildir, errno, "cannot make", KEYWORDS_LOCK, err);
+		if (errno != EEXIST) {
+			int code = dirs_error(maildir, errno, "cannot make", KEYWORDS_LOCK, err);
+			lock_drop(maildir, *fd);
+			return code;
+		}
 		if (lock_is_stale(maildir))
 			(void)unlinkat(maildir->dir_fd, KEYWORDS_LOCK, 0);
 		else
 			sleep_ms(MAILDIR_TICK_MS);
 	}
+	lock_drop(maildir, *fd);
 	return error_set(err, SYNCD_EBUSY, "mailbox %.200s: another program holds " KEYWORDS_LOCK,
 			 maildir->name);
 }
@@ -297,11 +325,8 @@ int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table 
 		give_letters(maildir, table, lacking);
 		code = replace_file(maildir, fd, err);
 	}
-	if (code != 0) {
-		(void)unlinkat(maildir->dir_fd, KEYWORDS_LOCK, 0);
-		/* What is in memory may be more than what is on disk. */
-		maildir->keywords.is_read = false;
-	}
-	(void)close(fd);
+	if (code != 0)
+		maildir->keywords.is_read = false; /* it may be more than what is on disk */
+	lock_drop(maildir, fd);
 	return code;
 }

@@ -196,7 +196,8 @@ static int deliver_end(struct remote_fetch_req *req, uint32_t uid, int64_t inter
 		deliver_break(pass, &err);
 		return code;
 	}
-	record.flags = deliver_action(deliver, uid)->flags;
+	record.flags = deliver_action(deliver, uid)->flags &
+		       pass->local->ops->flags_mask(pass->local);
 	group->items = xgrow(group->items, group->count, &group->cap, sizeof(*group->items));
 	group->items[group->count++] = record;
 	group->bytes += record.size_bytes;

@@ -15,7 +15,9 @@ static void plan_simple(struct sync_plan *plan, enum sync_action_kind kind,
 			    });
 }
 
-/* Brings both sides to `target` as far as each can hold it, and records it. */
+/* Brings both sides to `target` as far as each can hold it. Agreed is only what both can:
+ * a keyword that the maildir has no letter for would otherwise, once it gets one, look
+ * as if it had been removed there. */
 static void plan_flags(struct sync_plan *plan, const struct sync_policy *policy,
 		       const struct sync_item *item, uint64_t target)
 {
@@ -37,8 +39,10 @@ static void plan_flags(struct sync_plan *plan, const struct sync_policy *policy,
 		sync_plan_add(plan, &store);
 	if (set.add != 0 || set.remove != 0)
 		sync_plan_add(plan, &set);
-	if (target != item->agreed)
-		plan_simple(plan, SYNC_AGREE, item, target);
+	uint64_t both = policy->local_mask & policy->remote_mask;
+	uint64_t agreed = (target & both) | (item->agreed & ~both);
+	if (agreed != item->agreed)
+		plan_simple(plan, SYNC_AGREE, item, agreed);
 }
 
 void sync_plan_item(struct sync_plan *plan, const struct sync_policy *policy,

@@ -34,7 +34,7 @@ static void upload_record(struct sync_pass *pass, const struct upload_item *item
 	struct store_batch *batch = &pass->upload.commit.batch;
 	struct message_record record = {
 		.uid = uid,
-		.flags = item->action->flags,
+		.flags = item->append.flags,
 		.size_bytes = item->examine.size_bytes,
 		.identity = item->examine.identity,
 	};
@@ -253,7 +253,7 @@ static void upload_journal_group(struct sync_pass *pass)
 		const struct upload_item *item = &upload->items[i];
 		struct journal_record journal = {
 			.kind = JOURNAL_APPEND,
-			.flags = item->action->flags,
+			.flags = item->action->flags & pass->open.flags_mask,
 			.uidvalidity = pass->mailbox.uidvalidity,
 			.uidnext = upload->uidnext,
 			.size_bytes = item->examine.size_bytes,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -433,6 +434,24 @@ static void a_keyword_file_locked_by_another_program_is_not_touched(void **state
 	assert_true(temp_exists(&f->dir, "A/cur/1.a.h:2,a"));
 }
 
+static void a_lock_left_by_a_killed_syncd_is_no_obstacle(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t work = keyword_table_intern(&f->keywords, slice_of("work"));
+	char *ours = temp_path(&f->dir, "A/dovecot-keywords.syncd");
+	char *lock = temp_path(&f->dir, "A/dovecot-keywords.lock");
+
+	temp_write_str(&f->dir, "A/cur/1.a.h:2,", "x");
+	temp_write_str(&f->dir, "A/dovecot-keywords.syncd", "0 ha");
+	assert_int_equal(link(ours, lock), 0);
+	assert_int_equal(set_flags(f, "1.a.h", work, 0), 0);
+	assert_true(temp_exists(&f->dir, "A/cur/1.a.h:2,a"));
+	assert_false(temp_exists(&f->dir, "A/dovecot-keywords.syncd"));
+	assert_false(temp_exists(&f->dir, "A/dovecot-keywords.lock"));
+	free(ours);
+	free(lock);
+}
+
 static void keywords_beyond_26_are_left_out_of_the_mask(void **state)
 {
 	struct fixture *f = *state;
@@ -710,6 +729,7 @@ int main(void)
 		TEST(a_name_without_room_for_flags_fails_by_itself),
 		TEST(keywords_get_letters_in_dovecots_file),
 		TEST(a_keyword_file_locked_by_another_program_is_not_touched),
+		TEST(a_lock_left_by_a_killed_syncd_is_no_obstacle),
 		TEST(keywords_beyond_26_are_left_out_of_the_mask),
 		TEST(removing_twice_is_success),
 		TEST(names_that_are_paths_are_refused),
