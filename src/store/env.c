@@ -5,7 +5,6 @@
 #include "env.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <lmdb.h>
 #include <stdint.h>
@@ -129,6 +128,7 @@ static void env_find_map(struct env *env)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	char line[PATH_MAX + 100];
+	char inode[32] = "";
 	struct stat file;
 	mdb_filehandle_t fd;
 
@@ -136,14 +136,13 @@ static void env_find_map(struct env *env)
 	if (maps == NULL)
 		return;
 	must(mdb_env_get_fd(env->mdb, &fd) == 0);
-	if (fstat(fd, &file) != 0)
-		file.st_ino = 0;
-	while (env->map == NULL && fgets(line, sizeof(line), maps) != NULL) {
-		uintptr_t start = 0;
-		unsigned long long inode = 0;
-		if (sscanf(line, "%" SCNxPTR "-%*x %*s %*x %*s %llu", &start, &inode) == 2 &&
-		    inode == file.st_ino && strstr(line, "data.mdb") != NULL)
-			env->map = (void *)start;
+	if (fstat(fd, &file) == 0)
+		(void)snprintf(inode, sizeof(inode), " %llu ", (unsigned long long)file.st_ino);
+	while (inode[0] != '\0' && env->map == NULL && fgets(line, sizeof(line), maps) != NULL) {
+		void *start = NULL;
+		if (strstr(line, inode) != NULL && strstr(line, "/data.mdb") != NULL &&
+		    sscanf(line, "%p-", &start) == 1)
+			env->map = start;
 	}
 	(void)fclose(maps);
 }
@@ -164,7 +163,7 @@ static int env_extend_file(const struct env *env, struct error *err)
 {
 	MDB_envinfo info;
 	mdb_filehandle_t fd;
-	size_t size;
+	size_t size = 0;
 	int code = env_file_size(env, &size, err);
 
 	must(mdb_env_info(env->mdb, &info) == 0 && mdb_env_get_fd(env->mdb, &fd) == 0);
@@ -180,7 +179,7 @@ static int env_check_length(const struct env *env, struct error *err)
 {
 	MDB_envinfo info;
 	MDB_stat stat;
-	size_t size;
+	size_t size = 0;
 	int code = env_file_size(env, &size, err);
 
 	must(mdb_env_info(env->mdb, &info) == 0 && mdb_env_stat(env->mdb, &stat) == 0);

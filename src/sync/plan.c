@@ -86,6 +86,8 @@ void sync_plan_item(struct sync_plan *plan, const struct sync_policy *policy,
 static struct sync_item item_of(const struct delta_entry *local, const struct delta_entry *remote)
 {
 	const struct delta_entry *any = local != NULL ? local : remote;
+
+	must(any != NULL);
 	struct sync_item item = {
 		.uid = any->uid,
 		.name = local != NULL ? local->name : NULL,
