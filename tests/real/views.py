@@ -180,14 +180,24 @@ class Local:
                     yield self.path(mailbox, part, name)
 
     def messages(self, mailbox):
+        """All messages; looked at again when the daemon renames or removes one meanwhile."""
+        while True:
+            try:
+                return self.messages_now(mailbox)
+            except FileNotFoundError:
+                if not os.path.isdir(self.path(mailbox, "cur")):
+                    raise
+
+    def messages_now(self, mailbox):
         letters = dict(LETTERS, **self.keywords(mailbox))
         found = []
         for path in self.files(mailbox):
             with open(path, "rb") as mail:
                 data = mail.read()
+                date = int(os.fstat(mail.fileno()).st_mtime)
             marks = path.rsplit(":2,", 1)[1] if ":2," in os.path.basename(path) else ""
             flags = frozenset(letters.get(m, "unknown letter " + m) for m in marks)
-            found.append(Message(digest(data), flags, int(os.stat(path).st_mtime), path))
+            found.append(Message(digest(data), flags, date, path))
         return found
 
     def everything(self):
