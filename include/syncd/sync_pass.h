@@ -32,6 +32,8 @@ struct sync_counts {
 	uint64_t set_aside; /* messages that one side refuses now */
 };
 
+void sync_counts_add(struct sync_counts *sum, const struct sync_counts *more);
+
 struct sync_pass;
 
 /* `counts` holds what was done even when `err` tells of a failure. An

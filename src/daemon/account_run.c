@@ -72,19 +72,6 @@ static void report_free(struct account_report *report)
 	free(report->lines);
 }
 
-static void counts_add(struct sync_counts *sum, const struct sync_counts *more)
-{
-	sum->fetched += more->fetched;
-	sum->fetched_bytes += more->fetched_bytes;
-	sum->appended += more->appended;
-	sum->appended_bytes += more->appended_bytes;
-	sum->flags_remote += more->flags_remote;
-	sum->flags_local += more->flags_local;
-	sum->expunged += more->expunged;
-	sum->removed += more->removed;
-	sum->set_aside += more->set_aside;
-}
-
 /* --- What the tree tells ---------------------------------------------------------------- */
 
 static bool run_selects(struct sync_tree *tree, const char *name)
@@ -143,7 +130,7 @@ static void run_ended(struct sync_tree *tree, const char *name, const struct syn
 	struct error aside = { 0 };
 
 	report_forget(report, name);
-	counts_add(&report->counts, &result->counts);
+	sync_counts_add(&report->counts, &result->counts);
 	run_log_counts(run, name, &result->counts);
 	report->wants_another |= result->is_local_moving;
 	if (result->err.code != 0) {

@@ -126,17 +126,7 @@ static void request_finish(struct request *request)
 static void request_add_report(struct request *request, const char *account,
 			       const struct account_report *report)
 {
-	struct sync_counts *sum = &request->result.counts;
-
-	sum->fetched += report->counts.fetched;
-	sum->fetched_bytes += report->counts.fetched_bytes;
-	sum->appended += report->counts.appended;
-	sum->appended_bytes += report->counts.appended_bytes;
-	sum->flags_remote += report->counts.flags_remote;
-	sum->flags_local += report->counts.flags_local;
-	sum->expunged += report->counts.expunged;
-	sum->removed += report->counts.removed;
-	sum->set_aside += report->counts.set_aside;
+	sync_counts_add(&request->result.counts, &report->counts);
 	for (size_t i = 0; i < report->failure_count; i++)
 		request_fail(request, account, report->failures[i].mailbox,
 			     &report->failures[i].err);

@@ -8,6 +8,19 @@
 #include "syncd/log.h"
 #include "syncd/must.h"
 
+void sync_counts_add(struct sync_counts *sum, const struct sync_counts *more)
+{
+	sum->fetched += more->fetched;
+	sum->fetched_bytes += more->fetched_bytes;
+	sum->appended += more->appended;
+	sum->appended_bytes += more->appended_bytes;
+	sum->flags_remote += more->flags_remote;
+	sum->flags_local += more->flags_local;
+	sum->expunged += more->expunged;
+	sum->removed += more->removed;
+	sum->set_aside += more->set_aside;
+}
+
 void pass_fail(struct sync_pass *pass, const struct error *err)
 {
 	must(err->code != 0);
