@@ -57,7 +57,10 @@ static void deliver_staged(struct port_op *op, int code)
 
 	deliver->is_staging = false;
 	if (code != 0) {
-		deliver_break(pass, &op->err);
+		/* Even a full disk: the mailbox's own record may have been in that commit, and
+		 * no later one may be without it. */
+		deliver->is_broken = true;
+		pass_fail(pass, &op->err);
 		deliver_continue(pass);
 		return;
 	}

@@ -203,6 +203,8 @@ static int run_append(struct task *task)
 	must(is_whole && content != 0);
 	if (content == world->server.refuses_append)
 		return error_set(&task->op->err, SYNCD_EMESSAGE, "message refused");
+	if (world->faults_are_on && rng_below(&world->rng, 16) == 0)
+		return error_set(&task->op->err, SYNCD_ENOSPC, "over quota");
 	struct model_message *message =
 		model_message_create(world, content, req->flags & world->server.flags_mask);
 	message->date_s = req->internaldate_s;
@@ -349,7 +351,9 @@ static int run_open_or_fail(struct task *task)
 		free(session_of(req->mailbox));
 		req->mailbox = NULL;
 	}
-	return code == SYNCD_EIO ? error_set(&task->op->err, SYNCD_ENET, "no connection") : code;
+	return code == SYNCD_EIO || code == SYNCD_ENOSPC
+		       ? error_set(&task->op->err, SYNCD_ENET, "no connection")
+		       : code;
 }
 
 static void model_open(struct remote_account *account, struct remote_open_req *req)

@@ -86,6 +86,14 @@ static int world_dead_code(struct error *err)
 	return error_set(err, SYNCD_ECANCELLED, "the process is dead");
 }
 
+/* A disk that is full lets a pass go on with what frees it; one that fails does not. */
+static int world_disk_fails(const struct world *world, struct error *err)
+{
+	if (world->calls % 2 == 0)
+		return error_set(err, SYNCD_ENOSPC, "simulated full disk");
+	return error_set(err, SYNCD_EIO, "simulated failure of the disk");
+}
+
 int world_enter(struct world *world, enum fault_kind *fault, struct error *err)
 {
 	*fault = FAULT_NONE;
@@ -95,7 +103,7 @@ int world_enter(struct world *world, enum fault_kind *fault, struct error *err)
 	if (world->is_dead)
 		return world_dead_code(err);
 	if (*fault == FAULT_FAIL || *fault == FAULT_LOSE_REPLY)
-		return error_set(err, SYNCD_EIO, "simulated failure of the disk");
+		return world_disk_fails(world, err);
 	return 0;
 }
 
@@ -185,7 +193,7 @@ static int task_fail(struct task *task)
 {
 	if (task->lane == LANE_REMOTE)
 		return error_set(&task->op->err, SYNCD_ENET, "simulated cut of the link");
-	return error_set(&task->op->err, SYNCD_EIO, "simulated failure of the disk");
+	return world_disk_fails(task->world, &task->op->err);
 }
 
 static void task_run(struct task *task)
