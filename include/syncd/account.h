@@ -28,7 +28,6 @@ int account_open(struct loop *loop, const struct config *config,
 void account_close(struct account *account, struct port_op *op);
 
 const char *account_name(const struct account *account);
-const struct config_account *account_settings(const struct account *account);
 struct adapter_remote *account_remote(struct account *account);
 struct store_port *account_store(struct account *account);
 

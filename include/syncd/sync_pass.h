@@ -75,7 +75,6 @@ struct sync_pass *sync_pass_start(const struct sync_ports *ports, const char *na
  * SYNCD_ECANCELLED. */
 void sync_pass_cancel(struct sync_pass *pass);
 
-const char *sync_pass_name(const struct sync_pass *pass);
 void *sync_pass_context(const struct sync_pass *pass);
 
 #endif

@@ -116,11 +116,6 @@ const char *account_name(const struct account *account)
 	return account->settings->name;
 }
 
-const struct config_account *account_settings(const struct account *account)
-{
-	return account->settings;
-}
-
 struct adapter_remote *account_remote(struct account *account)
 {
 	return account->remote;

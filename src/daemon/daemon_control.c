@@ -5,7 +5,6 @@
 
 #include "daemon_private.h"
 #include "syncd/alloc.h"
-#include "syncd/log.h"
 #include "syncd/must.h"
 
 static struct daemon *daemon_of(struct control_user *user)

@@ -25,7 +25,6 @@ struct keeper_user {
 struct keeper_job {
 	struct list link;
 	bool is_plan;
-	bool is_begun;
 	const char *const *names; /* mailboxes; NULL: all. Borrowed until done. */
 	size_t name_count;
 	void (*done)(struct keeper_job *job, struct keeper *keeper,

@@ -371,11 +371,6 @@ void sync_pass_cancel(struct sync_pass *pass)
 		pass->local->ops->cancel(pass->local);
 }
 
-const char *sync_pass_name(const struct sync_pass *pass)
-{
-	return pass->name;
-}
-
 void *sync_pass_context(const struct sync_pass *pass)
 {
 	return pass->options.context;
