@@ -58,6 +58,16 @@ enum imap_capability {
 	IMAP_CAP_BINARY = 1 << 8,
 	IMAP_CAP_IDLE = 1 << 9,
 	IMAP_CAP_MOVE = 1 << 10,
+	IMAP_CAP_ENABLE = 1 << 11,
+	IMAP_CAP_CONDSTORE = 1 << 12,
+	IMAP_CAP_QRESYNC = 1 << 13,
+	IMAP_CAP_ESEARCH = 1 << 14,
+	IMAP_CAP_LIST_EXTENDED = 1 << 15,
+	IMAP_CAP_LIST_STATUS = 1 << 16,
+	IMAP_CAP_UNSELECT = 1 << 17,
+	IMAP_CAP_MULTIAPPEND = 1 << 18,
+	IMAP_CAP_NOTIFY = 1 << 19,
+	IMAP_CAP_COMPRESS_DEFLATE = 1 << 20,
 };
 
 #define IMAP_PREFIX_MAX 256 /* bytes of a personal namespace's prefix */

@@ -53,14 +53,27 @@ struct env_port {
 struct remote_account;
 struct remote_mailbox;
 
+/* What a server tells of a mailbox that is not opened (STATUS, RFC 3501 §6.3.10). */
+struct mailbox_status {
+	uint32_t uidvalidity; /* 0: nothing was told */
+	uint32_t uidnext;
+	uint32_t messages;
+	uint64_t highestmodseq; /* 0: the mailbox has none (RFC 7162 §3.1.2) */
+};
+
 struct mailbox_info {
 	const char *name; /* canonical; valid during the callback */
 	bool is_selectable;
 	bool is_marked_unusable; /* a name we cannot represent; listed for status only */
+	struct mailbox_status status; /* remote only */
 };
 
+/* Every mailbox, with its status as far as that spares looking into it: where the server
+ * has HIGHESTMODSEQ, and tells in a round trip or two (RFC 5819). */
 struct remote_list_req {
 	struct port_op op;
+	/* Whose status is wanted. NULL: none is asked for. */
+	bool (*selects)(struct remote_list_req *req, const char *name);
 	void (*found)(struct remote_list_req *req, const struct mailbox_info *info);
 };
 
@@ -73,6 +86,9 @@ struct remote_open_req {
 	struct port_op op;
 	const char *name;                /* borrowed until done */
 	struct keyword_table *keywords;  /* borrowed until the mailbox is closed; names are added */
+	/* What the state has: changes since then are wanted. 0: all that is there. */
+	uint32_t known_uidvalidity;
+	uint64_t known_modseq;
 	struct remote_mailbox *mailbox;  /* result, owned by the caller until remote close */
 	uint32_t uidvalidity;            /* results of SELECT */
 	uint32_t uidnext;                /* 0: the server does not say */
@@ -86,17 +102,19 @@ struct remote_flags {
 	uint64_t flags;
 };
 
-/* What a look at the server yields: a complete listing, or only what changed
- * (is_delta), with `gone` telling what vanished. */
+/* What a look at the server yields: a complete listing, or only what changed since the
+ * modseq that `open` was given (is_delta). */
 struct remote_observation {
 	struct remote_flags *items; /* sorted by uid, each once */
 	size_t count;
 	size_t cap;
 	bool is_delta;
 	bool is_complete; /* listing only: all messages are in it; otherwise none may count as gone */
-	struct uidset gone;      /* delta only */
-	uint32_t uidnext;        /* 0: not known */
-	uint64_t highestmodseq;  /* 0: none */
+	bool tells_gone;  /* delta only: `gone` holds all that vanished (QRESYNC, RFC 7162 §3.2) */
+	struct uidset gone;     /* delta only; may name what was never known */
+	uint32_t exists;        /* messages in the mailbox when this was told */
+	uint32_t uidnext;       /* 0: not known */
+	uint64_t highestmodseq; /* all up to this one is in here; 0: none */
 };
 
 void remote_observation_init(struct remote_observation *obs);
@@ -107,24 +125,36 @@ void remote_observation_sort(struct remote_observation *obs);
 
 struct remote_observe_req {
 	struct port_op op;
-	uint64_t since_modseq; /* 0: a listing is wanted */
-	uint32_t known_uidnext;
+	bool wants_all; /* a listing, even where the server could tell what changed */
 	struct remote_observation *result; /* the caller's, initialised */
 };
 
-/* Messages asked for arrive in any order, each in one piece: begin, data..., end. Whose the
+/* The UIDs of all messages, without their flags. */
+struct remote_search_req {
+	struct port_op op;
+	struct uidset *present; /* the caller's, empty */
+	bool is_complete;       /* result; otherwise what is not in it may be there all the same */
+};
+
+#define REMOTE_LANES_MAX 8
+
+/* Messages asked for arrive in any order, each in one piece: begin, data..., end; up to
+ * REMOTE_LANES_MAX of them side by side, told apart by `lane` (from 0 on). Whose the
  * body was and its date are told at the end, as a server may name a response's items
  * in any order (RFC 3501 §7.4.2); others than those asked for may come too. Messages that do
- * not arrive although the request succeeded are simply missing. */
+ * not arrive although the request succeeded are simply missing; bodies without an end when the
+ * request is done were cut. */
 struct remote_fetch_req {
 	struct port_op op;
 	const struct uidset *uids; /* borrowed until done */
 	/* The size may lie. Anything but 0 gives the whole request up with that code. */
-	int (*begin)(struct remote_fetch_req *req, uint64_t size_bytes);
-	int (*data)(struct remote_fetch_req *req, struct slice data); /* CRLF form */
+	int (*begin)(struct remote_fetch_req *req, unsigned lane, uint64_t size_bytes);
+	/* CRLF form. */
+	int (*data)(struct remote_fetch_req *req, unsigned lane, struct slice data);
 	/* The date is INTERNALDATE in seconds since 1970. uid 0: the server did not say whose
 	 * it was; the body is to be dropped. */
-	int (*end)(struct remote_fetch_req *req, uint32_t uid, int64_t internaldate_s);
+	int (*end)(struct remote_fetch_req *req, unsigned lane, uint32_t uid,
+		   int64_t internaldate_s);
 };
 
 struct remote_append_req {
@@ -159,6 +189,16 @@ struct remote_identify_req {
 		      uint64_t size_bytes, uint64_t flags);
 };
 
+/* The end of a pass: how far the state may say that it has seen everything. */
+struct remote_settle_req {
+	struct port_op op;
+	/* Results. All changes up to this modseq were told by observe or are our own of this
+	 * session (RFC 7162 §3.1.3: a STORE tells the new one); 0: not known. */
+	uint64_t highestmodseq;
+	uint32_t exists;
+	bool has_news; /* others changed something that observe did not tell */
+};
+
 struct remote_account_ops {
 	void (*list)(struct remote_account *account, struct remote_list_req *req);
 	void (*create)(struct remote_account *account, struct remote_create_req *req);
@@ -173,6 +213,7 @@ struct remote_account {
  * SYNCD_EVALIDITY: UIDVALIDITY changed under us. */
 struct remote_mailbox_ops {
 	void (*observe)(struct remote_mailbox *mailbox, struct remote_observe_req *req);
+	void (*search)(struct remote_mailbox *mailbox, struct remote_search_req *req);
 	void (*fetch)(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
 	/* Slows a fetch down: while paused nothing more is asked for or read from the network.
 	 * What was read already is told all the same: up to 64 KB, with begin and end as it comes.
@@ -183,6 +224,7 @@ struct remote_mailbox_ops {
 	void (*store)(struct remote_mailbox *mailbox, struct remote_store_req *req);
 	void (*expunge)(struct remote_mailbox *mailbox, struct remote_expunge_req *req);
 	void (*identify)(struct remote_mailbox *mailbox, struct remote_identify_req *req);
+	void (*settle)(struct remote_mailbox *mailbox, struct remote_settle_req *req);
 	/* Makes every request under way complete soon, with SYNCD_ECANCELLED. */
 	void (*cancel)(struct remote_mailbox *mailbox);
 	/* Gives the mailbox back; no request may be under way. Frees it. */
@@ -207,18 +249,21 @@ struct local_list_req {
 struct local_item {
 	const char *name; /* base name, in the listing's memory */
 	uint64_t flags;
+	bool is_gone; /* delta only */
 };
 
-/* A complete listing of cur/ and new/. */
+/* A complete listing of cur/ and new/, or only what changed (is_delta). */
 struct local_listing {
 	struct local_item *items; /* sorted by name (strcmp), each once */
 	size_t count;
 	size_t cap;
-	/* The directories stood still while they were read; otherwise what is
-	 * missing must not count as gone. */
+	bool is_delta;
+	/* The directories stood still while they were read, or of a delta, every file hinted at
+	 * was found or is surely gone. Otherwise what is missing must not count as gone. */
 	bool is_stable;
-	int64_t cur_mtime_ns;
-	int64_t new_mtime_ns;
+	/* Of a listing that is stable and of directories that had changed no later than two
+	 * seconds before (DESIGN 5), or of a delta because of them; else 0. */
+	struct local_mtimes mtimes;
 	struct local_arena *arena; /* the names' memory */
 };
 
@@ -226,11 +271,27 @@ void local_listing_init(struct local_listing *listing);
 void local_listing_free(struct local_listing *listing);
 /* Copies the name. */
 void local_listing_add(struct local_listing *listing, struct slice name, uint64_t flags);
-/* Sorts by name; of equal names one stays, with the flags of both. */
+/* Delta: a message that is gone. */
+void local_listing_add_gone(struct local_listing *listing, struct slice name);
+/* Sorts by name; of equal names one stays, with the flags of both, there if one of them is. */
 void local_listing_sort(struct local_listing *listing);
+
+/* A file name that appeared in or vanished from a directory, as inotify told. */
+struct local_hint {
+	const char *file; /* with its flags, such as "1.M2.host:2,S" */
+	bool is_new;      /* in new/, else in cur/ */
+	bool is_gone;     /* it vanished or was renamed away */
+};
 
 struct local_scan_req {
 	struct port_op op;
+	/* With hints, in the order of the events: only the messages these files belong to are
+	 * looked at, and the result is a delta. Borrowed until done. */
+	const struct local_hint *hints;
+	size_t hint_count;
+	/* Without: when both are the directories' own still, nothing is read and the result is a
+	 * delta without items. */
+	struct local_mtimes known;
 	struct local_listing *result; /* the caller's, initialised */
 };
 
@@ -254,6 +315,9 @@ struct local_account_ops {
 	 * state knows no mailbox yet, so a missing root or mark is made. */
 	int (*check)(struct local_account *account, bool is_first, struct error *err);
 	void (*list)(struct local_account *account, struct local_list_req *req);
+	/* Whether the mailbox's directories have these mtimes (two stat calls). */
+	bool (*is_unchanged)(struct local_account *account, const char *name,
+			     const struct local_mtimes *known);
 	/* Makes the mailbox's directories durable; existing ones are fine. */
 	int (*create)(struct local_account *account, const char *name, struct error *err);
 	/* Fills *mailbox, owned by the caller until close. `keywords` is borrowed until then. */
@@ -294,12 +358,14 @@ struct local_mailbox_ops {
 		       struct error *err);
 
 	/* Adds and removes flags on the file as it is now; a file in new/ moves to cur/ when it
-	 * gets any. SYNCD_ENOTFOUND when it is gone. */
-	int (*set_flags)(struct local_mailbox *mailbox, const char *name, uint64_t add,
-			 uint64_t remove, struct error *err);
+	 * gets any. `expected`: the flags it had last, which tell where to look first; elsewhere it
+	 * is found too. SYNCD_ENOTFOUND when it is gone. */
+	int (*set_flags)(struct local_mailbox *mailbox, const char *name, uint64_t expected,
+			 uint64_t add, uint64_t remove, struct error *err);
 
 	/* Gone already is success. */
-	int (*remove)(struct local_mailbox *mailbox, const char *name, struct error *err);
+	int (*remove)(struct local_mailbox *mailbox, const char *name, uint64_t expected,
+		      struct error *err);
 
 	void (*examine)(struct local_mailbox *mailbox, struct local_examine_req *req);
 

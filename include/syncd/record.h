@@ -15,15 +15,24 @@
 #define MAILBOX_NAME_MAX 1000 /* bytes of a mailbox's canonical name */
 #define REASON_MAX 256
 
+/* What the mtimes of a mailbox's two directories were; 0: not known. */
+struct local_mtimes {
+	int64_t cur_ns;
+	int64_t new_ns;
+};
+
 /* A mailbox as last agreed. `name` is canonical: UTF-8, levels joined by '/', a
  * '/' inside a level as "%2F". */
 struct mailbox_record {
 	uint32_t id; /* ours, never used again */
 	uint32_t uidvalidity; /* 0: never synchronised */
 	uint32_t uidnext;
-	uint64_t highestmodseq;
-	int64_t cur_mtime_ns;
-	int64_t new_mtime_ns;
+	/* Where the next look at each side may begin: all before has been applied. */
+	uint64_t highestmodseq; /* 0: with a listing */
+	uint32_t exists;        /* messages on the server then */
+	struct local_mtimes mtimes;
+	int64_t verified_s; /* when both sides were last listed in full */
+	uint64_t policy;    /* a digest of what decided which changes matter; another: list anew */
 	struct keyword_table keywords;
 	char name[MAILBOX_NAME_MAX + 1];
 };

@@ -240,13 +240,14 @@ static int mailbox_publish(struct local_mailbox *mailbox, const char *name, uint
 	return code == 0 ? maildir_publish(box->maildir, name, letters, err) : code;
 }
 
-static int mailbox_set_flags(struct local_mailbox *mailbox, const char *name, uint64_t add,
-			     uint64_t remove, struct error *err)
+static int mailbox_set_flags(struct local_mailbox *mailbox, const char *name, uint64_t expected,
+			     uint64_t add, uint64_t remove, struct error *err)
 {
 	struct adapter_mailbox *box = box_of(mailbox);
 	uint64_t letters;
 	int code = letters_to_set(box, add, &letters, err);
 
+	(void)expected;
 	if (code == 0 && (remove & FLAGS_KEYWORDS) != 0)
 		code = maildir_keywords_refresh(box->maildir, err);
 	if (code != 0)
@@ -256,8 +257,10 @@ static int mailbox_set_flags(struct local_mailbox *mailbox, const char *name, ui
 				   err);
 }
 
-static int mailbox_remove(struct local_mailbox *mailbox, const char *name, struct error *err)
+static int mailbox_remove(struct local_mailbox *mailbox, const char *name, uint64_t expected,
+			  struct error *err)
 {
+	(void)expected;
 	return maildir_remove(box_of(mailbox)->maildir, name, err);
 }
 

@@ -110,17 +110,17 @@ static struct remote_fetch_req *req_of(struct imap_fetch *fetch)
 
 static int fetch_begin(struct imap_fetch *fetch, uint64_t size_bytes)
 {
-	return req_of(fetch)->begin(req_of(fetch), size_bytes);
+	return req_of(fetch)->begin(req_of(fetch), 0, size_bytes);
 }
 
 static int fetch_data(struct imap_fetch *fetch, struct slice data)
 {
-	return req_of(fetch)->data(req_of(fetch), data);
+	return req_of(fetch)->data(req_of(fetch), 0, data);
 }
 
 static int fetch_end(struct imap_fetch *fetch, uint32_t uid, int64_t internaldate_s)
 {
-	return req_of(fetch)->end(req_of(fetch), uid, internaldate_s);
+	return req_of(fetch)->end(req_of(fetch), 0, uid, internaldate_s);
 }
 
 static void fetch_done(struct imap_fetch *fetch, int code)

@@ -201,8 +201,7 @@ static int scan_once(struct scan *scan, struct error *err)
 	if (code != 0)
 		return code;
 	scan->listing->is_stable = was_settled && dirs_stamp_equals(&before, &after);
-	scan->listing->cur_mtime_ns = before.cur_mtime_ns;
-	scan->listing->new_mtime_ns = before.new_mtime_ns;
+	scan->listing->mtimes = (struct local_mtimes){ before.cur_mtime_ns, before.new_mtime_ns };
 	return 0;
 }
 

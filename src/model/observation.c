@@ -122,6 +122,12 @@ void local_listing_add(struct local_listing *listing, struct slice name, uint64_
 	};
 }
 
+void local_listing_add_gone(struct local_listing *listing, struct slice name)
+{
+	local_listing_add(listing, name, 0);
+	listing->items[listing->count - 1].is_gone = true;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(((const struct local_item *)a)->name, ((const struct local_item *)b)->name);
@@ -136,10 +142,12 @@ void local_listing_sort(struct local_listing *listing)
 	qsort(listing->items, listing->count, sizeof(*listing->items), compare_names);
 	for (size_t i = 0; i < listing->count; i++) {
 		struct local_item *last = kept > 0 ? &listing->items[kept - 1] : NULL;
-		if (last != NULL && strcmp(last->name, listing->items[i].name) == 0)
-			last->flags |= listing->items[i].flags;
-		else
+		if (last == NULL || strcmp(last->name, listing->items[i].name) != 0) {
 			listing->items[kept++] = listing->items[i];
+			continue;
+		}
+		last->flags |= listing->items[i].flags;
+		last->is_gone &= listing->items[i].is_gone;
 	}
 	listing->count = kept;
 }

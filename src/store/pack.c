@@ -166,8 +166,11 @@ void pack_mailbox(struct buf *out, const struct mailbox_record *mailbox)
 	pack_u32(out, mailbox->uidvalidity);
 	pack_u32(out, mailbox->uidnext);
 	pack_u64(out, mailbox->highestmodseq);
-	pack_u64(out, (uint64_t)mailbox->cur_mtime_ns);
-	pack_u64(out, (uint64_t)mailbox->new_mtime_ns);
+	pack_u32(out, mailbox->exists);
+	pack_u64(out, (uint64_t)mailbox->mtimes.cur_ns);
+	pack_u64(out, (uint64_t)mailbox->mtimes.new_ns);
+	pack_u64(out, (uint64_t)mailbox->verified_s);
+	pack_u64(out, mailbox->policy);
 	pack_bytes(out, &count, 1);
 	for (size_t i = 0; i < mailbox->keywords.count; i++)
 		pack_short_text(out, mailbox->keywords.names[i]);
@@ -197,8 +200,11 @@ bool unpack_mailbox(struct slice from, struct mailbox_record *mailbox)
 	bool is_valid = unpack_u32(&from, &mailbox->uidvalidity) &&
 			unpack_u32(&from, &mailbox->uidnext) &&
 			unpack_u64(&from, &mailbox->highestmodseq) &&
-			unpack_i64(&from, &mailbox->cur_mtime_ns) &&
-			unpack_i64(&from, &mailbox->new_mtime_ns) &&
+			unpack_u32(&from, &mailbox->exists) &&
+			unpack_i64(&from, &mailbox->mtimes.cur_ns) &&
+			unpack_i64(&from, &mailbox->mtimes.new_ns) &&
+			unpack_i64(&from, &mailbox->verified_s) &&
+			unpack_u64(&from, &mailbox->policy) &&
 			unpack_keywords(&from, &mailbox->keywords) &&
 			unpack_text(&from, 1, mailbox->name, sizeof(mailbox->name));
 	if (!is_valid)

@@ -95,23 +95,19 @@ static int change_file(struct sync_pass *pass, const struct sync_action *action,
 {
 	struct local_mailbox *local = pass->local;
 	struct message_record record;
-	const char *name = action->name;
 	bool is_known = true;
-	int code = 0;
+	int code = pass->ports.store->ops->message_get(pass->ports.store, pass->mailbox.id,
+						       action->uid, &is_known, &record, err);
 
-	if (name == NULL) {
-		code = pass->ports.store->ops->message_get(pass->ports.store, pass->mailbox.id,
-							   action->uid, &is_known, &record, err);
-		if (code != 0 || !is_known)
-			return code;
-		name = record.name;
-	}
+	if (code != 0 || !is_known)
+		return code;
 	if (action->kind == SYNC_REMOVE) {
 		pass->result.counts.removed++;
-		return local->ops->remove(local, name, err);
+		return local->ops->remove(local, record.name, record.flags, err);
 	}
 	pass->result.counts.flags_local++;
-	code = local->ops->set_flags(local, name, action->add, action->remove, err);
+	code = local->ops->set_flags(local, record.name, record.flags, action->add, action->remove,
+				     err);
 	if (code != SYNCD_EMESSAGE && code != SYNCD_ENOTFOUND)
 		return code;
 	/* Not agreed: the file is gone, or its name has no room for the flags. */

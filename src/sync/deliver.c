@@ -150,35 +150,36 @@ static const struct sync_action *deliver_action(const struct deliver *deliver, u
 	return &deliver->actions[low];
 }
 
-static int deliver_begin(struct remote_fetch_req *req, uint64_t size_bytes)
+static int deliver_begin(struct remote_fetch_req *req, unsigned lane, uint64_t size_bytes)
 {
 	struct sync_pass *pass = container_of(req, struct sync_pass, deliver.fetch);
 	struct deliver *deliver = &pass->deliver;
 	struct error err = { 0 };
 
 	(void)size_bytes; /* may lie; the bytes themselves are counted */
-	must(deliver->delivery == NULL);
+	must(lane < REMOTE_LANES_MAX && deliver->deliveries[lane] == NULL);
 	if (deliver->is_broken || pass_is_failing(pass))
 		return SYNCD_ECANCELLED;
-	int code = pass->local->ops->deliver_begin(pass->local, &deliver->delivery, &err);
+	int code = pass->local->ops->deliver_begin(pass->local, &deliver->deliveries[lane], &err);
 	if (code != 0)
 		deliver_break(pass, &err);
 	return code;
 }
 
-static int deliver_data(struct remote_fetch_req *req, struct slice data)
+static int deliver_data(struct remote_fetch_req *req, unsigned lane, struct slice data)
 {
 	struct sync_pass *pass = container_of(req, struct sync_pass, deliver.fetch);
 	struct deliver *deliver = &pass->deliver;
 	struct error err = { 0 };
 
-	int code = pass->local->ops->deliver_write(deliver->delivery, data, &err);
+	int code = pass->local->ops->deliver_write(deliver->deliveries[lane], data, &err);
 	if (code != 0)
 		deliver_break(pass, &err);
 	return code;
 }
 
-static int deliver_end(struct remote_fetch_req *req, uint32_t uid, int64_t internaldate_s)
+static int deliver_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid,
+		       int64_t internaldate_s)
 {
 	struct sync_pass *pass = container_of(req, struct sync_pass, deliver.fetch);
 	struct deliver *deliver = &pass->deliver;
@@ -186,8 +187,8 @@ static int deliver_end(struct remote_fetch_req *req, uint32_t uid, int64_t inter
 	struct message_record record = { .uid = uid };
 	struct error err = { 0 };
 
-	struct local_delivery *delivery = deliver->delivery;
-	deliver->delivery = NULL;
+	struct local_delivery *delivery = deliver->deliveries[lane];
+	deliver->deliveries[lane] = NULL;
 	if (!uidset_contains(&deliver->asked, uid) || !uidset_contains(&deliver->missing, uid)) {
 		/* Nobody asked, or it came twice. */
 		pass->local->ops->deliver_abort(delivery);
@@ -263,9 +264,10 @@ static void deliver_fetched(struct port_op *op, int code)
 
 	deliver->is_fetching = false;
 	deliver->is_paused = false;
-	if (deliver->delivery != NULL) {
-		pass->local->ops->deliver_abort(deliver->delivery);
-		deliver->delivery = NULL;
+	for (size_t i = 0; i < REMOTE_LANES_MAX; i++) {
+		if (deliver->deliveries[i] != NULL)
+			pass->local->ops->deliver_abort(deliver->deliveries[i]);
+		deliver->deliveries[i] = NULL;
 	}
 	if (code == 0) {
 		deliver_note_unsent(pass);

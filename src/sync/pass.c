@@ -84,7 +84,6 @@ static void enter_observe(struct sync_pass *pass)
 {
 	pass->observing = 2;
 	pass->observe.op.done = pass_remote_observed;
-	pass->observe.known_uidnext = pass->mailbox.uidnext;
 	pass->observe.result = &pass->observation;
 	pass->scan.op.done = pass_local_scanned;
 	pass->scan.result = &pass->listing;

@@ -32,7 +32,7 @@ struct deliver {
 	struct remote_fetch_req fetch;
 	bool is_fetching;
 	bool is_paused;
-	struct local_delivery *delivery; /* of the message arriving now */
+	struct local_delivery *deliveries[REMOTE_LANES_MAX]; /* of the messages arriving now */
 	struct deliver_group filling;
 	struct deliver_group staging;   /* being flushed and committed */
 	struct deliver_group published; /* renamed; journal to be cleared */

@@ -54,7 +54,7 @@ static size_t listed_count(struct local_bench *bench)
 
 static int set_flags(struct local_bench *bench, const char *name, uint64_t add, uint64_t remove)
 {
-	return bench->mailbox->ops->set_flags(bench->mailbox, name, add, remove, &bench->err);
+	return bench->mailbox->ops->set_flags(bench->mailbox, name, 0, add, remove, &bench->err);
 }
 
 static int publish(struct local_bench *bench, const char *name, uint64_t flags)
@@ -341,10 +341,10 @@ static void a_removed_message_is_gone_and_removing_it_again_is_success(void **st
 
 	put(bench, 1, FLAG_SEEN, false, names[0]);
 	put(bench, 2, 0, true, names[1]);
-	assert_int_equal(bench->mailbox->ops->remove(bench->mailbox, names[0], &bench->err), 0);
+	assert_int_equal(bench->mailbox->ops->remove(bench->mailbox, names[0], 0, &bench->err), 0);
 	assert_int_equal(listed_count(bench), 1);
-	assert_int_equal(bench->mailbox->ops->remove(bench->mailbox, names[0], &bench->err), 0);
-	assert_int_equal(bench->mailbox->ops->remove(bench->mailbox, "never.host", &bench->err), 0);
+	assert_int_equal(bench->mailbox->ops->remove(bench->mailbox, names[0], 0, &bench->err), 0);
+	assert_int_equal(bench->mailbox->ops->remove(bench->mailbox, "never.host", 0, &bench->err), 0);
 	assert_int_equal(flags_of(bench, names[1]), 0);
 	assert_int_equal(flush(bench), 0);
 	assert_int_equal(listed_count(bench), 1);

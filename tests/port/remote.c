@@ -140,10 +140,11 @@ struct fetch {
 	uint32_t contents[CONTENTS_MAX]; /* by UID */
 };
 
-static int fetch_begin(struct remote_fetch_req *req, uint64_t size_bytes)
+static int fetch_begin(struct remote_fetch_req *req, unsigned lane, uint64_t size_bytes)
 {
 	struct fetch *fetch = container_of(req, struct fetch, req);
 
+	assert_int_equal(lane, 0);
 	assert_false(fetch->is_begun);
 	assert_true(size_bytes > 0);
 	fetch->is_begun = true;
@@ -152,19 +153,22 @@ static int fetch_begin(struct remote_fetch_req *req, uint64_t size_bytes)
 	return fetch->begin_code;
 }
 
-static int fetch_data(struct remote_fetch_req *req, struct slice data)
+static int fetch_data(struct remote_fetch_req *req, unsigned lane, struct slice data)
 {
 	struct fetch *fetch = container_of(req, struct fetch, req);
 
+	assert_int_equal(lane, 0);
 	assert_true(fetch->is_begun);
 	assert_int_equal(buf_add(&fetch->body, data.data, data.len), 0);
 	return 0;
 }
 
-static int fetch_end(struct remote_fetch_req *req, uint32_t uid, int64_t internaldate_s)
+static int fetch_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid,
+		     int64_t internaldate_s)
 {
 	struct fetch *fetch = container_of(req, struct fetch, req);
 
+	assert_int_equal(lane, 0);
 	assert_true(fetch->is_begun);
 	assert_true(uidset_contains(req->uids, uid));
 	assert_int_equal(internaldate_s, DATE_S + uid);

@@ -166,7 +166,7 @@ static void a_mailbox_comes_back_with_its_keywords(void **state)
 	assert_int_equal(out->uidvalidity, 7);
 	out->uidnext = 5;
 	out->highestmodseq = (uint64_t)1 << 62;
-	out->cur_mtime_ns = -1;
+	out->mtimes.cur_ns = -1;
 	(void)keyword_table_intern(&out->keywords, slice_of("work"));
 	store_batch_init(&req.batch);
 	store_batch_put_mailbox(&req.batch, out);
@@ -178,7 +178,7 @@ static void a_mailbox_comes_back_with_its_keywords(void **state)
 	assert_int_equal(out->id, bench->mailbox_id);
 	assert_int_equal(out->uidnext, 5);
 	assert_true(out->highestmodseq == (uint64_t)1 << 62);
-	assert_true(out->cur_mtime_ns == -1);
+	assert_true(out->mtimes.cur_ns == -1);
 	assert_int_equal(out->keywords.count, 1);
 	assert_string_equal(out->keywords.names[0], "work");
 	keyword_table_free(&out->keywords);

@@ -157,10 +157,11 @@ static struct actor *actor_of_fetch(struct remote_fetch_req *req)
 	return container_of(req, struct actor, fetch);
 }
 
-static int fetch_begin(struct remote_fetch_req *req, uint64_t size_bytes)
+static int fetch_begin(struct remote_fetch_req *req, unsigned lane, uint64_t size_bytes)
 {
 	struct actor *actor = actor_of_fetch(req);
 
+	must(lane == 0);
 	must(!actor->is_in_body);
 	actor->is_in_body = true;
 	buf_reset(&actor->body);
@@ -168,19 +169,22 @@ static int fetch_begin(struct remote_fetch_req *req, uint64_t size_bytes)
 	return 0;
 }
 
-static int fetch_data(struct remote_fetch_req *req, struct slice data)
+static int fetch_data(struct remote_fetch_req *req, unsigned lane, struct slice data)
 {
 	struct actor *actor = actor_of_fetch(req);
 
+	must(lane == 0);
 	must(actor->is_in_body && data.len > 0);
 	must(buf_add(&actor->body, data.data, data.len) == 0);
 	return actor->body_failure;
 }
 
-static int fetch_end(struct remote_fetch_req *req, uint32_t uid, int64_t internaldate_s)
+static int fetch_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid,
+		     int64_t internaldate_s)
 {
 	struct actor *actor = actor_of_fetch(req);
 
+	must(lane == 0);
 	must(actor->is_in_body);
 	actor->is_in_body = false;
 	for (size_t i = 0; i < actor->body.len; i++) {

@@ -298,13 +298,14 @@ static int model_publish(struct local_mailbox *mailbox, const char *name, uint64
 	return world_leave(world, fault, err);
 }
 
-static int model_set_flags(struct local_mailbox *mailbox, const char *name, uint64_t add,
-			   uint64_t remove, struct error *err)
+static int model_set_flags(struct local_mailbox *mailbox, const char *name, uint64_t expected,
+			   uint64_t add, uint64_t remove, struct error *err)
 {
 	struct world *world = mailbox_of(mailbox)->world;
 	enum fault_kind fault = FAULT_NONE;
 	int code = world_enter(world, &fault, err);
 
+	(void)expected;
 	if (code != 0)
 		return code;
 	struct model_file *file = file_find_visible(world, name);
@@ -316,12 +317,14 @@ static int model_set_flags(struct local_mailbox *mailbox, const char *name, uint
 	return world_leave(world, fault, err);
 }
 
-static int model_remove(struct local_mailbox *mailbox, const char *name, struct error *err)
+static int model_remove(struct local_mailbox *mailbox, const char *name, uint64_t expected,
+			struct error *err)
 {
 	struct world *world = mailbox_of(mailbox)->world;
 	enum fault_kind fault = FAULT_NONE;
 	int code = world_enter(world, &fault, err);
 
+	(void)expected;
 	if (code != 0)
 		return code;
 	struct model_file *file = file_find_visible(world, name);

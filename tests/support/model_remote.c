@@ -114,14 +114,14 @@ static int fetch_send(struct remote_fetch_req *req, const struct model_message *
 	size_t len = 0;
 	char *body = model_body(copy.content, &len);
 	size_t half = len / 2;
-	int code = req->begin(req, len);
+	int code = req->begin(req, 0, len);
 
 	if (code == 0)
-		code = req->data(req, (struct slice){ body, half });
+		code = req->data(req, 0, (struct slice){ body, half });
 	if (code == 0)
-		code = req->data(req, (struct slice){ body + half, len - half });
+		code = req->data(req, 0, (struct slice){ body + half, len - half });
 	if (code == 0)
-		code = req->end(req, copy.uid, copy.date_s);
+		code = req->end(req, 0, copy.uid, copy.date_s);
 	free(body);
 	return code;
 }

@@ -178,7 +178,7 @@ static void a_keyword_table_put_right_after_the_scan_counts_from_the_next_on(voi
 	temp_write_str(&f->dir, "A/dovecot-keywords", "0 work\n");
 	/* Makes the table be read; the listing has no keywords, and must not seem to lack them. */
 	assert_int_equal(
-		f->mailbox->ops->set_flags(f->mailbox, "1.a.h", work | FLAG_SEEN, 0, &f->err), 0);
+		f->mailbox->ops->set_flags(f->mailbox, "1.a.h", 0, work | FLAG_SEEN, 0, &f->err), 0);
 	assert_int_equal(mask(f), FLAGS_SYSTEM);
 	assert_int_equal(scan(f), 0);
 	assert_int_equal(mask(f), FLAGS_SYSTEM | work);
@@ -200,7 +200,7 @@ static void a_mailbox_opened_again_with_a_good_table_holds_keywords(void **state
 	assert_int_equal(scan(f), 0);
 	assert_int_equal(mask(f), FLAGS_SYSTEM | work | home);
 	assert_int_equal(f->listing.items[0].flags, work);
-	assert_int_equal(f->mailbox->ops->set_flags(f->mailbox, "1.a.h", home, 0, &f->err), 0);
+	assert_int_equal(f->mailbox->ops->set_flags(f->mailbox, "1.a.h", 0, home, 0, &f->err), 0);
 	assert_true(temp_exists(&f->dir, "A/cur/1.a.h:2,ab"));
 }
 
@@ -213,7 +213,7 @@ static void letters_seen_on_files_are_given_to_no_keyword(void **state)
 	temp_write_str(&f->dir, "A/cur/1.a.h:2,a", "x");
 	assert_int_equal(scan(f), 0);
 	temp_unlink(&f->dir, "A/dovecot-keywords");
-	assert_int_equal(f->mailbox->ops->set_flags(f->mailbox, "1.a.h", home, 0, &f->err), 0);
+	assert_int_equal(f->mailbox->ops->set_flags(f->mailbox, "1.a.h", 0, home, 0, &f->err), 0);
 	assert_true(temp_exists(&f->dir, "A/cur/1.a.h:2,ab"));
 	char *text = temp_read(&f->dir, "A/dovecot-keywords", NULL);
 	assert_string_equal(text, "1 home\n");
@@ -227,7 +227,7 @@ static void a_lost_table_gives_no_letters_to_keywords(void **state)
 
 	temp_write_str(&f->dir, "A/cur/1.a.h:2,a", "x");
 	assert_int_equal(scan(f), 0);
-	assert_int_equal(f->mailbox->ops->set_flags(f->mailbox, "1.a.h", home, 0, &f->err), 0);
+	assert_int_equal(f->mailbox->ops->set_flags(f->mailbox, "1.a.h", 0, home, 0, &f->err), 0);
 	assert_false(temp_exists(&f->dir, "A/dovecot-keywords"));
 	assert_true(temp_exists(&f->dir, "A/cur/1.a.h:2,a"));
 }
@@ -246,7 +246,7 @@ static void a_new_keyword_file_keeps_mode_and_owner(void **state)
 		assert_int_equal(chown(path, 4321, 4322), 0);
 	assert_int_equal(chmod(path, 0664), 0);
 	assert_int_equal(stat(path, &before), 0);
-	assert_int_equal(f->mailbox->ops->set_flags(f->mailbox, "1.a.h", home, 0, &f->err), 0);
+	assert_int_equal(f->mailbox->ops->set_flags(f->mailbox, "1.a.h", 0, home, 0, &f->err), 0);
 	assert_int_equal(stat(path, &after), 0);
 	assert_int_not_equal(after.st_ino, before.st_ino);
 	assert_int_equal(after.st_mode, before.st_mode);
@@ -270,7 +270,7 @@ static void removing_takes_every_file_of_the_base_name(void **state)
 			assert_int_equal(scan(f), 0);
 		if (is_scanned) /* another program is quicker than the removal */
 			temp_rename(&f->dir, "A/cur/1.a.h:2,F", "A/cur/1.a.h:2,FR");
-		assert_int_equal(f->mailbox->ops->remove(f->mailbox, "1.a.h", &f->err), 0);
+		assert_int_equal(f->mailbox->ops->remove(f->mailbox, "1.a.h", 0, &f->err), 0);
 		assert_int_equal(temp_count(&f->dir, "A/new", NULL), 0);
 		assert_int_equal(temp_count(&f->dir, "A/cur", NULL), 1);
 		assert_true(temp_exists(&f->dir, "A/cur/1.a.h2:2,S"));

@@ -141,7 +141,7 @@ static int examine(struct fixture *f, const char *name, struct local_examine_req
 
 static int set_flags(struct fixture *f, const char *name, uint64_t add, uint64_t remove)
 {
-	return f->mailbox->ops->set_flags(f->mailbox, name, add, remove, &f->err);
+	return f->mailbox->ops->set_flags(f->mailbox, name, 0, add, remove, &f->err);
 }
 
 /* Delivers in pieces of `step` bytes. */
@@ -480,7 +480,7 @@ static void removing_twice_is_success(void **state)
 
 	temp_write_str(&f->dir, "A/cur/1.a.h:2,S", "x");
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(f->mailbox->ops->remove(f->mailbox, "1.a.h", &f->err), 0);
+		assert_int_equal(f->mailbox->ops->remove(f->mailbox, "1.a.h", 0, &f->err), 0);
 	assert_int_equal(temp_count(&f->dir, "A/cur", NULL), 0);
 }
 
@@ -490,7 +490,7 @@ static void names_that_are_paths_are_refused(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		assert_int_equal(f->mailbox->ops->remove(f->mailbox, names[i], &f->err),
+		assert_int_equal(f->mailbox->ops->remove(f->mailbox, names[i], 0, &f->err),
 				 SYNCD_EUSAGE);
 		assert_int_equal(set_flags(f, names[i], FLAG_SEEN, 0), SYNCD_EUSAGE);
 		assert_int_equal(f->mailbox->ops->publish(f->mailbox, names[i], 0, &f->err),

@@ -79,7 +79,7 @@ static void a_scan_lists_both_directories_sorted_with_letters(void **state)
 	assert_string_equal(f->listing.items[1].name, "2.b:1,x");
 	assert_int_equal(f->listing.items[1].flags, 0);
 	assert_string_equal(f->listing.items[2].name, "3.c");
-	assert_true(f->listing.cur_mtime_ns > 0 && f->listing.new_mtime_ns > 0);
+	assert_true(f->listing.mtimes.cur_ns > 0 && f->listing.mtimes.new_ns > 0);
 }
 
 static void flags_of_a_name_with_other_info_can_be_set(void **state)

@@ -175,8 +175,11 @@ static void mailbox_comes_back_whole_after_reopening(void **state)
 				     .uidvalidity = UINT32_MAX,
 				     .uidnext = 17,
 				     .highestmodseq = UINT64_MAX,
-				     .cur_mtime_ns = -5,
-				     .new_mtime_ns = INT64_MAX,
+				     .exists = 12,
+				     .verified_s = -3,
+				     .policy = UINT64_MAX,
+				     .mtimes.cur_ns = -5,
+				     .mtimes.new_ns = INT64_MAX,
 				     .name = "Büro/a%2Fb" };
 	struct mailbox_record out;
 	struct store_batch batch;
@@ -196,7 +199,7 @@ static void mailbox_comes_back_whole_after_reopening(void **state)
 	assert_int_equal(out.uidvalidity, in.uidvalidity);
 	assert_int_equal(out.uidnext, in.uidnext);
 	assert_true(out.highestmodseq == in.highestmodseq);
-	assert_true(out.cur_mtime_ns == in.cur_mtime_ns && out.new_mtime_ns == in.new_mtime_ns);
+	assert_true(out.mtimes.cur_ns == in.mtimes.cur_ns && out.mtimes.new_ns == in.mtimes.new_ns);
 	assert_string_equal(keyword_table_name(&out.keywords, bit), "$Label1");
 	assert_string_equal(keyword_table_name(&out.keywords, second), "work");
 	keyword_table_free(&in.keywords);
