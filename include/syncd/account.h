@@ -56,6 +56,8 @@ struct account_run;
 /* What happens during a run; members may be NULL but `done`. */
 struct account_run_ops {
 	void (*begun)(struct account_run *run, const char *mailbox);
+	/* It was as it had been, on both sides. */
+	void (*unchanged)(struct account_run *run, const char *mailbox);
 	void (*progress)(struct account_run *run, const char *mailbox,
 			 const struct sync_counts *done, uint64_t total);
 	void (*ended)(struct account_run *run, const char *mailbox,
@@ -68,12 +70,14 @@ struct account_run_ops {
 
 struct account_run_options {
 	bool is_dry_run;
-	/* Only these mailboxes (canonical names, copied): NULL for all that are configured. A name that
-	 * exists nowhere is a failure in the report. */
+	/* Only these mailboxes (canonical names, copied): NULL for all that are configured. A name
+	 * that exists nowhere is a failure in the report. */
 	const char *const *names;
 	size_t name_count;
-	/* The names are known to exist on both sides: nothing is listed. */
-	bool is_direct;
+	/* Or passes over just these, which are known to exist on both sides: nothing is listed.
+	 * Borrowed until done. */
+	const struct sync_target *targets;
+	size_t target_count;
 	void *context;
 };
 

@@ -8,14 +8,14 @@
 
 /* In the order of execution: what makes a message safe comes before what removes one. */
 enum sync_action_kind {
-	SYNC_FETCH,        /* uid, flags: bring a remote message */
-	SYNC_APPEND,       /* name, flags: send a local message */
-	SYNC_STORE,        /* uid, add, remove: change flags on the server */
-	SYNC_SET_FLAGS,    /* uid, name or NULL, add, remove: change flags in the maildir */
-	SYNC_AGREE,        /* uid, flags: both sides now have these */
-	SYNC_EXPUNGE,      /* uid: remove on the server */
-	SYNC_REMOVE,       /* uid: remove in the maildir */
-	SYNC_FORGET,       /* uid: gone on both sides */
+	SYNC_FETCH,     /* uid, flags: bring a remote message */
+	SYNC_APPEND,    /* name, flags: send a local message */
+	SYNC_STORE,     /* uid, add, remove: change flags on the server */
+	SYNC_SET_FLAGS, /* uid, name or NULL, add, remove: change flags in the maildir */
+	SYNC_AGREE,     /* uid, flags: both sides now have these */
+	SYNC_EXPUNGE,   /* uid: remove on the server */
+	SYNC_REMOVE,    /* uid: remove in the maildir */
+	SYNC_FORGET,    /* uid: gone on both sides */
 };
 
 #define SYNC_ACTION_KIND_COUNT 8

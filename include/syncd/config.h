@@ -84,6 +84,7 @@ struct config_account {
 	unsigned connections;
 	bool push;
 	uint64_t poll_interval_s;
+	uint64_t verify_interval_s; /* 0: never */
 	bool compress;
 	bool crlf;    /* line_endings = crlf */
 	char *on_new; /* sh -c commands, or NULL */
@@ -137,7 +138,8 @@ char *config_fault_format(const struct config_faults *faults, size_t index);
 const struct config_account *config_find(const struct config *config, const char *name);
 
 /* Whether this version can run the account: 0, or SYNCD_ECONFIG saying what is
- * not supported yet (POP3 accounts, trash, expunge_deleted, max_size): nothing is ignored. An smtp section alone does not forbid running. */
+ * not supported yet (POP3 accounts, trash, expunge_deleted, max_size): nothing is ignored. An smtp
+ * section alone does not forbid running. */
 int config_account_supported(const struct config_account *account, struct error *err);
 
 /* The connection as net wants it; borrows its strings. */

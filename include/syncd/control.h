@@ -53,7 +53,7 @@ struct control_mailbox_status {
 	char *name; /* owned by the status */
 	uint64_t messages;
 	uint64_t unseen;
-	uint64_t pending;        /* messages known to wait for a transfer */
+	uint64_t pending;              /* messages known to wait for a transfer */
 	struct setaside_record *aside; /* messages one side refuses; owned by the status */
 	size_t aside_count;
 	size_t aside_cap;

@@ -12,7 +12,7 @@ enum side_change {
 	SIDE_SAME,  /* as agreed */
 	SIDE_FLAGS, /* its flags are not the agreed ones */
 	SIDE_GONE,
-	SIDE_NEW,   /* the state does not know it */
+	SIDE_NEW, /* the state does not know it */
 };
 
 #define SIDE_CHANGE_COUNT 5
@@ -45,7 +45,7 @@ struct sync_item {
 	enum side_change local;
 	enum side_change remote;
 	uint64_t agreed;
-	uint64_t local_flags;  /* = agreed when same */
+	uint64_t local_flags; /* = agreed when same */
 	uint64_t remote_flags;
 };
 

@@ -65,7 +65,7 @@ struct error {
 	int code;                                /* as above; 0 means none */
 	char server_code[ERROR_SERVER_CODE_MAX]; /* RFC 5530 response code, or "" */
 	char text[ERROR_TEXT_MAX];               /* the sentence, or the server's words */
-	char context[ERROR_CONTEXT_MAX];         /* what was being done to what: path, mailbox, command */
+	char context[ERROR_CONTEXT_MAX]; /* what was being done to what: path, mailbox, command */
 };
 
 void error_clear(struct error *err);

@@ -10,11 +10,11 @@
 
 #include "syncd/buf.h"
 
-#define FLAG_SEEN ((uint64_t)1 << 0)     /* \Seen      S */
-#define FLAG_ANSWERED ((uint64_t)1 << 1) /* \Answered  R */
-#define FLAG_FLAGGED ((uint64_t)1 << 2)  /* \Flagged   F */
-#define FLAG_DRAFT ((uint64_t)1 << 3)    /* \Draft     D */
-#define FLAG_DELETED ((uint64_t)1 << 4)  /* \Deleted   T */
+#define FLAG_SEEN ((uint64_t)1 << 0)      /* \Seen      S */
+#define FLAG_ANSWERED ((uint64_t)1 << 1)  /* \Answered  R */
+#define FLAG_FLAGGED ((uint64_t)1 << 2)   /* \Flagged   F */
+#define FLAG_DRAFT ((uint64_t)1 << 3)     /* \Draft     D */
+#define FLAG_DELETED ((uint64_t)1 << 4)   /* \Deleted   T */
 #define FLAG_FORWARDED ((uint64_t)1 << 5) /* $Forwarded P */
 
 #define FLAGS_SYSTEM_COUNT 6

@@ -53,7 +53,7 @@ static inline struct list *list_first(const struct list *head)
 
 /* Walks the list; `node` must not be removed inside (use list_first in a
  * while loop for that). */
-#define list_for_each(node, head) \
+#define list_for_each(node, head)                                                                  \
 	for (struct list *node = (head)->next; node != (head); node = node->next)
 
 #endif

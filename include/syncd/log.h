@@ -37,9 +37,9 @@ void log_write(enum log_level level, const char *account, const char *format, ..
 #define log_info(account, ...) log_write(LOG_LEVEL_INFO, (account), __VA_ARGS__)
 
 /* Debug and trace cost nothing when they are off. */
-#define log_debug(account, ...) \
+#define log_debug(account, ...)                                                                    \
 	(log_is_on(LOG_LEVEL_DEBUG) ? log_write(LOG_LEVEL_DEBUG, (account), __VA_ARGS__) : (void)0)
-#define log_trace(account, ...) \
+#define log_trace(account, ...)                                                                    \
 	(log_is_on(LOG_LEVEL_TRACE) ? log_write(LOG_LEVEL_TRACE, (account), __VA_ARGS__) : (void)0)
 
 #endif

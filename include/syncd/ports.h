@@ -64,7 +64,7 @@ struct mailbox_status {
 struct mailbox_info {
 	const char *name; /* canonical; valid during the callback */
 	bool is_selectable;
-	bool is_marked_unusable; /* a name we cannot represent; listed for status only */
+	bool is_marked_unusable;      /* a name we cannot represent; listed for status only */
 	struct mailbox_status status; /* remote only */
 };
 
@@ -84,17 +84,17 @@ struct remote_create_req {
 
 struct remote_open_req {
 	struct port_op op;
-	const char *name;                /* borrowed until done */
-	struct keyword_table *keywords;  /* borrowed until the mailbox is closed; names are added */
+	const char *name;               /* borrowed until done */
+	struct keyword_table *keywords; /* borrowed until the mailbox is closed; names are added */
 	/* What the state has: changes since then are wanted. 0: all that is there. */
 	uint32_t known_uidvalidity;
 	uint64_t known_modseq;
-	struct remote_mailbox *mailbox;  /* result, owned by the caller until remote close */
-	uint32_t uidvalidity;            /* results of SELECT */
-	uint32_t uidnext;                /* 0: the server does not say */
+	struct remote_mailbox *mailbox; /* result, owned by the caller until remote close */
+	uint32_t uidvalidity;           /* results of SELECT */
+	uint32_t uidnext;               /* 0: the server does not say */
 	uint32_t exists;
 	bool is_read_only;
-	uint64_t flags_mask;              /* flags the server keeps (PERMANENTFLAGS) */
+	uint64_t flags_mask; /* flags the server keeps (PERMANENTFLAGS) */
 };
 
 struct remote_flags {
@@ -109,7 +109,8 @@ struct remote_observation {
 	size_t count;
 	size_t cap;
 	bool is_delta;
-	bool is_complete; /* listing only: all messages are in it; otherwise none may count as gone */
+	bool is_complete; /* listing only: all messages are in it; otherwise none may count as gone
+			   */
 	bool tells_gone;  /* delta only: `gone` holds all that vanished (QRESYNC, RFC 7162 §3.2) */
 	struct uidset gone;     /* delta only; may name what was never known */
 	uint32_t exists;        /* messages in the mailbox when this was told */
@@ -301,8 +302,9 @@ struct local_flush_req {
 
 /* Reads one message through to learn what an APPEND must announce. */
 struct local_examine_req {
-	struct port_op op; /* SYNCD_ENOTFOUND: gone meanwhile; SYNCD_EMESSAGE: unreadable file, a directory... */
-	const char *name;  /* borrowed until done */
+	struct port_op op;   /* SYNCD_ENOTFOUND: gone meanwhile; SYNCD_EMESSAGE: unreadable file, a
+				directory... */
+	const char *name;    /* borrowed until done */
 	uint64_t size_bytes; /* results: CRLF form */
 	bool has_nul;
 	int64_t mtime_s;

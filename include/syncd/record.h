@@ -11,7 +11,7 @@
 #include "syncd/identity.h"
 #include "syncd/list.h"
 
-#define MAIL_NAME_MAX 255    /* bytes of a base name (the file name before ":2,") */
+#define MAIL_NAME_MAX 255     /* bytes of a base name (the file name before ":2,") */
 #define MAILBOX_NAME_MAX 1000 /* bytes of a mailbox's canonical name */
 #define REASON_MAX 256
 
@@ -24,7 +24,7 @@ struct local_mtimes {
 /* A mailbox as last agreed. `name` is canonical: UTF-8, levels joined by '/', a
  * '/' inside a level as "%2F". */
 struct mailbox_record {
-	uint32_t id; /* ours, never used again */
+	uint32_t id;          /* ours, never used again */
 	uint32_t uidvalidity; /* 0: never synchronised */
 	uint32_t uidnext;
 	/* Where the next look at each side may begin: all before has been applied. */
@@ -64,11 +64,11 @@ enum journal_kind {
 /* An action under way that is not safe to repeat blindly. Keyed by kind and name. */
 struct journal_record {
 	enum journal_kind kind;
-	uint32_t uid;         /* deliver */
-	uint64_t flags;        /* both: as delivered / as appended */
-	uint32_t uidvalidity; /* append */
-	uint32_t uidnext;     /* append: no smaller UID can be the new message's */
-	uint64_t size_bytes;  /* append */
+	uint32_t uid;           /* deliver */
+	uint64_t flags;         /* both: as delivered / as appended */
+	uint32_t uidvalidity;   /* append */
+	uint32_t uidnext;       /* append: no smaller UID can be the new message's */
+	uint64_t size_bytes;    /* append */
 	struct digest identity; /* append */
 	char name[MAIL_NAME_MAX + 1];
 };

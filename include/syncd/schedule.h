@@ -10,8 +10,8 @@
 #include "syncd/error.h"
 
 #define SCHEDULE_NEVER UINT64_MAX
-#define SCHEDULE_SETTLE_MS 50       /* local changes come in bursts; this long after the last, */
-#define SCHEDULE_SETTLE_MAX_MS 500  /* but no later than this after the first */
+#define SCHEDULE_SETTLE_MS 50      /* local changes come in bursts; this long after the last, */
+#define SCHEDULE_SETTLE_MAX_MS 500 /* but no later than this after the first */
 #define SCHEDULE_RETRY_FIRST_MS 2000
 #define SCHEDULE_RETRY_LAST_MS (15 * 60 * 1000)
 

@@ -45,7 +45,8 @@ void store_close(struct store **store);
  * root's mark. "" when read-only and there is no database yet. */
 const char *store_identity(const struct store *store);
 
-/* Name and version of the database library, for --version: "LMDB 0.9.24: (DATE)". A static string. */
+/* Name and version of the database library, for --version: "LMDB 0.9.24: (DATE)". A static string.
+ */
 const char *store_engine_version(void);
 
 /* The reads and the commit of struct store_ops (ports.h says what they do). A record that cannot

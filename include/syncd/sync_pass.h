@@ -27,8 +27,8 @@ struct sync_counts {
 	uint64_t appended_bytes;
 	uint64_t flags_remote;
 	uint64_t flags_local;
-	uint64_t expunged; /* on the server */
-	uint64_t removed;  /* in the maildir */
+	uint64_t expunged;  /* on the server */
+	uint64_t removed;   /* in the maildir */
 	uint64_t set_aside; /* messages that one side refuses now */
 };
 
@@ -41,18 +41,29 @@ struct sync_pass;
 struct sync_result {
 	struct error err;
 	struct sync_counts counts;
-	size_t held_deletions;  /* 0: none; else err is SYNCD_EHELD */
-	bool held_is_remote;    /* they would be on the server */
-	bool wants_another;     /* something was left for a pass right after this one */
-	bool is_local_moving;   /* the maildir changed while it was read */
+	size_t missed;         /* changes that no delta had told, found by listing in full */
+	size_t held_deletions; /* 0: none; else err is SYNCD_EHELD */
+	bool held_is_remote;   /* they would be on the server */
+	bool wants_another;    /* something was left for a pass right after this one */
+	bool is_local_moving;  /* the maildir changed while it was read */
 };
 
 struct sync_pass_options {
 	enum sync_direction direction;
 	unsigned deletion_limit_percent; /* 0: none */
-	bool is_dry_run;  /* plan only: nothing is written anywhere */
-	bool is_repeat;   /* a pass right after one that wanted another */
-	const char *account; /* for the log */
+	bool is_dry_run;                 /* plan only: nothing is written anywhere */
+	bool is_repeat;                  /* a pass right after one that wanted another */
+	/* Nothing is known to have changed on the server: it is only asked when there is something
+	 * to be done. */
+	bool is_remote_quiet;
+	/* What inotify told since the last pass, in order; borrowed until done. NULL: the maildir
+	 * is read unless its directories have their mtimes still. */
+	const struct local_hint *hints;
+	size_t hint_count;
+	/* Both sides are listed in full this long after they were last, whatever the deltas tell,
+	 * and what these had missed is reported. 0: never. */
+	int64_t verify_interval_s;
+	const char *account;     /* for the log */
 	uint32_t group_messages; /* that share a flush and a commit; 0: as measured best */
 	/* With is_dry_run: called with the plan before done; may be NULL. */
 	void (*planned)(struct sync_pass *pass, const struct sync_plan *plan,

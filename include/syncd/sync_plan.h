@@ -22,7 +22,7 @@ enum sync_direction {
 
 struct sync_policy {
 	enum sync_direction direction;
-	uint64_t local_mask;  /* flags that each side can hold */
+	uint64_t local_mask; /* flags that each side can hold */
 	uint64_t remote_mask;
 };
 
@@ -30,14 +30,14 @@ struct sync_policy {
 enum sync_outcome {
 	OUTCOME_IMPOSSIBLE, /* this pair of changes cannot come up */
 	OUTCOME_NOTHING,
-	OUTCOME_MERGE,     /* each flag takes the value of the side that changed it */
+	OUTCOME_MERGE,       /* each flag takes the value of the side that changed it */
 	OUTCOME_REMOTE_WINS, /* local flags become the server's */
 	OUTCOME_LOCAL_WINS,
-	OUTCOME_FETCH,     /* bring it, or bring it back */
+	OUTCOME_FETCH, /* bring it, or bring it back */
 	OUTCOME_APPEND,
-	OUTCOME_EXPUNGE,   /* remove on the server */
-	OUTCOME_REMOVE,    /* remove in the maildir */
-	OUTCOME_FORGET,    /* drop the record; what is left on one side is new there from then on */
+	OUTCOME_EXPUNGE, /* remove on the server */
+	OUTCOME_REMOVE,  /* remove in the maildir */
+	OUTCOME_FORGET,  /* drop the record; what is left on one side is new there from then on */
 };
 
 /* The conflict table's entry (CONTRACT 3). */

@@ -12,18 +12,28 @@
 
 struct sync_tree;
 
+/* A mailbox known to exist on both sides, and why it is to be passed over. Borrowed until done. */
+struct sync_target {
+	const char *name;     /* canonical */
+	bool is_remote_quiet; /* as for a pass, */
+	const struct local_hint *hints;
+	size_t hint_count;
+};
+
 struct sync_tree_options {
-	const char *account;       /* for the log */
+	const char *account; /* for the log */
 	enum sync_direction direction;
 	unsigned deletion_limit_percent; /* as for a pass */
-	bool may_create_local;     /* mailboxes new on the server are made in the maildir */
+	bool may_create_local;           /* mailboxes new on the server are made in the maildir */
 	bool may_create_remote;
 	bool is_dry_run;           /* as for a pass; mailboxes are not made either */
 	unsigned passes_at_once;   /* at least 1 */
-	/* With names: passes over just these (canonical), without looking which mailboxes exist.
-	 * Without (NULL): every mailbox for which `selects` says so. */
-	const char *const *names;
-	size_t name_count;
+	int64_t verify_interval_s; /* as for a pass */
+	/* With targets: passes over just these, without looking which mailboxes exist.
+	 * Without (NULL): every mailbox for which `selects` says so, but for those that the
+	 * server's status and the directories' times show to be as they were. */
+	const struct sync_target *targets;
+	size_t target_count;
 	void *context; /* the caller's */
 };
 
@@ -35,6 +45,8 @@ struct sync_tree_ops {
 			 uint64_t total);
 	/* A mailbox is over. It may come once more when a pass wanted another. */
 	void (*ended)(struct sync_tree *tree, const char *name, const struct sync_result *result);
+	/* A mailbox was found unchanged on both sides, without a pass. */
+	void (*unchanged)(struct sync_tree *tree, const char *name);
 	/* Dry run: a mailbox would be made on one side. */
 	void (*would_create)(struct sync_tree *tree, const char *name, bool is_local);
 	/* Dry run: what a pass would do. */

@@ -77,6 +77,17 @@ static void box_close(struct remote_mailbox *mailbox)
 	free(box);
 }
 
+/* No modseq is known here: every look is a listing. */
+static void box_settle(struct remote_mailbox *mailbox, struct remote_settle_req *req)
+{
+	struct remote_work *work = remote_work_new(mailbox, &req->op, sizeof(*work));
+
+	req->highestmodseq = 0;
+	req->has_news = false;
+	if (work != NULL)
+		remote_work_finish_later(work);
+}
+
 static const struct remote_mailbox_ops box_ops = {
 	.observe = remote_observe,
 	.fetch = remote_fetch,
@@ -86,6 +97,7 @@ static const struct remote_mailbox_ops box_ops = {
 	.store = remote_store,
 	.expunge = remote_expunge,
 	.identify = remote_identify,
+	.settle = box_settle,
 	.cancel = box_cancel,
 	.close = box_close,
 };

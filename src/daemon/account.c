@@ -14,8 +14,8 @@ static int account_open_remote(struct account *account, struct error *err)
 		.account = account->settings->name,
 		.target = config_target(connection),
 		.user = connection->user,
-		.password = connection->password != NULL ? secret_bytes(connection->password)
-							 : NULL,
+		.password =
+			connection->password != NULL ? secret_bytes(connection->password) : NULL,
 		.password_argv = connection->password_command,
 		.auth = (const char *const *)connection->auth,
 		.allow_plaintext = connection->allow_plaintext,
@@ -57,8 +57,8 @@ int account_open(struct loop *loop, const struct config *config,
 	opened->loop = loop;
 	opened->settings = settings;
 	if (code == 0)
-		code = store_open(loop, config->state_dir, settings->name, &options,
-				  &opened->store, err);
+		code = store_open(loop, config->state_dir, settings->name, &options, &opened->store,
+				  err);
 	if (code == 0)
 		code = account_open_remote(opened, err);
 	if (code != 0) {

@@ -21,8 +21,7 @@ struct account_run {
 
 /* --- The report -------------------------------------------------------------------- */
 
-static void report_fail(struct account_report *report, const char *mailbox,
-			const struct error *err)
+static void report_fail(struct account_report *report, const char *mailbox, const struct error *err)
 {
 	report->failures = xgrow(report->failures, report->failure_count, &report->failure_cap,
 				 sizeof(*report->failures));
@@ -30,8 +29,7 @@ static void report_fail(struct account_report *report, const char *mailbox,
 		.mailbox = mailbox != NULL ? xstrdup(mailbox) : NULL,
 		.err = *err,
 	};
-	report->exit_status =
-		error_exit_merge(report->exit_status, error_exit_status(err->code));
+	report->exit_status = error_exit_merge(report->exit_status, error_exit_status(err->code));
 }
 
 /* A mailbox that is passed over again is judged by its last pass. */
@@ -57,8 +55,7 @@ static void report_line(void *context, const char *line)
 {
 	struct account_report *report = context;
 
-	report->lines =
-		xgrow(report->lines, report->line_count, &report->line_cap, sizeof(char *));
+	report->lines = xgrow(report->lines, report->line_count, &report->line_cap, sizeof(char *));
 	report->lines[report->line_count++] = xstrdup(line);
 }
 
@@ -95,6 +92,14 @@ static void run_begun(struct sync_tree *tree, const char *name)
 
 	if (run->ops->begun != NULL)
 		run->ops->begun(run, name);
+}
+
+static void run_unchanged(struct sync_tree *tree, const char *name)
+{
+	struct account_run *run = sync_tree_context(tree);
+
+	if (run->ops->unchanged != NULL)
+		run->ops->unchanged(run, name);
 }
 
 static void run_progress(struct sync_tree *tree, const char *name, const struct sync_counts *done,
@@ -180,7 +185,7 @@ static void run_done(struct sync_tree *tree, const struct error *err)
 
 	for (size_t i = 0; err->code == 0 && run->names != NULL && i < run->options.name_count;
 	     i++) {
-		if (run->is_met[i] || run->options.is_direct)
+		if (run->is_met[i])
 			continue;
 		error_set(&unknown, SYNCD_ENOTFOUND, "there is no such mailbox");
 		error_context(&unknown, "mailbox %s", run->names[i]);
@@ -200,6 +205,7 @@ static void run_done(struct sync_tree *tree, const struct error *err)
 static const struct sync_tree_ops tree_ops = {
 	.selects = run_selects,
 	.begun = run_begun,
+	.unchanged = run_unchanged,
 	.progress = run_progress,
 	.ended = run_ended,
 	.would_create = run_would_create,
@@ -225,6 +231,9 @@ struct account_run *account_run_start(struct account *account,
 				     settings->create == CONFIG_FOLLOW_REMOTE,
 		.is_dry_run = options->is_dry_run,
 		.passes_at_once = settings->connections,
+		.verify_interval_s = (int64_t)settings->verify_interval_s,
+		.targets = options->targets,
+		.target_count = options->target_count,
 		.context = run,
 	};
 
@@ -238,10 +247,6 @@ struct account_run *account_run_start(struct account *account,
 		run->is_met = xcalloc(options->name_count, sizeof(bool));
 		for (size_t i = 0; i < options->name_count; i++)
 			run->names[i] = xstrdup(options->names[i]);
-	}
-	if (options->is_direct) {
-		tree_options.names = (const char *const *)run->names;
-		tree_options.name_count = options->name_count;
 	}
 	run->tree = sync_tree_start(&account->ports, &tree_options, &tree_ops);
 	return run;

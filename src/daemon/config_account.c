@@ -45,8 +45,9 @@ static const struct config_word line_ending_words[] = {
 
 /* Keys that only one of the protocols knows. */
 static const char *const imap_keys[] = {
-	"layout", "mailboxes",      "direction",   "create", "remove",   "expunge_deleted",
-	"trash",  "deletion_limit", "connections", "push",   "compress", "on_change",
+	"layout",          "mailboxes", "direction",       "create",      "remove",
+	"expunge_deleted", "trash",     "deletion_limit",  "connections", "push",
+	"compress",        "on_change", "verify_interval",
 };
 static const char *const pop3_keys[] = { "keep" };
 
@@ -179,6 +180,15 @@ static void check_name(const struct config_reader *reader, const char *name)
 			     reader->where);
 }
 
+static uint64_t read_verify_interval(const struct config_reader *reader)
+{
+	const char *text = read_text(reader, "verify_interval");
+
+	if (text != NULL && strcmp(text, "none") == 0)
+		return 0;
+	return read_duration(reader, "verify_interval", 1, DAY_S);
+}
+
 void config_read_account(const struct config_reader *reader, struct config_account *out)
 {
 	out->name = xstrdup(cfg_title(reader->section));
@@ -204,6 +214,7 @@ void config_read_account(const struct config_reader *reader, struct config_accou
 	else
 		refuse_keys(reader, imap_keys, ARRAY_LEN(imap_keys), "pop3");
 	read_imap(reader, out);
+	out->verify_interval_s = read_verify_interval(reader);
 	read_keep(reader, out);
 	read_smtp(reader, out);
 }

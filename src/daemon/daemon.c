@@ -154,7 +154,8 @@ int daemon_reload(struct daemon *daemon, struct error *err)
 	return 0;
 }
 
-/* --- Signals and hints -------------------------------------------------------------------------- */
+/* --- Signals and hints --------------------------------------------------------------------------
+ */
 
 static void daemon_signal_stop(struct loop_signal *sig, int signum)
 {
@@ -191,7 +192,8 @@ static void daemon_woke_up(struct wakeup *wakeup, int64_t slept_s)
 	daemon_wake(container_of(wakeup, struct daemon, wakeup), "the machine was suspended");
 }
 
-/* --- The beginning --------------------------------------------------------------------------------- */
+/* --- The beginning
+ * --------------------------------------------------------------------------------- */
 
 static void daemon_start_keepers(struct daemon *daemon)
 {
@@ -206,8 +208,8 @@ static void daemon_start_keepers(struct daemon *daemon)
 
 static int daemon_listen(struct daemon *daemon, const char *socket_path, struct error *err)
 {
-	char *path = socket_path != NULL ? xstrdup(socket_path)
-					 : config_socket_path(daemon->config);
+	char *path =
+		socket_path != NULL ? xstrdup(socket_path) : config_socket_path(daemon->config);
 
 	daemon->control_user.ops = &daemon_control_ops;
 	daemon->control = control_start(daemon->loop, path, &daemon->control_user, err);
@@ -218,8 +220,8 @@ static int daemon_listen(struct daemon *daemon, const char *socket_path, struct 
 
 static int daemon_catch_signals(struct daemon *daemon, struct error *err)
 {
-	int code = loop_signal_start(daemon->loop, &daemon->signals[0], SIGTERM,
-				     daemon_signal_stop, err);
+	int code = loop_signal_start(daemon->loop, &daemon->signals[0], SIGTERM, daemon_signal_stop,
+				     err);
 
 	if (code == 0)
 		code = loop_signal_start(daemon->loop, &daemon->signals[1], SIGINT,

@@ -26,8 +26,8 @@ static int daemon_check_running(const struct daemon *daemon, struct error *err)
 
 /* --- status ---------------------------------------------------------------------- */
 
-static int op_status(struct control_user *user, const char *account,
-		     struct control_status *status, struct error *err)
+static int op_status(struct control_user *user, const char *account, struct control_status *status,
+		     struct error *err)
 {
 	struct daemon *daemon = daemon_of(user);
 	int code = daemon_check_running(daemon, err);
@@ -87,8 +87,7 @@ static void request_fail(struct request *request, const char *account, const cha
 		.mailbox = mailbox != NULL ? xstrdup(mailbox) : NULL,
 		.err = copy,
 	};
-	result->exit_status =
-		error_exit_merge(result->exit_status, error_exit_status(err->code));
+	result->exit_status = error_exit_merge(result->exit_status, error_exit_status(err->code));
 }
 
 static void request_free(struct request *request)

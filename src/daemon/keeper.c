@@ -111,6 +111,16 @@ static void keeper_run_ended(struct account_run *run, const char *name,
 		   counts->fetched + counts->removed + counts->flags_local > 0);
 }
 
+static void keeper_run_unchanged(struct account_run *run, const char *name)
+{
+	struct keeper *keeper = account_run_context(run);
+	struct keeper_mailbox *mailbox = keeper_mailbox(keeper, name);
+
+	error_clear(&mailbox->err);
+	mailbox->held_deletions = 0;
+	keeper_watch_mailbox(keeper, mailbox);
+}
+
 /* What decides about the next try: the account's failure, or the worst that a mailbox
  * met: one that passes by itself is tried again sooner. */
 static int keeper_outcome(const struct account_report *report, const struct error *err)
@@ -164,6 +174,8 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 
 	keeper->run = NULL;
 	keeper->job = NULL;
+	free(keeper->targets);
+	keeper->targets = NULL;
 	if (keeper->closed == NULL)
 		keeper_log_failures(keeper, report);
 	schedule_ended(&keeper->schedule, now_ms, keeper_outcome(report, err),
@@ -185,6 +197,7 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 
 static const struct account_run_ops run_ops = {
 	.begun = keeper_run_begun,
+	.unchanged = keeper_run_unchanged,
 	.progress = keeper_run_progress,
 	.ended = keeper_run_ended,
 	.done = keeper_run_done,
@@ -194,7 +207,8 @@ static void keeper_start_run(struct keeper *keeper, const struct account_run_opt
 {
 	keeper_set_state(keeper, keeper->last_sync_s == 0 ? CONTROL_CONNECTING : CONTROL_SYNCING,
 			 NULL);
-	keeper->is_full_run = options->names == NULL && !options->is_dry_run;
+	keeper->is_full_run =
+		options->names == NULL && options->targets == NULL && !options->is_dry_run;
 	if (!options->is_dry_run)
 		schedule_begun(&keeper->schedule, loop_now_ms(keeper->loop), keeper->is_full_run);
 	for (size_t i = 0; keeper->is_full_run && i < keeper->count; i++)
@@ -211,18 +225,17 @@ static void keeper_run_full(struct keeper *keeper)
 
 static void keeper_run_changes(struct keeper *keeper)
 {
-	struct account_run_options options = { .is_direct = true, .context = keeper };
-	const char **names = xcalloc(keeper->count, sizeof(char *));
+	struct account_run_options options = { .context = keeper };
 
+	keeper->targets = xcalloc(keeper->count, sizeof(*keeper->targets));
 	for (size_t i = 0; i < keeper->count; i++) {
 		if (!keeper->mailboxes[i].is_changed)
 			continue;
 		keeper->mailboxes[i].is_changed = false;
-		names[options.name_count++] = keeper->mailboxes[i].name;
+		keeper->targets[options.target_count++].name = keeper->mailboxes[i].name;
 	}
-	options.names = names;
+	options.targets = keeper->targets;
 	keeper_start_run(keeper, &options);
-	free(names);
 }
 
 static void keeper_run_job(struct keeper *keeper)

@@ -60,8 +60,7 @@ static void news_tell_limit(struct keeper *keeper, const struct error *err)
 	if (keeper->is_watch_limited)
 		return;
 	keeper->is_watch_limited = true;
-	log_warn(keeper->settings->name,
-		 "local changes are only noticed every %llu s: %s",
+	log_warn(keeper->settings->name, "local changes are only noticed every %llu s: %s",
 		 (unsigned long long)keeper->settings->poll_interval_s,
 		 error_format(err, text, sizeof(text)));
 }
@@ -79,8 +78,8 @@ void keeper_watch_start(struct keeper *keeper)
 	if (keeper->watch != NULL)
 		return;
 	keeper->watch_user.ops = &news_watch_ops;
-	if (watch_new(keeper->loop, keeper->settings->maildir, &keeper->watch_user,
-		      &keeper->watch, &err) != 0) {
+	if (watch_new(keeper->loop, keeper->settings->maildir, &keeper->watch_user, &keeper->watch,
+		      &err) != 0) {
 		news_tell_limit(keeper, &err);
 		return;
 	}
@@ -190,8 +189,7 @@ static void status_add_mailbox(struct keeper *keeper, struct keeper_mailbox *mai
 			       struct control_account_status *account)
 {
 	struct control_mailbox_status *row = control_status_add_mailbox(account, mailbox->name);
-	struct store_port *store =
-		keeper->account != NULL ? account_store(keeper->account) : NULL;
+	struct store_port *store = keeper->account != NULL ? account_store(keeper->account) : NULL;
 	struct mailbox_record record;
 	struct error err = { 0 };
 	bool is_known = false;

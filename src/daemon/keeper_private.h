@@ -36,6 +36,7 @@ struct keeper {
 
 	struct account_run *run;
 	bool is_full_run;
+	struct sync_target *targets; /* of the run, or NULL */
 	struct keeper_job *job; /* the run is for it */
 	struct list jobs;       /* waiting */
 

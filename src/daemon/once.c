@@ -66,9 +66,8 @@ static void once_ended(struct account_run *run, const char *mailbox,
 		       const struct sync_result *result)
 {
 	struct once_item *item = account_run_context(run);
-	bool is_local_change = result->counts.fetched + result->counts.removed +
-				       result->counts.flags_local >
-			       0;
+	bool is_local_change =
+		result->counts.fetched + result->counts.removed + result->counts.flags_local > 0;
 
 	if (!item->once->is_dry_run)
 		hooks_note(item->hooks, mailbox, result->counts.fetched, is_local_change);

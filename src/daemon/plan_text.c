@@ -16,8 +16,8 @@ static void add_flags(struct buf *line, const char *sign, const struct keyword_t
 	(void)buf_add_char(line, ')');
 }
 
-static void format_action(struct buf *line, const char *mailbox,
-			  const struct sync_action *action, const struct keyword_table *keywords)
+static void format_action(struct buf *line, const char *mailbox, const struct sync_action *action,
+			  const struct keyword_table *keywords)
 {
 	switch (action->kind) {
 	case SYNC_FETCH:

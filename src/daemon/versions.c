@@ -14,7 +14,7 @@
 void versions_print(const char *program)
 {
 	(void)printf("%s %s\n", program, SYNCD_VERSION);
-	(void)printf("libuv %s, %s, %s, GNU SASL %s, libConfuse %s, Jansson %s\n", uv_version_string(),
-		     OpenSSL_version(OPENSSL_VERSION), store_engine_version(),
+	(void)printf("libuv %s, %s, %s, GNU SASL %s, libConfuse %s, Jansson %s\n",
+		     uv_version_string(), OpenSSL_version(OPENSSL_VERSION), store_engine_version(),
 		     gsasl_check_version(NULL), confuse_version, jansson_version_str());
 }

@@ -20,8 +20,7 @@ void delta_free(struct delta *delta)
 
 void delta_add(struct delta *delta, const struct delta_entry *entry)
 {
-	delta->entries =
-		xgrow(delta->entries, delta->count, &delta->cap, sizeof(*delta->entries));
+	delta->entries = xgrow(delta->entries, delta->count, &delta->cap, sizeof(*delta->entries));
 	delta->entries[delta->count++] = *entry;
 }
 

@@ -114,8 +114,8 @@ static const char *local_listing_keep(struct local_listing *listing, struct slic
 
 void local_listing_add(struct local_listing *listing, struct slice name, uint64_t flags)
 {
-	listing->items = xgrow(listing->items, listing->count, &listing->cap,
-			       sizeof(*listing->items));
+	listing->items =
+		xgrow(listing->items, listing->count, &listing->cap, sizeof(*listing->items));
 	listing->items[listing->count++] = (struct local_item){
 		.name = local_listing_keep(listing, name),
 		.flags = flags,

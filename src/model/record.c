@@ -81,8 +81,8 @@ void store_batch_set_flags(struct store_batch *batch, uint32_t mailbox_id, uint3
 
 void store_batch_delete_message(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid)
 {
-	struct store_change *change = store_batch_add(batch, STORE_DELETE_MESSAGE, mailbox_id,
-						      sizeof(change->u.message));
+	struct store_change *change =
+		store_batch_add(batch, STORE_DELETE_MESSAGE, mailbox_id, sizeof(change->u.message));
 
 	change->u.message.uid = uid;
 }
@@ -97,8 +97,8 @@ void store_batch_put_journal(struct store_batch *batch, uint32_t mailbox_id,
 void store_batch_delete_journal(struct store_batch *batch, uint32_t mailbox_id,
 				enum journal_kind kind, const char *name)
 {
-	struct store_change *change = store_batch_add(batch, STORE_DELETE_JOURNAL, mailbox_id,
-						      sizeof(change->u.journal));
+	struct store_change *change =
+		store_batch_add(batch, STORE_DELETE_JOURNAL, mailbox_id, sizeof(change->u.journal));
 
 	change->u.journal.kind = kind;
 	(void)snprintf(change->u.journal.name, sizeof(change->u.journal.name), "%s", name);

@@ -227,8 +227,10 @@ static void change_continue(struct sync_pass *pass)
 			return;
 		case SYNC_FORGET:
 			/* Pushing, a message gone from the server is new from now on. */
-			if (pass->options.direction == SYNC_PUSH)
+			if (pass->options.direction == SYNC_PUSH) {
 				pass->result.wants_another = true;
+				pass->is_left_over = true;
+			}
 			break;
 		case SYNC_FETCH:
 		case SYNC_APPEND:

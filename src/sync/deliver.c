@@ -200,8 +200,8 @@ static int deliver_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid
 		deliver_break(pass, &err);
 		return code;
 	}
-	record.flags = deliver_action(deliver, uid)->flags &
-		       pass->local->ops->flags_mask(pass->local);
+	record.flags =
+		deliver_action(deliver, uid)->flags & pass->local->ops->flags_mask(pass->local);
 	group->items = xgrow(group->items, group->count, &group->cap, sizeof(*group->items));
 	group->items[group->count++] = record;
 	group->bytes += record.size_bytes;
@@ -233,6 +233,7 @@ static void deliver_note_unsent(struct sync_pass *pass)
 		return;
 	if (!pass->options.is_repeat) {
 		pass->result.wants_another = true;
+		pass->is_left_over = true;
 		return;
 	}
 	error_set(&err, SYNCD_EMESSAGE, "the server lists this message but does not send it");

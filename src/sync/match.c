@@ -92,8 +92,8 @@ static size_t run_end(const struct candidates *candidates, size_t first)
 {
 	size_t end = first;
 
-	while (end < candidates->count && digest_equals(&candidates->items[end].identity,
-							&candidates->items[first].identity))
+	while (end < candidates->count &&
+	       digest_equals(&candidates->items[end].identity, &candidates->items[first].identity))
 		end++;
 	return end;
 }

@@ -14,8 +14,7 @@
 static void observe_new(const struct sync_observer *observer, struct delta *delta, uint32_t uid,
 			const char *name, uint64_t flags)
 {
-	const struct setaside_record *aside =
-		sync_setaside_find(observer->setaside, uid, name);
+	const struct setaside_record *aside = sync_setaside_find(observer->setaside, uid, name);
 
 	if (aside != NULL && aside->next_try_s > observer->now_s)
 		return;
@@ -102,6 +101,30 @@ static int observe_remote_listing(const struct sync_observer *observer,
 	return code;
 }
 
+/* A range may name all the UIDs there are: only those that the state has cost anything. */
+static int observe_remote_gone(const struct sync_observer *observer, struct uid_range range,
+			       struct delta *delta, struct error *err)
+{
+	struct store_port *store = observer->store;
+	struct remote_flags agreed[OBSERVE_CHUNK];
+	uint64_t size = (uint64_t)range.high - range.low + 1;
+	size_t most = size < OBSERVE_CHUNK ? (size_t)size : OBSERVE_CHUNK;
+	uint32_t after = range.low - 1;
+	size_t count = 0;
+
+	do {
+		int code = store->ops->messages_after(store, observer->mailbox_id, after, agreed,
+						      most, &count, err);
+		if (code != 0)
+			return code;
+		for (size_t i = 0; i < count && agreed[i].uid <= range.high; i++)
+			observe_gone(delta, agreed[i].uid, agreed[i].flags);
+		if (count > 0)
+			after = agreed[count - 1].uid;
+	} while (count > 0 && after < range.high);
+	return 0;
+}
+
 /* Looks each changed or vanished message up: the protocol has said which. */
 static int observe_remote_changes(const struct sync_observer *observer,
 				  const struct remote_observation *obs, struct delta *delta,
@@ -109,11 +132,11 @@ static int observe_remote_changes(const struct sync_observer *observer,
 {
 	struct store_port *store = observer->store;
 	struct message_record record;
-	struct uidset_place place = { 0 };
 	bool is_known = false;
-	uint32_t uid = 0;
 
 	for (size_t i = 0; i < obs->count; i++) {
+		if (uidset_contains(&obs->gone, obs->items[i].uid))
+			continue;
 		int code = store->ops->message_get(store, observer->mailbox_id, obs->items[i].uid,
 						   &is_known, &record, err);
 		if (code != 0)
@@ -124,13 +147,10 @@ static int observe_remote_changes(const struct sync_observer *observer,
 		else
 			observe_new(observer, delta, obs->items[i].uid, NULL, obs->items[i].flags);
 	}
-	while (uidset_next(&obs->gone, &place, &uid)) {
-		int code = store->ops->message_get(store, observer->mailbox_id, uid, &is_known,
-						   &record, err);
+	for (size_t i = 0; i < obs->gone.range_count; i++) {
+		int code = observe_remote_gone(observer, obs->gone.ranges[i], delta, err);
 		if (code != 0)
 			return code;
-		if (is_known)
-			observe_gone(delta, uid, record.flags);
 	}
 	return 0;
 }
@@ -171,8 +191,9 @@ static void merge_local_chunk(const struct sync_observer *observer,
 	}
 }
 
-int sync_observe_local(const struct sync_observer *observer, const struct local_listing *listing,
-		       struct delta *delta, struct error *err)
+static int observe_local_listing(const struct sync_observer *observer,
+				 const struct local_listing *listing, struct delta *delta,
+				 struct error *err)
 {
 	struct name_record *agreed = xreallocarray(NULL, OBSERVE_CHUNK, sizeof(*agreed));
 	char after[MAIL_NAME_MAX + 1] = "";
@@ -192,6 +213,41 @@ int sync_observe_local(const struct sync_observer *observer, const struct local_
 	for (; code == 0 && at < listing->count; at++)
 		observe_new(observer, delta, 0, listing->items[at].name, listing->items[at].flags);
 	free(agreed);
+	return code;
+}
+
+/* Looks each message up that changed or vanished: inotify has said which. */
+static int observe_local_changes(const struct sync_observer *observer,
+				 const struct local_listing *listing, struct delta *delta,
+				 struct error *err)
+{
+	struct store_port *store = observer->store;
+	struct message_record record;
+	bool is_known = false;
+
+	for (size_t i = 0; i < listing->count; i++) {
+		const struct local_item *item = &listing->items[i];
+		int code = store->ops->message_by_name(store, observer->mailbox_id, item->name,
+						       &is_known, &record, err);
+		if (code != 0)
+			return code;
+		if (is_known && item->is_gone)
+			observe_gone(delta, record.uid, record.flags);
+		else if (is_known)
+			observe_known(observer, delta, record.uid, item->name, item->flags,
+				      record.flags);
+		else if (!item->is_gone)
+			observe_new(observer, delta, 0, item->name, item->flags);
+	}
+	return 0;
+}
+
+int sync_observe_local(const struct sync_observer *observer, const struct local_listing *listing,
+		       struct delta *delta, struct error *err)
+{
+	int code = listing->is_delta ? observe_local_changes(observer, listing, delta, err)
+				     : observe_local_listing(observer, listing, delta, err);
+
 	delta_sort(delta);
 	return code;
 }

@@ -40,7 +40,11 @@ static void reset_adopt(struct sync_pass *pass)
 	pass->mailbox.uidvalidity = pass_uidvalidity(pass);
 	pass->mailbox.uidnext = 0;
 	pass->mailbox.highestmodseq = 0;
+	pass->mailbox.exists = 0;
+	pass->mailbox.mtimes = (struct local_mtimes){ 0 };
+	pass->mailbox.policy = 0;
 	pass->is_mailbox_recorded = false;
+	pass->wants_all = true;
 	pass_piece_done(pass);
 }
 
@@ -162,13 +166,12 @@ static void pair_examined(struct port_op *op, int code)
 	const struct local_examine_req *examine = &pass->pair.examine;
 
 	if (code == 0)
-		candidates_add(&pass->pair.match.locals,
-			       &(struct candidate){
-				       .identity = examine->identity,
-				       .size_bytes = examine->size_bytes,
-				       .flags = examine->flags,
-				       .name = examine->name,
-			       });
+		candidates_add(&pass->pair.match.locals, &(struct candidate){
+								 .identity = examine->identity,
+								 .size_bytes = examine->size_bytes,
+								 .flags = examine->flags,
+								 .name = examine->name,
+							 });
 	else if (code != SYNCD_ENOTFOUND && code != SYNCD_EMESSAGE)
 		pass_fail(pass, &op->err);
 	pair_examine_next(pass);
@@ -200,6 +203,8 @@ static bool pair_is_first_contact(struct sync_pass *pass)
 	struct remote_flags any;
 	size_t count = 0;
 
+	if (pass->listing.is_delta || pass->observation.is_delta)
+		return false;
 	if (pass->listing.count == 0 && pass->listing.is_stable)
 		return false;
 	if (pass->observation.count == 0 && pass->observation.is_complete)

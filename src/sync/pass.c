@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: MIT */
 #include "pass.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,107 +9,21 @@
 #include "syncd/log.h"
 #include "syncd/must.h"
 
-/* --- Opening both sides ------------------------------------------------------- */
-
-static void pass_opened(struct port_op *op, int code)
-{
-	struct sync_pass *pass = container_of(op, struct sync_pass, open.op);
-
-	if (code != 0)
-		pass_fail(pass, &op->err);
-	else
-		pass->remote = pass->open.mailbox;
-	pass_piece_done(pass);
-}
-
-static int pass_load_mailbox(struct sync_pass *pass, struct error *err)
-{
-	struct store_port *store = pass->ports.store;
-	bool is_known = false;
-	int code = store->ops->mailbox_get(store, pass->name, &is_known, &pass->mailbox, err);
-
-	if (code != 0)
-		return code;
-	if (!is_known) {
-		pass->mailbox = (struct mailbox_record){ .id = store->ops->mailbox_new_id(store) };
-		(void)snprintf(pass->mailbox.name, sizeof(pass->mailbox.name), "%s", pass->name);
-	}
-	pass->is_mailbox_recorded = is_known;
-	pass->keywords_recorded = pass->mailbox.keywords.count;
-	code = sync_setaside_load(store, pass->mailbox.id, &pass->setaside, err);
-	if (code == 0)
-		code = pass->ports.local->ops->open(pass->ports.local, pass->name,
-						    &pass->mailbox.keywords, &pass->local, err);
-	return code;
-}
-
-static void enter_open(struct sync_pass *pass)
-{
-	struct error err = { 0 };
-
-	if (pass_load_mailbox(pass, &err) != 0) {
-		pass_fail(pass, &err);
-		pass_piece_done(pass);
-		return;
-	}
-	pass->open.op.done = pass_opened;
-	pass->open.name = pass->name;
-	pass->open.keywords = &pass->mailbox.keywords;
-	pass->ports.remote->ops->open(pass->ports.remote, &pass->open);
-}
-
-/* --- Looking at both sides ------------------------------------------------------- */
-
-static void pass_observed(struct sync_pass *pass, const struct port_op *op, int code)
-{
-	if (code != 0)
-		pass_fail(pass, &op->err);
-	must(pass->observing > 0);
-	if (--pass->observing == 0)
-		pass_piece_done(pass);
-}
-
-static void pass_remote_observed(struct port_op *op, int code)
-{
-	pass_observed(container_of(op, struct sync_pass, observe.op), op, code);
-}
-
-static void pass_local_scanned(struct port_op *op, int code)
-{
-	pass_observed(container_of(op, struct sync_pass, scan.op), op, code);
-}
-
-static void enter_observe(struct sync_pass *pass)
-{
-	pass->observing = 2;
-	pass->observe.op.done = pass_remote_observed;
-	pass->observe.result = &pass->observation;
-	pass->scan.op.done = pass_local_scanned;
-	pass->scan.result = &pass->listing;
-	pass->remote->ops->observe(pass->remote, &pass->observe);
-	pass->local->ops->scan(pass->local, &pass->scan);
-}
-
-int pass_make_deltas(struct sync_pass *pass, int64_t now_s, struct error *err)
-{
-	struct sync_observer observer = {
-		.store = pass->ports.store,
-		.mailbox_id = pass->mailbox.id,
-		.mask = pass->open.flags_mask,
-		.setaside = &pass->setaside,
-		.now_s = now_s,
-	};
-
-	pass->remote_delta.count = 0;
-	pass->local_delta.count = 0;
-	int code = sync_observe_remote(&observer, &pass->observation, &pass->remote_delta, err);
-	if (code != 0)
-		return code;
-	observer.mask = pass->local->ops->flags_mask(pass->local);
-	return sync_observe_local(&observer, &pass->listing, &pass->local_delta, err);
-}
-
 /* --- Planning ------------------------------------------------------------------------ */
+
+static bool pass_is_aside_listed(const struct sync_pass *pass, uint32_t uid)
+{
+	const struct remote_observation *obs = &pass->observation;
+
+	if (obs->is_delta)
+		return !uidset_contains(&obs->gone, uid) &&
+		       (!pass->search.is_complete || uidset_contains(&pass->present, uid));
+	for (size_t i = 0; i < obs->count; i++) {
+		if (obs->items[i].uid == uid)
+			return true;
+	}
+	return !obs->is_complete;
+}
 
 /* What is set aside but no longer there, or refused no more, is forgotten. */
 static bool pass_is_aside_current(const struct sync_pass *pass,
@@ -118,18 +31,13 @@ static bool pass_is_aside_current(const struct sync_pass *pass,
 {
 	const struct local_listing *listing = &pass->listing;
 
-	if (record->uid != 0) {
-		for (size_t i = 0; i < pass->observation.count; i++) {
-			if (pass->observation.items[i].uid == record->uid)
-				return true;
-		}
-		return !pass->observation.is_complete;
-	}
+	if (record->uid != 0)
+		return pass_is_aside_listed(pass, record->uid);
 	for (size_t i = 0; i < listing->count; i++) {
 		if (strcmp(listing->items[i].name, record->name) == 0)
-			return true;
+			return !listing->items[i].is_gone;
 	}
-	return !listing->is_stable;
+	return listing->is_delta || !listing->is_stable;
 }
 
 static void pass_review_aside(struct sync_pass *pass)
@@ -182,12 +90,12 @@ static void enter_plan(struct sync_pass *pass)
 {
 	struct error err = { 0 };
 
-	int64_t now_s = pass->ports.env->ops->wall_s(pass->ports.env);
-	if (pass_make_deltas(pass, now_s, &err) != 0) {
+	if (pass_make_deltas(pass, pass->now_s, &err) != 0) {
 		pass_fail(pass, &err);
 		pass_piece_done(pass);
 		return;
 	}
+	look_report_missed(pass);
 	struct sync_policy policy = {
 		.direction = pass->options.direction,
 		.local_mask = pass->local->ops->flags_mask(pass->local),
@@ -210,34 +118,7 @@ static void enter_plan(struct sync_pass *pass)
 	pass_piece_done(pass);
 }
 
-/* --- Finishing ------------------------------------------------------------------------- */
-
-static void pass_finished(struct port_op *op, int code)
-{
-	struct sync_pass *pass = container_of(op, struct sync_pass, finish.op);
-
-	if (code != 0)
-		pass_fail(pass, &op->err);
-	pass_piece_done(pass);
-}
-
-/* The mailbox's own record comes last, when all it covers has been applied. */
-static void enter_finish(struct sync_pass *pass)
-{
-	uint32_t uidnext = pass->observation.uidnext;
-
-	if (pass->result.counts.appended > 0 && pass->upload.uidnext > uidnext)
-		uidnext = pass->upload.uidnext;
-	if (uidnext > pass->mailbox.uidnext) {
-		pass->mailbox.uidnext = uidnext;
-		pass->is_mailbox_recorded = false;
-	}
-	if (pass_is_recorded(pass)) {
-		pass_piece_done(pass);
-		return;
-	}
-	pass_commit(pass, &pass->finish, pass_finished);
-}
+/* --- The end -------------------------------------------------------------------------- */
 
 static void enter_close(struct sync_pass *pass)
 {
@@ -253,21 +134,26 @@ static void enter_close(struct sync_pass *pass)
 struct pass_state_row {
 	const char *name;
 	void (*enter)(struct sync_pass *pass); /* ends with pass_piece_done, now or later */
-	bool writes; /* left out of a dry run */
+	bool writes;                           /* left out of a dry run */
 };
 
 static const struct pass_state_row states[PASS_STATE_COUNT] = {
 	[PASS_START] = { "start", NULL, false },
-	[PASS_OPEN] = { "open", enter_open, false },
+	[PASS_LOAD] = { "load", load_start, false },
+	[PASS_MEND] = { "mend", mend_start, true },
+	[PASS_LOOK] = { "look", look_start, false },
+	[PASS_OPEN] = { "open", open_start, false },
 	[PASS_RECOVER] = { "recover", recover_start, true },
 	[PASS_RESET] = { "reset", reset_start, true },
-	[PASS_OBSERVE] = { "observe", enter_observe, false },
+	[PASS_OBSERVE] = { "observe", observe_start, false },
+	[PASS_CONFIRM] = { "confirm", confirm_start, false },
 	[PASS_PAIR] = { "pair", pair_start, true },
 	[PASS_PLAN] = { "plan", enter_plan, false },
 	[PASS_DELIVER] = { "deliver", deliver_start, true },
 	[PASS_UPLOAD] = { "upload", upload_start, true },
 	[PASS_CHANGE] = { "change", change_start, true },
-	[PASS_FINISH] = { "finish", enter_finish, true },
+	[PASS_SETTLE] = { "settle", settle_start, true },
+	[PASS_FINISH] = { "finish", finish_start, true },
 	[PASS_CLOSE] = { "close", enter_close, false },
 };
 
@@ -284,6 +170,8 @@ static void pass_end(struct sync_pass *pass)
 	local_listing_free(&pass->listing);
 	delta_free(&pass->local_delta);
 	delta_free(&pass->remote_delta);
+	uidset_free(&pass->present);
+	uidset_free(&pass->told);
 	sync_plan_free(&pass->plan);
 	recover_free(&pass->recover);
 	pair_free(&pass->pair);
@@ -300,6 +188,9 @@ static enum pass_state pass_next(const struct sync_pass *pass)
 
 	if (pass_is_failing(pass))
 		return PASS_CLOSE;
+	/* Nothing is to be done, and nothing to be asked. */
+	if (pass->state == PASS_LOOK && !pass->needs_remote)
+		next = PASS_FINISH;
 	while (pass->options.is_dry_run && states[next].writes)
 		next++;
 	return next;

@@ -10,8 +10,8 @@
 #define DELIVER_GROUP_BYTES (16u * 1024 * 1024)
 #define APPEND_GROUP_MESSAGES 100
 #define CHANGE_GROUP_MESSAGES 1000
-#define SETASIDE_FIRST_S (15 * 60)      /* a refused message is tried again after this long, */
-#define SETASIDE_LAST_S (24 * 60 * 60)  /* twice as long each time up to this */
+#define SETASIDE_FIRST_S (15 * 60)     /* a refused message is tried again after this long, */
+#define SETASIDE_LAST_S (24 * 60 * 60) /* twice as long each time up to this */
 
 /* --- Delivery (deliver.c) --- */
 
@@ -26,9 +26,9 @@ struct deliver_group {
 struct deliver {
 	const struct sync_action *actions; /* SYNC_FETCH, by UID */
 	size_t count;
-	struct uidset missing;  /* still to come */
-	struct uidset asked;    /* of the request under way */
-	uint64_t chunk;         /* messages asked for at a time; shrinks after a refusal */
+	struct uidset missing; /* still to come */
+	struct uidset asked;   /* of the request under way */
+	uint64_t chunk;        /* messages asked for at a time; shrinks after a refusal */
 	struct remote_fetch_req fetch;
 	bool is_fetching;
 	bool is_paused;
@@ -78,21 +78,21 @@ struct upload_item {
 	struct local_reader *reader;
 	struct sync_pass *pass;
 	const struct sync_action *action;
-	struct error err; /* SYNCD_EMESSAGE: refused by one side */
-	bool is_dropped;  /* not to be appended */
-	bool is_sent;     /* the server has said OK */
-	bool is_untraceable; /* and yet it cannot be found there */
+	struct error err;     /* SYNCD_EMESSAGE: refused by one side */
+	bool is_dropped;      /* not to be appended */
+	bool is_sent;         /* the server has said OK */
+	bool is_untraceable;  /* and yet it cannot be found there */
 	bool is_journal_void; /* it was journalled, and then not sent */
 };
 
 struct upload {
 	const struct sync_action *actions; /* SYNC_APPEND */
 	size_t count;
-	size_t next; /* first not yet in a group */
+	size_t next;               /* first not yet in a group */
 	struct upload_item *items; /* the group under way */
 	size_t item_count;
 	size_t in_flight;
-	bool is_stopped; /* over quota */
+	bool is_stopped;  /* over quota */
 	uint32_t uidnext; /* no smaller UID can be given to what is appended */
 	struct match match;
 	struct store_commit_req commit;
@@ -106,7 +106,7 @@ struct change {
 	struct uidset failed; /* flags not stored: not to be agreed */
 	struct remote_store_req store;
 	struct remote_expunge_req expunge;
-	size_t recorded; /* into the plan: up to here the state has it */
+	size_t recorded;          /* into the plan: up to here the state has it */
 	struct store_batch batch; /* what the pieces before left for our commit */
 	struct store_commit_req commit;
 	struct port_op turn;
@@ -127,23 +127,28 @@ struct recover {
 struct pair {
 	struct match match;
 	struct local_examine_req examine;
-	size_t next;      /* local delta entry to examine */
-	size_t count;     /* pairs found */
+	size_t next;        /* local delta entry to examine */
+	size_t count;       /* pairs found */
 	uint32_t after_uid; /* reset: messages up to here are forgotten */
 	struct store_commit_req commit;
 };
 
 enum pass_state {
 	PASS_START,
+	PASS_LOAD,
+	PASS_MEND,
+	PASS_LOOK,
 	PASS_OPEN,
 	PASS_RECOVER,
 	PASS_RESET,
 	PASS_OBSERVE,
+	PASS_CONFIRM,
 	PASS_PAIR,
 	PASS_PLAN,
 	PASS_DELIVER,
 	PASS_UPLOAD,
 	PASS_CHANGE,
+	PASS_SETTLE,
 	PASS_FINISH,
 	PASS_CLOSE,
 	PASS_STATE_COUNT,
@@ -154,17 +159,22 @@ struct sync_pass {
 	struct sync_pass_options options;
 	sync_pass_done done;
 	enum pass_state state;
-	bool is_stepping; /* an enter function is running: a piece that is over at once only notes it */
+	bool is_stepping; /* an enter function is running: a piece that is over at once only notes
+			     it */
 	bool is_piece_over;
-	struct error err; /* the first failure */
+	struct error err;     /* the first failure */
 	struct error refusal; /* the first thing that could not be done while the rest went on */
 	struct sync_result result;
 	char name[MAILBOX_NAME_MAX + 1];
 	struct mailbox_record mailbox;
 	bool is_mailbox_recorded; /* the state has `mailbox` as it is, but for new keywords: */
 	size_t keywords_recorded; /* how many of them it has */
+	int64_t now_s;            /* when the pass began */
+	bool is_verifying;        /* listings are compared with what the deltas told */
+	bool wants_all;           /* listings of both sides */
+	bool needs_remote; /* else nothing is asked of the server unless something is to be done */
 	struct remote_open_req open;
-	struct remote_mailbox *remote;
+	struct remote_mailbox *remote; /* NULL: not opened (yet) */
 	struct local_mailbox *local;
 	struct sync_setaside setaside;
 	struct remote_observation observation;
@@ -172,9 +182,18 @@ struct sync_pass {
 	struct delta local_delta;
 	struct delta remote_delta;
 	struct sync_plan plan;
-	size_t observing;
+	size_t looking; /* looks awaited */
 	struct remote_observe_req observe;
+	struct remote_search_req search;
+	struct uidset present; /* what it found */
 	struct local_scan_req scan;
+	bool is_local_checked;  /* verifying: the directories' times told of no change */
+	bool is_remote_checked; /* verifying: `told` holds what the server's delta named, */
+	bool is_told_complete;  /* deletions too */
+	struct uidset told;
+	bool are_counts_equal; /* both sides have as many, so that nothing is gone */
+	bool is_left_over;     /* something was put off to the next pass */
+	struct remote_settle_req settle;
 	struct recover recover;
 	struct pair pair;
 	struct deliver deliver;
@@ -248,6 +267,21 @@ uint32_t pass_uidvalidity(const struct sync_pass *pass);
  * messages set aside left out unless due at `now_s`. */
 int pass_make_deltas(struct sync_pass *pass, int64_t now_s, struct error *err);
 
+/* All that was seen has been applied, so that the next look may begin behind it. */
+bool pass_is_settled(const struct sync_pass *pass);
+
+/* --- The states, each started once --- */
+
+void load_start(struct sync_pass *pass);
+void mend_start(struct sync_pass *pass);
+void look_start(struct sync_pass *pass);
+void open_start(struct sync_pass *pass);
+void observe_start(struct sync_pass *pass);
+void confirm_start(struct sync_pass *pass);
+/* Verifying: tells what no delta had told. */
+void look_report_missed(struct sync_pass *pass);
+void settle_start(struct sync_pass *pass);
+void finish_start(struct sync_pass *pass);
 void reset_start(struct sync_pass *pass);
 void pair_start(struct sync_pass *pass);
 void pair_free(struct pair *pair);

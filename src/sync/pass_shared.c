@@ -46,8 +46,7 @@ bool pass_is_failing(const struct sync_pass *pass)
 
 bool pass_is_recorded(const struct sync_pass *pass)
 {
-	return pass->is_mailbox_recorded &&
-	       pass->keywords_recorded == pass->mailbox.keywords.count;
+	return pass->is_mailbox_recorded && pass->keywords_recorded == pass->mailbox.keywords.count;
 }
 
 uint32_t pass_uidvalidity(const struct sync_pass *pass)
@@ -76,8 +75,8 @@ static void pass_put_aside(struct sync_pass *pass, struct store_batch *batch,
 	sync_setaside_put(&pass->setaside, record);
 	store_batch_put_setaside(batch, pass->mailbox.id, record);
 	if (record->uid != 0)
-		log_warn(pass->options.account, "%s: UID %u set aside: %s", pass->name,
-			 record->uid, record->reason);
+		log_warn(pass->options.account, "%s: UID %u set aside: %s", pass->name, record->uid,
+			 record->reason);
 	else
 		log_warn(pass->options.account, "%s: %s set aside: %s", pass->name, record->name,
 			 record->reason);

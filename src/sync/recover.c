@@ -1,5 +1,6 @@
-/* Recovery: finishes what a crash or a lost link left in the journal (DESIGN 5).
- * Runs at the start of every pass; with an empty journal it only sweeps tmp/.
+/* Recovery: finishes what a crash or a lost link left in the journal (DESIGN 5): the
+ * maildir's part (mend) before it is looked at, the server's once that is opened. With
+ * an empty journal it only sweeps tmp/.
  * SPDX-License-Identifier: MIT */
 #include "pass.h"
 
@@ -94,20 +95,20 @@ static uint32_t recover_list_appends(struct sync_pass *pass)
 
 /* --- Deliveries that may not have been renamed ----------------------------------------- */
 
-static int recover_publish(struct sync_pass *pass, const struct journal_record *journal)
+/* A message that is nowhere is to be fetched again: no delta may tell of it once more. */
+static int recover_publish(struct sync_pass *pass, const struct journal_record *journal,
+			   struct error *err)
 {
-	struct error err = { 0 };
-	int code = pass->local->ops->publish(pass->local, journal->name, journal->flags, &err);
+	int code = pass->local->ops->publish(pass->local, journal->name, journal->flags, err);
 
 	if (code == SYNCD_ENOTFOUND) {
 		log_info(pass->options.account, "%s: UID %u will be fetched again", pass->name,
 			 journal->uid);
 		store_batch_delete_message(&pass->recover.commit.batch, pass->mailbox.id,
 					   journal->uid);
+		pass->wants_all = true;
 		return 0;
 	}
-	if (code != 0)
-		pass_fail(pass, &err);
 	return code;
 }
 
@@ -127,37 +128,37 @@ static void recover_add(void *context, const struct journal_record *journal)
 {
 	struct recover *recover = context;
 
-	recover->journal = xgrow(recover->journal, recover->count, &recover->cap,
-				 sizeof(*recover->journal));
+	recover->journal =
+		xgrow(recover->journal, recover->count, &recover->cap, sizeof(*recover->journal));
 	recover->journal[recover->count++] = *journal;
 }
 
-static int recover_local(struct sync_pass *pass)
+/* What the maildir needs, before it is looked at. */
+void mend_start(struct sync_pass *pass)
 {
 	struct recover *recover = &pass->recover;
 	struct error err = { 0 };
 	int code = pass->ports.store->ops->journal_each(pass->ports.store, pass->mailbox.id,
 							recover_add, recover, &err);
 
+	store_batch_init(&recover->commit.batch);
 	for (size_t i = 0; code == 0 && i < recover->count; i++) {
-		if (recover->journal[i].kind != JOURNAL_DELIVER)
-			continue;
-		if (recover_publish(pass, &recover->journal[i]) != 0)
-			return pass->err.code;
+		if (recover->journal[i].kind == JOURNAL_DELIVER)
+			code = recover_publish(pass, &recover->journal[i], &err);
 	}
 	if (code == 0)
 		code = pass->local->ops->clean_tmp(pass->local, recover_is_staged, recover, &err);
 	if (code != 0)
 		pass_fail(pass, &err);
-	return code;
+	pass->needs_remote |= recover->count > 0;
+	pass_piece_done(pass);
 }
 
 void recover_start(struct sync_pass *pass)
 {
 	struct recover *recover = &pass->recover;
 
-	store_batch_init(&recover->commit.batch);
-	if (recover_local(pass) != 0 || recover->count == 0) {
+	if (recover->count == 0) {
 		pass_piece_done(pass);
 		return;
 	}

@@ -8,6 +8,7 @@
 #include "syncd/alloc.h"
 #include "syncd/log.h"
 #include "syncd/must.h"
+#include "syncd/sync_baseline.h"
 
 #define TREE_REPEATS_MAX 3  /* passes over one mailbox in one go */
 #define TREE_FAILURES_MAX 3 /* passes in a row that lose the link before all stop */
@@ -17,7 +18,13 @@ struct tree_mailbox {
 	char *name;
 	bool is_remote;
 	bool is_local;
-	bool is_known; /* in the state */
+	bool is_known;                /* in the state: */
+	struct mailbox_record record; /* without its keywords */
+	struct mailbox_status status; /* as the server tells without opening it */
+	bool is_remote_quiet;
+	const struct local_hint
+		*hints; /* for all its passes: they are looked at as things are then */
+	size_t hint_count;
 	bool is_unusable;
 	bool is_considered;
 	bool is_wanted; /* a pass is due */
@@ -38,6 +45,7 @@ struct sync_tree {
 	size_t listing; /* lists awaited */
 	bool is_creating;
 	unsigned failures;
+	int64_t now_s; /* when the mailboxes were listed */
 	struct error err;
 	struct remote_list_req remote_list;
 	struct local_list_req local_list;
@@ -70,8 +78,7 @@ static struct tree_mailbox *tree_add(struct sync_tree *tree, const char *name)
 
 	if (mailbox != NULL)
 		return mailbox;
-	tree->mailboxes =
-		xgrow(tree->mailboxes, tree->count, &tree->cap, sizeof(*tree->mailboxes));
+	tree->mailboxes = xgrow(tree->mailboxes, tree->count, &tree->cap, sizeof(*tree->mailboxes));
 	mailbox = &tree->mailboxes[tree->count++];
 	*mailbox = (struct tree_mailbox){ .name = xstrdup(name), .tree = tree };
 	return mailbox;
@@ -82,6 +89,11 @@ static bool tree_selects(struct sync_tree *tree, const char *name)
 	return tree->ops->selects == NULL || tree->ops->selects(tree, name);
 }
 
+static bool tree_selects_remote(struct remote_list_req *req, const char *name)
+{
+	return tree_selects(container_of(req, struct sync_tree, remote_list), name);
+}
+
 static void tree_found_remote(struct remote_list_req *req, const struct mailbox_info *info)
 {
 	struct sync_tree *tree = container_of(req, struct sync_tree, remote_list);
@@ -90,6 +102,7 @@ static void tree_found_remote(struct remote_list_req *req, const struct mailbox_
 		return;
 	struct tree_mailbox *mailbox = tree_add(tree, info->name);
 	mailbox->is_remote = true;
+	mailbox->status = info->status;
 	mailbox->is_unusable |= info->is_marked_unusable;
 }
 
@@ -108,8 +121,12 @@ static void tree_found_known(void *context, const struct mailbox_record *record)
 {
 	struct sync_tree *tree = context;
 
-	if (tree_selects(tree, record->name))
-		tree_add(tree, record->name)->is_known = true;
+	if (!tree_selects(tree, record->name))
+		return;
+	struct tree_mailbox *mailbox = tree_add(tree, record->name);
+	mailbox->is_known = true;
+	mailbox->record = *record;
+	keyword_table_init(&mailbox->record.keywords); /* the caller's are */
 }
 
 static int compare_mailboxes(const void *a, const void *b)
@@ -133,9 +150,8 @@ static void tree_listed(struct sync_tree *tree, const struct port_op *op, int co
 	must(tree->listing > 0);
 	if (--tree->listing > 0)
 		return;
-	if (tree->err.code == 0 &&
-	    tree->ports.store->ops->mailbox_each(tree->ports.store, tree_found_known, tree,
-						 &err) != 0)
+	if (tree->err.code == 0 && tree->ports.store->ops->mailbox_each(
+					   tree->ports.store, tree_found_known, tree, &err) != 0)
 		tree_fail(tree, &err);
 	if (tree->count > 1)
 		qsort(tree->mailboxes, tree->count, sizeof(*tree->mailboxes), compare_mailboxes);
@@ -226,6 +242,10 @@ static void tree_start_pass(struct sync_tree *tree, struct tree_mailbox *mailbox
 		.deletion_limit_percent = tree->options.deletion_limit_percent,
 		.is_dry_run = tree->options.is_dry_run,
 		.is_repeat = mailbox->passes > 0,
+		.is_remote_quiet = mailbox->is_remote_quiet && mailbox->passes == 0,
+		.hints = mailbox->hints,
+		.hint_count = mailbox->hint_count,
+		.verify_interval_s = tree->options.verify_interval_s,
 		.account = tree->options.account,
 		.planned = tree_pass_planned,
 		.progress = tree_pass_progress,
@@ -293,13 +313,14 @@ static void tree_create_local(struct sync_tree *tree, struct tree_mailbox *mailb
 static void tree_make_missing(struct sync_tree *tree, struct tree_mailbox *mailbox)
 {
 	bool is_local_missing = !mailbox->is_local;
-	bool may_create = is_local_missing ? tree->options.may_create_local
-					   : tree->options.may_create_remote;
+	bool may_create =
+		is_local_missing ? tree->options.may_create_local : tree->options.may_create_remote;
 
 	if (mailbox->is_known) {
 		/* Until deletions of mailboxes are followed, nothing is guessed. */
-		log_warn(tree->options.account, "%s was deleted %s; it is left alone on the other side",
-			 mailbox->name, is_local_missing ? "locally" : "on the server");
+		log_warn(tree->options.account,
+			 "%s was deleted %s; it is left alone on the other side", mailbox->name,
+			 is_local_missing ? "locally" : "on the server");
 		return;
 	}
 	if (!may_create)
@@ -315,6 +336,33 @@ static void tree_make_missing(struct sync_tree *tree, struct tree_mailbox *mailb
 		tree_create_remote(tree, mailbox);
 }
 
+static void note_aside(void *context, const struct setaside_record *record)
+{
+	bool *has_aside = context;
+
+	(void)record;
+	*has_aside = true;
+}
+
+/* Both sides are what the state says. What is set aside has to be told, and tried, by a pass. */
+static bool tree_is_unchanged(struct sync_tree *tree, struct tree_mailbox *mailbox)
+{
+	const struct mailbox_record *record = &mailbox->record;
+	struct store_port *store = tree->ports.store;
+	struct error err = { 0 };
+	bool has_aside = false;
+
+	if (!mailbox->is_known || !sync_policy_is_of(record->policy, tree->options.direction) ||
+	    sync_verify_is_due(record, tree->now_s, tree->options.verify_interval_s))
+		return false;
+	mailbox->is_remote_quiet = sync_remote_is_unchanged(record, &mailbox->status);
+	return mailbox->is_remote_quiet &&
+	       tree->ports.local->ops->is_unchanged(tree->ports.local, mailbox->name,
+						    &record->mtimes) &&
+	       store->ops->setaside_each(store, record->id, note_aside, &has_aside, &err) == 0 &&
+	       !has_aside;
+}
+
 /* Decides once what a mailbox needs. */
 static void tree_consider(struct sync_tree *tree, struct tree_mailbox *mailbox)
 {
@@ -328,10 +376,12 @@ static void tree_consider(struct sync_tree *tree, struct tree_mailbox *mailbox)
 		tree_ended_without_pass(tree, mailbox, &err);
 		return;
 	}
-	if (mailbox->is_remote && mailbox->is_local)
-		mailbox->is_wanted = true;
-	else
+	if (!mailbox->is_remote || !mailbox->is_local)
 		tree_make_missing(tree, mailbox);
+	else if (!tree_is_unchanged(tree, mailbox))
+		mailbox->is_wanted = true;
+	else if (tree->ops->unchanged != NULL)
+		tree->ops->unchanged(tree, mailbox->name);
 }
 
 /* --- The order -------------------------------------------------------------------------------- */
@@ -369,8 +419,8 @@ static void tree_continue(struct sync_tree *tree)
 static int tree_check_root(struct sync_tree *tree, struct error *err)
 {
 	struct sync_tree known = { .ops = &(struct sync_tree_ops){ .selects = NULL } };
-	int code = tree->ports.store->ops->mailbox_each(tree->ports.store, tree_found_known,
-							&known, err);
+	int code = tree->ports.store->ops->mailbox_each(tree->ports.store, tree_found_known, &known,
+							err);
 	bool is_first = known.count == 0;
 
 	for (size_t i = 0; i < known.count; i++)
@@ -390,17 +440,32 @@ static void tree_begin(struct port_op *op, int code)
 		tree_fail(tree, &op->err);
 	else if (tree_check_root(tree, &err) != 0)
 		tree_fail(tree, &err);
-	if (tree->err.code != 0 || tree->options.names != NULL) {
+	if (tree->err.code != 0 || tree->options.targets != NULL) {
 		tree_continue(tree);
 		return;
 	}
 	tree->listing = 2;
+	tree->now_s = tree->ports.env->ops->wall_s(tree->ports.env);
 	tree->remote_list.op.done = tree_remote_listed;
+	tree->remote_list.selects = tree_selects_remote;
 	tree->remote_list.found = tree_found_remote;
 	tree->local_list.op.done = tree_local_listed;
 	tree->local_list.found = tree_found_local;
 	tree->ports.remote->ops->list(tree->ports.remote, &tree->remote_list);
 	tree->ports.local->ops->list(tree->ports.local, &tree->local_list);
+}
+
+static void tree_add_target(struct sync_tree *tree, const struct sync_target *target)
+{
+	struct tree_mailbox *mailbox = tree_add(tree, target->name);
+
+	mailbox->is_remote = true;
+	mailbox->is_local = true;
+	mailbox->is_considered = true;
+	mailbox->is_wanted = true;
+	mailbox->is_remote_quiet = target->is_remote_quiet;
+	mailbox->hints = target->hints;
+	mailbox->hint_count = target->hint_count;
 }
 
 struct sync_tree *sync_tree_start(const struct sync_ports *ports,
@@ -413,11 +478,8 @@ struct sync_tree *sync_tree_start(const struct sync_ports *ports,
 	tree->ports = *ports;
 	tree->options = *options;
 	tree->ops = ops;
-	for (size_t i = 0; options->names != NULL && i < options->name_count; i++) {
-		struct tree_mailbox *mailbox = tree_add(tree, options->names[i]);
-		mailbox->is_remote = true;
-		mailbox->is_local = true;
-	}
+	for (size_t i = 0; options->targets != NULL && i < options->target_count; i++)
+		tree_add_target(tree, &options->targets[i]);
 	tree->turn.done = tree_begin;
 	ports->env->ops->defer(ports->env, &tree->turn);
 	return tree;

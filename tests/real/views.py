@@ -208,6 +208,14 @@ class Local:
         return {name: sorted((m.where, m.digest, m.date) for m in messages)
                 for name, messages in self.everything().items()}
 
+    def rest(self):
+        """As if nothing had changed for a minute: times younger than 2 s are not trusted."""
+        for mailbox in self.mailboxes():
+            for part in ("new", "cur"):
+                path = self.path(mailbox, part)
+                before = os.stat(path).st_mtime_ns - 60_000_000_000
+                os.utime(path, ns=(before, before))
+
     def create(self, mailbox):
         for part in ("tmp", "new", "cur"):
             os.makedirs(self.path(mailbox, part), mode=0o700, exist_ok=True)

@@ -290,6 +290,19 @@ static void model_identify(struct remote_mailbox *mailbox, struct remote_identif
 	world_post(session->world, LANE_REMOTE, &req->op, session, run_identify);
 }
 
+/* No modseq is known here: every look is a listing. */
+static int run_settle(struct task *task)
+{
+	return session_check(task);
+}
+
+static void model_settle(struct remote_mailbox *mailbox, struct remote_settle_req *req)
+{
+	struct model_session *session = session_of(mailbox);
+
+	world_post(session->world, LANE_REMOTE, &req->op, session, run_settle);
+}
+
 /* --- the session and the account ------------------------------------------------------------------ */
 
 static void model_cancel(struct remote_mailbox *mailbox)
@@ -315,6 +328,7 @@ static const struct remote_mailbox_ops model_mailbox_ops = {
 	.store = model_store_flags,
 	.expunge = model_expunge,
 	.identify = model_identify,
+	.settle = model_settle,
 	.cancel = model_cancel,
 	.close = model_close,
 };

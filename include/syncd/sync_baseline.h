@@ -1,0 +1,31 @@
+/* From where on a mailbox has to be looked at: what the state says both sides were like
+ * when they were last equal, and when that may be built upon. Pure.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_SYNC_BASELINE_H
+#define SYNCD_SYNC_BASELINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "syncd/ports.h"
+#include "syncd/record.h"
+#include "syncd/sync_plan.h"
+
+/* A digest of what decided which changes mattered: what was seen and left alone under one
+ * direction or with other keyword letters would never be told again by a delta. */
+uint64_t sync_policy_digest(enum sync_direction direction, uint64_t local_mask);
+
+/* Whether the digest was made under this direction. */
+bool sync_policy_is_of(uint64_t policy, enum sync_direction direction);
+
+/* Both sides have not been listed in full for `interval_s` (0: that is never asked), or the clock
+ * was set back behind the last time. */
+bool sync_verify_is_due(const struct mailbox_record *mailbox, int64_t now_s, int64_t interval_s);
+
+/* The server's status is the one that the state has applied. Without a HIGHESTMODSEQ it never is,
+ * as flags may have changed; the number of messages counts because servers without
+ * QRESYNC need not raise HIGHESTMODSEQ when one goes (RFC 7162 §3.1.2). */
+bool sync_remote_is_unchanged(const struct mailbox_record *mailbox,
+			      const struct mailbox_status *status);
+
+#endif

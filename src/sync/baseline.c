@@ -1,0 +1,34 @@
+/* From where on a mailbox has to be looked at.
+ * SPDX-License-Identifier: MIT */
+#include "syncd/sync_baseline.h"
+
+#define POLICY_DIRECTION_BITS 2
+
+uint64_t sync_policy_digest(enum sync_direction direction, uint64_t local_mask)
+{
+	/* Spreads the mask, so that its upper bits count where the direction's push it out. */
+	uint64_t mixed = (local_mask ^ (local_mask >> 31)) * 0x9e3779b97f4a7c15u;
+
+	return mixed << POLICY_DIRECTION_BITS | ((uint64_t)direction + 1);
+}
+
+bool sync_policy_is_of(uint64_t policy, enum sync_direction direction)
+{
+	return (policy & ((1u << POLICY_DIRECTION_BITS) - 1)) == (uint64_t)direction + 1;
+}
+
+bool sync_verify_is_due(const struct mailbox_record *mailbox, int64_t now_s, int64_t interval_s)
+{
+	if (interval_s == 0)
+		return false;
+	return now_s < mailbox->verified_s || now_s - mailbox->verified_s >= interval_s;
+}
+
+bool sync_remote_is_unchanged(const struct mailbox_record *mailbox,
+			      const struct mailbox_status *status)
+{
+	return status->uidvalidity != 0 && status->highestmodseq != 0 &&
+	       status->uidvalidity == mailbox->uidvalidity &&
+	       status->highestmodseq == mailbox->highestmodseq &&
+	       status->uidnext == mailbox->uidnext && status->messages == mailbox->exists;
+}

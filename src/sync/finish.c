@@ -1,0 +1,109 @@
+/* The end of a pass: the mailbox's own record says where the next look may begin, once
+ * everything before has been applied (DESIGN 5: HIGHESTMODSEQ and mtimes last).
+ * SPDX-License-Identifier: MIT */
+#include "pass.h"
+
+#include "syncd/must.h"
+#include "syncd/sync_baseline.h"
+
+/* --- What the server has told by now ------------------------------------------- */
+
+static void settle_done(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, settle.op);
+
+	if (code != 0)
+		pass_fail(pass, &op->err);
+	else if (pass->settle.has_news)
+		pass->result.wants_another = true;
+	pass_piece_done(pass);
+}
+
+void settle_start(struct sync_pass *pass)
+{
+	pass->settle.op.done = settle_done;
+	pass->remote->ops->settle(pass->remote, &pass->settle);
+}
+
+/* --- The record ------------------------------------------------------------------ */
+
+bool pass_is_settled(const struct sync_pass *pass)
+{
+	const struct remote_observation *obs = &pass->observation;
+
+	if (pass_is_failing(pass) || pass->refusal.code != 0 || pass->is_left_over ||
+	    !pass->listing.is_stable || !uidset_is_empty(&pass->change.failed))
+		return false;
+	if (pass->remote == NULL)
+		return true;
+	return obs->is_delta ? obs->tells_gone || pass->are_counts_equal : obs->is_complete;
+}
+
+/* Our own changes are in the directories' times: they are known after the next look only. */
+static bool has_changed_maildir(const struct sync_pass *pass)
+{
+	const struct sync_counts *counts = &pass->result.counts;
+
+	return counts->fetched + counts->removed + counts->flags_local + pass->recover.count > 0;
+}
+
+static void note_local(const struct sync_pass *pass, struct mailbox_record *mailbox)
+{
+	const struct local_mtimes *mtimes = &pass->listing.mtimes;
+
+	if (mtimes->cur_ns != 0 && mtimes->new_ns != 0 && !has_changed_maildir(pass))
+		mailbox->mtimes = *mtimes;
+}
+
+static void note_remote(const struct sync_pass *pass, struct mailbox_record *mailbox)
+{
+	uint32_t uidnext = pass->observation.uidnext;
+
+	if (pass->result.counts.appended > 0 && pass->upload.uidnext > uidnext)
+		uidnext = pass->upload.uidnext;
+	if (uidnext > mailbox->uidnext)
+		mailbox->uidnext = uidnext;
+	if (!pass_is_settled(pass))
+		return;
+	mailbox->highestmodseq = pass->settle.highestmodseq;
+	mailbox->exists = mailbox->highestmodseq != 0 ? pass->settle.exists : 0;
+	mailbox->policy = sync_policy_digest(pass->options.direction,
+					     pass->local->ops->flags_mask(pass->local));
+	if (pass->wants_all && !pass->listing.is_delta && !pass->observation.is_delta &&
+	    (pass->is_verifying || pass->mailbox.policy != mailbox->policy))
+		mailbox->verified_s = pass->now_s;
+}
+
+static bool is_alike(const struct mailbox_record *a, const struct mailbox_record *b)
+{
+	return a->uidnext == b->uidnext && a->highestmodseq == b->highestmodseq &&
+	       a->exists == b->exists && a->policy == b->policy && a->verified_s == b->verified_s &&
+	       a->mtimes.cur_ns == b->mtimes.cur_ns && a->mtimes.new_ns == b->mtimes.new_ns;
+}
+
+static void finish_done(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, finish.op);
+
+	if (code != 0)
+		pass_fail(pass, &op->err);
+	pass_piece_done(pass);
+}
+
+void finish_start(struct sync_pass *pass)
+{
+	struct mailbox_record now = pass->mailbox; /* its keywords are the same table */
+
+	if (pass->remote != NULL)
+		note_remote(pass, &now);
+	if (pass_is_settled(pass))
+		note_local(pass, &now);
+	if (!is_alike(&now, &pass->mailbox)) {
+		pass->mailbox = now;
+		pass->is_mailbox_recorded = false;
+	}
+	if (pass_is_recorded(pass))
+		pass_piece_done(pass);
+	else
+		pass_commit(pass, &pass->finish, finish_done);
+}
