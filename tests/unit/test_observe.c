@@ -429,6 +429,70 @@ static void a_delta_and_a_listing_say_the_same(void **state)
 	fixture_free(changes);
 }
 
+static void a_set_of_all_uids_means_those_that_are_known(void **state)
+{
+	struct fixture *fixture = fixture_new(500); /* more than one piece of the state */
+
+	(void)state;
+	fixture->remote.is_delta = true;
+	list_remote(fixture, 5, F); /* changed, and then it vanished */
+	assert_int_equal(uidset_add_range(&fixture->remote.gone, 1, 2), 0);
+	assert_int_equal(uidset_add_range(&fixture->remote.gone, 4, UINT32_MAX), 0);
+	observe_remote(fixture);
+	assert_int_equal(fixture->delta.count, 499);
+	for (size_t i = 0; i < fixture->delta.count; i++) {
+		uint32_t uid = (uint32_t)i + (i < 2 ? 1 : 2);
+		assert_entry(&fixture->delta.entries[i], SIDE_GONE, uid, 0, agreed_flags(uid));
+	}
+	fixture_free(fixture);
+}
+
+static void a_local_delta_and_a_listing_say_the_same(void **state)
+{
+	struct fixture *listing = fixture_new(300);
+	struct fixture *changes = fixture_new(300);
+	char name[MAIL_NAME_MAX + 1];
+
+	(void)state;
+	changes->local.is_delta = true;
+	for (uint32_t uid = 1; uid <= 310; uid++) {
+		bool is_gone = uid % 50 == 0 && uid <= 300;
+		bool is_changed = uid % 30 == 1 || uid > 300;
+		uint64_t flags = agreed_flags(uid) | (is_changed ? F : 0);
+		name_of(uid, name);
+		if (is_gone)
+			local_listing_add_gone(&changes->local, slice_of(name));
+		else
+			list_local(listing, name, flags);
+		if (is_changed && !is_gone)
+			list_local(changes, name, flags);
+	}
+	list_local_uid(changes, 2, agreed_flags(2));                       /* our own echo */
+	local_listing_add_gone(&changes->local, SLICE_LITERAL("unknown")); /* came and went */
+	observe_local(listing);
+	observe_local(changes);
+	assert_true(listing->delta.count > 20);
+	assert_int_equal(changes->delta.count, listing->delta.count);
+	for (size_t i = 0; i < listing->delta.count; i++) {
+		const struct delta_entry *left = &listing->delta.entries[i];
+		assert_entry(&changes->delta.entries[i], left->change, left->uid, left->flags,
+			     left->agreed);
+	}
+	fixture_free(listing);
+	fixture_free(changes);
+}
+
+static void a_local_delta_without_items_says_nothing(void **state)
+{
+	struct fixture *fixture = fixture_new(300);
+
+	(void)state;
+	fixture->local.is_delta = true;
+	observe_local(fixture);
+	assert_int_equal(fixture->delta.count, 0);
+	fixture_free(fixture);
+}
+
 static void a_failure_of_the_store_is_told(void **state)
 {
 	struct fixture *fixture = fixture_new(3);
@@ -467,6 +531,9 @@ int main(void)
 		cmocka_unit_test(records_set_aside_are_found_replaced_and_removed),
 		cmocka_unit_test(pieces_of_the_state_leave_no_seam),
 		cmocka_unit_test(a_delta_and_a_listing_say_the_same),
+		cmocka_unit_test(a_set_of_all_uids_means_those_that_are_known),
+		cmocka_unit_test(a_local_delta_and_a_listing_say_the_same),
+		cmocka_unit_test(a_local_delta_without_items_says_nothing),
 		cmocka_unit_test(a_failure_of_the_store_is_told),
 	};
 
