@@ -45,13 +45,33 @@ void keeper_set_state(struct keeper *keeper, enum control_state state, const str
 	keeper->user->changed(keeper->user, keeper);
 }
 
-void keeper_note_change(struct keeper *keeper, const char *name, bool is_at_once)
+static void keeper_note_change(struct keeper *keeper, struct keeper_mailbox *mailbox,
+			       bool is_at_once)
+{
+	mailbox->is_changed = true;
+	schedule_note_change(&keeper->schedule, loop_now_ms(keeper->loop), is_at_once);
+	keeper_poke(keeper);
+}
+
+void keeper_note_remote(struct keeper *keeper, const char *name)
 {
 	if (!pattern_list_selects(keeper->settings->mailboxes, name))
 		return;
-	keeper_mailbox(keeper, name)->is_changed = true;
-	schedule_note_change(&keeper->schedule, loop_now_ms(keeper->loop), is_at_once);
-	keeper_poke(keeper);
+	struct keeper_mailbox *mailbox = keeper_mailbox(keeper, name);
+	mailbox->has_remote_news = true;
+	keeper_note_change(keeper, mailbox, true);
+}
+
+void keeper_note_local(struct keeper *keeper, const char *name, const struct local_hint *hint)
+{
+	if (!pattern_list_selects(keeper->settings->mailboxes, name))
+		return;
+	struct keeper_mailbox *mailbox = keeper_mailbox(keeper, name);
+	if (hint != NULL)
+		hint_list_add(&mailbox->hints, hint);
+	else
+		hint_list_lose(&mailbox->hints);
+	keeper_note_change(keeper, mailbox, false);
 }
 
 /* --- Runs ----------------------------------------------------------------------------- */
@@ -84,6 +104,13 @@ static void keeper_run_progress(struct account_run *run, const char *mailbox,
 	keeper->user->event(keeper->user, &event);
 }
 
+/* A mailbox is tracked from a look on that began when it was watched already. */
+static void keeper_note_looked(struct keeper_mailbox *mailbox, bool is_good)
+{
+	mailbox->is_tracked = is_good && mailbox->was_watched;
+	hint_list_clear(&mailbox->looked_at);
+}
+
 static void keeper_run_ended(struct account_run *run, const char *name,
 			     const struct sync_result *result)
 {
@@ -105,6 +132,7 @@ static void keeper_run_ended(struct account_run *run, const char *name,
 	mailbox->held_deletions = result->held_deletions;
 	mailbox->held_is_remote = result->held_is_remote;
 	mailbox->is_counted = false;
+	keeper_note_looked(mailbox, result->err.code == 0 && !result->is_local_moving);
 	if (result->err.code == 0)
 		keeper_watch_mailbox(keeper, mailbox);
 	hooks_note(keeper->hooks, name, counts->fetched,
@@ -118,6 +146,7 @@ static void keeper_run_unchanged(struct account_run *run, const char *name)
 
 	error_clear(&mailbox->err);
 	mailbox->held_deletions = 0;
+	keeper_note_looked(mailbox, true);
 	keeper_watch_mailbox(keeper, mailbox);
 }
 
@@ -203,6 +232,18 @@ static const struct account_run_ops run_ops = {
 	.done = keeper_run_done,
 };
 
+/* A full run looks at the directories themselves. */
+static void keeper_mailbox_begun(struct keeper_mailbox *mailbox, bool is_full)
+{
+	mailbox->was_watched = mailbox->is_watched;
+	if (!is_full)
+		return;
+	mailbox->is_changed = false;
+	mailbox->has_remote_news = false;
+	mailbox->is_tracked = false; /* until the look has ended well */
+	hint_list_clear(&mailbox->hints);
+}
+
 static void keeper_start_run(struct keeper *keeper, const struct account_run_options *options)
 {
 	keeper_set_state(keeper, keeper->last_sync_s == 0 ? CONTROL_CONNECTING : CONTROL_SYNCING,
@@ -211,8 +252,8 @@ static void keeper_start_run(struct keeper *keeper, const struct account_run_opt
 		options->names == NULL && options->targets == NULL && !options->is_dry_run;
 	if (!options->is_dry_run)
 		schedule_begun(&keeper->schedule, loop_now_ms(keeper->loop), keeper->is_full_run);
-	for (size_t i = 0; keeper->is_full_run && i < keeper->count; i++)
-		keeper->mailboxes[i].is_changed = false;
+	for (size_t i = 0; i < keeper->count; i++)
+		keeper_mailbox_begun(&keeper->mailboxes[i], keeper->is_full_run);
 	keeper->run = account_run_start(keeper->account, options, &run_ops);
 }
 
@@ -223,16 +264,35 @@ static void keeper_run_full(struct keeper *keeper)
 	keeper_start_run(keeper, &options);
 }
 
+/* What there is to look at in a mailbox that changed. */
+static struct sync_target keeper_target(struct keeper_mailbox *mailbox)
+{
+	static const struct local_hint no_hints[1];
+	struct sync_target target = {
+		.name = mailbox->name,
+		.is_remote_quiet = !mailbox->has_remote_news,
+	};
+
+	hint_list_move(&mailbox->looked_at, &mailbox->hints);
+	if (mailbox->is_tracked && !mailbox->looked_at.is_lost) {
+		target.hint_count = mailbox->looked_at.count;
+		target.hints = target.hint_count > 0 ? mailbox->looked_at.items : no_hints;
+	}
+	mailbox->is_changed = false;
+	mailbox->has_remote_news = false;
+	mailbox->is_tracked = false; /* until the look has ended well */
+	return target;
+}
+
 static void keeper_run_changes(struct keeper *keeper)
 {
 	struct account_run_options options = { .context = keeper };
 
 	keeper->targets = xcalloc(keeper->count, sizeof(*keeper->targets));
 	for (size_t i = 0; i < keeper->count; i++) {
-		if (!keeper->mailboxes[i].is_changed)
-			continue;
-		keeper->mailboxes[i].is_changed = false;
-		keeper->targets[options.target_count++].name = keeper->mailboxes[i].name;
+		if (keeper->mailboxes[i].is_changed)
+			keeper->targets[options.target_count++] =
+				keeper_target(&keeper->mailboxes[i]);
 	}
 	options.targets = keeper->targets;
 	keeper_start_run(keeper, &options);
@@ -377,8 +437,11 @@ static void keeper_hooks_closed(struct hooks_close *close)
 	void (*closed)(void *closed_context) = keeper->closed;
 	void *closed_context = keeper->closed_context;
 
-	for (size_t i = 0; i < keeper->count; i++)
+	for (size_t i = 0; i < keeper->count; i++) {
+		hint_list_clear(&keeper->mailboxes[i].hints);
+		hint_list_clear(&keeper->mailboxes[i].looked_at);
 		free(keeper->mailboxes[i].name);
+	}
 	free(keeper->mailboxes);
 	free(keeper);
 	closed(closed_context);

@@ -15,7 +15,7 @@
 
 static void news_mailbox_changed(struct watch_user *user, const char *name)
 {
-	keeper_note_change(container_of(user, struct keeper, watch_user), name, false);
+	keeper_note_local(container_of(user, struct keeper, watch_user), name, NULL);
 }
 
 static void news_look_at_all(struct keeper *keeper)
@@ -34,6 +34,8 @@ static void news_everything_changed(struct watch_user *user)
 	struct keeper *keeper = container_of(user, struct keeper, watch_user);
 
 	log_info(keeper->settings->name, "too many changes at once to follow: looking at all");
+	for (size_t i = 0; i < keeper->count; i++)
+		hint_list_lose(&keeper->mailboxes[i].hints);
 	news_look_at_all(keeper);
 }
 
@@ -101,7 +103,7 @@ void keeper_watch_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox)
 	int code = watch_add_mailbox(keeper->watch, mailbox->name, path, &err);
 	mailbox->is_watched = code == 0;
 	if (code == 0) /* what came between the run's scan and this watch would be missed */
-		keeper_note_change(keeper, mailbox->name, false);
+		keeper_note_local(keeper, mailbox->name, NULL);
 	else if (code == SYNCD_ELIMIT)
 		news_tell_limit(keeper, &err);
 }
@@ -110,7 +112,7 @@ void keeper_watch_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox)
 
 static void news_push_news(struct adapter_remote_push *push)
 {
-	keeper_note_change(container_of(push, struct keeper, push), "INBOX", true);
+	keeper_note_remote(container_of(push, struct keeper, push), "INBOX");
 }
 
 static void news_push_ready(struct adapter_remote_push *push)

@@ -3,6 +3,7 @@
 #ifndef SYNCD_KEEPER_PRIVATE_H
 #define SYNCD_KEEPER_PRIVATE_H
 
+#include "hint_list.h"
 #include "keeper.h"
 #include "syncd/adapter_remote.h"
 
@@ -14,6 +15,13 @@ struct keeper_mailbox {
 	bool is_counted; /* since the last change */
 	bool is_changed;      /* waits for a run */
 	bool is_watched;
+	/* What a pass has to look at: the server has news; file names since the last look, which
+	 * are all there is to know of the maildir while is_tracked. */
+	bool has_remote_news;
+	bool is_tracked;
+	bool was_watched; /* when the run began */
+	struct hint_list hints;
+	struct hint_list looked_at; /* the run's */
 	size_t held_deletions;
 	bool held_is_remote;
 	struct error err;
@@ -60,8 +68,10 @@ struct keeper {
 void keeper_poke(struct keeper *keeper);
 void keeper_set_state(struct keeper *keeper, enum control_state state, const struct error *err);
 struct keeper_mailbox *keeper_mailbox(struct keeper *keeper, const char *name);
-/* Notes that a mailbox has to be looked at. */
-void keeper_note_change(struct keeper *keeper, const char *name, bool is_at_once);
+/* Notes that a mailbox has to be looked at, as the server told; or as inotify did: at one file
+ * (`hint`) or at all of them (NULL). */
+void keeper_note_remote(struct keeper *keeper, const char *name);
+void keeper_note_local(struct keeper *keeper, const char *name, const struct local_hint *hint);
 
 /* keeper_news.c: inotify and push. */
 void keeper_watch_start(struct keeper *keeper);
