@@ -131,7 +131,7 @@ void maildir_close(struct maildir **maildir);
 /* The mailbox's canonical name. */
 const char *maildir_name(const struct maildir *maildir);
 
-/* Where a file was last seen: 10 bytes a message, for 100,000 files. */
+/* Where files were last seen: 10 bytes a message, for 100,000 files. */
 struct maildir_index;
 void maildir_index_free(struct maildir_index **index);
 
@@ -139,17 +139,48 @@ void maildir_index_free(struct maildir_index **index);
  * one over MAIL_NAME_MAX); *first: the path of one in the mailbox, borrowed from the index. */
 size_t maildir_index_skipped(const struct maildir_index *index, const char **first);
 
+/* Whether the directories of a mailbox that need not be open have these mtimes, both known. */
+bool maildir_has_mtimes(const struct maildir_root *root, const char *name,
+			const struct local_mtimes *known);
+
 /* Pool; the mailbox itself is not changed. A complete listing of both directories,
  * flags as letters, sorted. Reads new/ before cur/, so that a message moved in between is
  * seen. Tries again for about a second until both stood still; if they never do,
- * `is_stable` is false. A directory that vanished, or is not the one opened any more, is an error.
+ * `is_stable` is false. When the directories' mtimes are the known ones, nothing is read: the
+ * listing is a delta without items, and *index NULL.
+ * A directory that vanished, or is not the one opened any more, is an error.
  * *index (to give to maildir_set_index) belongs to the caller. `is_cancelled`, polled, ends it
  * with SYNCD_ECANCELLED. */
-int maildir_scan(const struct maildir *maildir, const atomic_bool *is_cancelled,
-		 struct local_listing *listing, struct maildir_index **index, struct error *err);
+int maildir_scan(const struct maildir *maildir, const struct local_mtimes *known,
+		 const atomic_bool *is_cancelled, struct local_listing *listing,
+		 struct maildir_index **index, struct error *err);
 
-/* Takes *index over as what is known of the files. */
+/* What inotify told of a mailbox, in the order of the events. */
+struct maildir_hints {
+	const struct local_hint *items;
+	size_t count;
+	/* From maildir_is_still when they were collected: the directories had not changed for a
+	 * moment, so no event is still to come that says where a vanished file went. */
+	bool are_all;
+};
+
+/* Whether nothing changed in the directories within the last moment (20 ms). */
+bool maildir_is_still(const struct maildir *maildir);
+
+/* Pool; the mailbox itself is not changed. Looks only for the messages of the named files: in each
+ * place that an event named, and before a message is said to be gone, wherever its file could be
+ * by other system flags: no directory is read. What was found: an item with the flags of its file,
+ * or of all its files. A message whose last event said that it appeared, and which is not
+ * there, is being renamed: no item, and is_stable false; so with one that may be gone
+ * when the hints may not be all. Ask again with these hints and those that follow.
+ * The rest as for maildir_scan; *index (to give to maildir_add_index) holds the files found. */
+int maildir_look(const struct maildir *maildir, const struct maildir_hints *hints,
+		 const atomic_bool *is_cancelled, struct local_listing *listing,
+		 struct maildir_index **index, struct error *err);
+
+/* Takes *index over as what is known of all files / of those in it, besides what is known. */
 void maildir_set_index(struct maildir *maildir, struct maildir_index **index);
+void maildir_add_index(struct maildir *maildir, struct maildir_index **index);
 
 /* --- Keywords (Dovecot's `dovecot-keywords`) ----------------------------------------- */
 
@@ -160,17 +191,19 @@ int maildir_keywords_refresh(struct maildir *maildir, struct error *err);
 uint64_t maildir_letters_to_flags(const struct maildir *maildir, struct keyword_table *table,
 				  uint64_t letters);
 
-/* Tells which letters a scan saw on files, once the names have been read behind it. They are
- * given to no keyword, and while one of them has no name, keywords are not in the mask: what the
- * files say of them cannot be known. Returns the letters without a name. */
-uint64_t maildir_keywords_seen(struct maildir *maildir, uint64_t letters);
+/* Tells which letters a scan saw on files (on all files, or on some more), once the names have
+ * been read behind it. They are given to no keyword, and while one of them has no name, keywords
+ * are not in the mask: what the files say of them cannot be known. Returns the letters without a
+ * name. */
+uint64_t maildir_keywords_seen(struct maildir *maildir, uint64_t letters, bool are_all);
 
 /* Letters of flags, as far as they have one. */
 uint64_t maildir_flags_to_letters(const struct maildir *maildir, const struct keyword_table *table,
 				  uint64_t flags);
 
-/* Gives every keyword in `flags` a letter, while there are any, durably. SYNCD_EBUSY while
- * another program holds dovecot-keywords.lock. */
+/* Gives every keyword in `flags` a letter, while there are any, durably. Reads the directories for
+ * the letters in use when no scan has. SYNCD_EBUSY while another program holds
+ * dovecot-keywords.lock. */
 int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table *table,
 			    uint64_t flags, struct error *err);
 
@@ -198,15 +231,16 @@ void maildir_deliver_abort(struct maildir_delivery *delivery);
  * SYNCD_ENOTFOUND: neither. */
 int maildir_publish(struct maildir *maildir, const char *base, uint64_t letters, struct error *err);
 
-/* Adds and removes flags on the file as it is; from new/ to cur/ when it gets any.
+/* Adds and removes flags on the file as it is; from new/ to cur/ when it gets any. `expected`:
+ * the letters it had last; where these are right, no directory is read.
  * SYNCD_ENOTFOUND when it is gone; SYNCD_EMESSAGE when another file has the new name, or
  * there is no room in the name for the flags. */
-int maildir_set_letters(struct maildir *maildir, const char *base, uint64_t add, uint64_t remove,
-			struct error *err);
+int maildir_set_letters(struct maildir *maildir, const char *base, uint64_t expected, uint64_t add,
+			uint64_t remove, struct error *err);
 
-/* Removes the file, and others of the same base name that the last scan saw. Gone already is
- * success. */
-int maildir_remove(struct maildir *maildir, const char *base, struct error *err);
+/* Removes the file, and others of the same base name: those that the last scan saw, or, if there
+ * was none, that have some of the expected flags. Gone already is success. */
+int maildir_remove(struct maildir *maildir, const char *base, uint64_t expected, struct error *err);
 
 /* Opens a message for reading. *letters (may be NULL): its flags. SYNCD_ENOTFOUND: gone;
  * SYNCD_EMESSAGE: not readable, not a regular file. */

@@ -113,6 +113,12 @@ static void account_list(struct local_account *account, struct local_list_req *r
 	local_work_start(list->local->loop, &list->local->works, &list->work, &req->op, 0);
 }
 
+static bool account_is_unchanged(struct local_account *account, const char *name,
+				 const struct local_mtimes *known)
+{
+	return maildir_has_mtimes(&local_of(account)->root, name, known);
+}
+
 /* --- Making and opening ----------------------------------------------------------- */
 
 static int account_create(struct local_account *account, const char *name, struct error *err)

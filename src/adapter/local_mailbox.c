@@ -41,15 +41,21 @@ struct scan_work {
 	struct local_work work;
 	struct adapter_mailbox *box;
 	struct local_scan_req *req;
+	struct maildir_hints hints;
 	struct maildir_index *index;
 };
 
 static int scan_run(struct local_work *work, struct error *err)
 {
 	struct scan_work *scan = container_of(work, struct scan_work, work);
+	const struct maildir *maildir = scan->box->maildir;
+	struct local_listing *result = scan->req->result;
 
-	return maildir_scan(scan->box->maildir, &work->is_cancelled, scan->req->result,
-			    &scan->index, err);
+	if (scan->hints.count > 0)
+		return maildir_look(maildir, &scan->hints, &work->is_cancelled, result,
+				    &scan->index, err);
+	return maildir_scan(maildir, &scan->req->known, &work->is_cancelled, result, &scan->index,
+			    err);
 }
 
 static void warn_of_letters(struct adapter_mailbox *box, const struct local_listing *listing,
@@ -100,7 +106,8 @@ static int scan_translate(struct scan_work *scan, struct error *err)
 		return code;
 	for (size_t i = 0; i < listing->count; i++)
 		used |= listing->items[i].flags;
-	warn_of_letters(box, listing, maildir_keywords_seen(box->maildir, used));
+	warn_of_letters(box, listing,
+			maildir_keywords_seen(box->maildir, used, !listing->is_delta));
 	for (size_t i = 0; i < MAILDIR_LETTER_COUNT; i++)
 		flags_of[i] = maildir_letters_to_flags(box->maildir, box->keywords,
 						       used & MAILDIR_LETTER_BIT(i));
@@ -114,18 +121,25 @@ static int scan_translate(struct scan_work *scan, struct error *err)
 	return 0;
 }
 
+static void scan_keep_index(struct scan_work *scan)
+{
+	warn_of_skipped(scan->box, scan->index);
+	if (scan->req->result->is_delta)
+		maildir_add_index(scan->box->maildir, &scan->index);
+	else
+		maildir_set_index(scan->box->maildir, &scan->index);
+}
+
 static int scan_finish(struct local_work *work, int code, struct error *err)
 {
 	struct scan_work *scan = container_of(work, struct scan_work, work);
 
 	if (code == 0)
 		code = scan_translate(scan, err);
-	if (code == 0) {
-		warn_of_skipped(scan->box, scan->index);
-		maildir_set_index(scan->box->maildir, &scan->index);
-	} else {
+	if (code == 0 && scan->index != NULL)
+		scan_keep_index(scan);
+	if (code != 0)
 		local_listing_free(scan->req->result);
-	}
 	maildir_index_free(&scan->index);
 	return code;
 }
@@ -138,6 +152,11 @@ static void mailbox_scan(struct local_mailbox *mailbox, struct local_scan_req *r
 	scan->work.finish = scan_finish;
 	scan->box = box_of(mailbox);
 	scan->req = req;
+	scan->hints = (struct maildir_hints){
+		.items = req->hints,
+		.count = req->hint_count,
+		.are_all = req->hint_count > 0 && maildir_is_still(scan->box->maildir),
+	};
 	local_work_start(scan->box->local->loop, &scan->box->works, &scan->work, &req->op, 0);
 }
 
@@ -247,21 +266,22 @@ static int mailbox_set_flags(struct local_mailbox *mailbox, const char *name, ui
 	uint64_t letters;
 	int code = letters_to_set(box, add, &letters, err);
 
-	(void)expected;
 	if (code == 0 && (remove & FLAGS_KEYWORDS) != 0)
 		code = maildir_keywords_refresh(box->maildir, err);
 	if (code != 0)
 		return code;
-	return maildir_set_letters(box->maildir, name, letters,
-				   maildir_flags_to_letters(box->maildir, box->keywords, remove),
-				   err);
+	return maildir_set_letters(
+		box->maildir, name, maildir_flags_to_letters(box->maildir, box->keywords, expected),
+		letters, maildir_flags_to_letters(box->maildir, box->keywords, remove), err);
 }
 
 static int mailbox_remove(struct local_mailbox *mailbox, const char *name, uint64_t expected,
 			  struct error *err)
 {
-	(void)expected;
-	return maildir_remove(box_of(mailbox)->maildir, name, err);
+	struct adapter_mailbox *box = box_of(mailbox);
+
+	return maildir_remove(box->maildir, name,
+			      maildir_flags_to_letters(box->maildir, box->keywords, expected), err);
 }
 
 static int mailbox_clean_tmp(struct local_mailbox *mailbox,

@@ -79,12 +79,13 @@ static int change_flags(struct maildir *maildir, struct maildir_place *place, vo
 	return 0;
 }
 
-int maildir_set_letters(struct maildir *maildir, const char *base, uint64_t add, uint64_t remove,
-			struct error *err)
+int maildir_set_letters(struct maildir *maildir, const char *base, uint64_t expected, uint64_t add,
+			uint64_t remove, struct error *err)
 {
+	struct maildir_target target = { .base = base, .letters = expected };
 	struct flag_change change = { .add = add, .remove = remove & ~add, .err = err };
 	int errno_value;
-	int code = locate_and(maildir, base, change_flags, &change, &errno_value, err);
+	int code = locate_and(maildir, &target, change_flags, &change, &errno_value, err);
 
 	if (errno_value == 0)
 		return code;
@@ -112,6 +113,7 @@ static int do_nothing(struct maildir *maildir, struct maildir_place *place, void
 
 int maildir_publish(struct maildir *maildir, const char *base, uint64_t letters, struct error *err)
 {
+	struct maildir_target target = { .base = base, .letters = letters };
 	struct maildir_place to = { .is_new = letters == 0 };
 	int errno_value;
 	int code = base_check(base, err);
@@ -131,7 +133,7 @@ int maildir_publish(struct maildir *maildir, const char *base, uint64_t letters,
 	}
 	if (errno != ENOENT)
 		return dirs_error(maildir, errno, "cannot move from tmp", base, err);
-	return locate_and(maildir, base, do_nothing, NULL, &errno_value, err);
+	return locate_and(maildir, &target, do_nothing, NULL, &errno_value, err);
 }
 
 /* --- Removal ------------------------------------------------------------------- */
@@ -152,17 +154,31 @@ static bool may_have_twins(const struct maildir *maildir, const char *base)
 	return maildir->index != NULL && index_guess(maildir->index, base, 1, &unused);
 }
 
-/* A twin that stayed would come back as a new message. */
-int maildir_remove(struct maildir *maildir, const char *base, struct error *err)
+/* Without an index of all files: twins have no flags that were not known of the message. */
+static void remove_guessed_twins(struct maildir *maildir, const struct maildir_target *target)
 {
+	struct maildir_place place;
+
+	for (size_t n = 0; guess_place(target, n, &place); n++) {
+		if (place.file[0] != '\0')
+			(void)unlinkat(place_fd(maildir, &place), place.file, 0);
+	}
+}
+
+/* A twin that stayed would come back as a new message. */
+int maildir_remove(struct maildir *maildir, const char *base, uint64_t expected, struct error *err)
+{
+	struct maildir_target target = { .base = base, .letters = expected };
 	int errno_value;
 	int code;
 
 	do {
-		code = locate_and(maildir, base, unlink_place, NULL, &errno_value, err);
+		code = locate_and(maildir, &target, unlink_place, NULL, &errno_value, err);
 	} while (code == 0 && may_have_twins(maildir, base));
 	if (errno_value != 0)
 		return dirs_error(maildir, errno_value, "cannot remove", base, err);
+	if (code == 0 && !maildir->is_index_complete)
+		remove_guessed_twins(maildir, &target);
 	if (code == SYNCD_ENOTFOUND) {
 		error_clear(err);
 		return 0;

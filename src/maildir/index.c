@@ -157,6 +157,43 @@ void index_update(struct maildir_index *index, const char *base, const struct ma
 			kind_of(index, place->is_new, slice_of(place->file + strlen(base)));
 }
 
+/* The kinds of `from` by the numbers they have in `index`. */
+static uint16_t *translate_kinds(struct maildir_index *index, const struct maildir_index *from)
+{
+	uint16_t *kinds = xreallocarray(NULL, from->kind_count, sizeof(*kinds));
+
+	for (size_t i = 0; i < from->kind_count; i++)
+		kinds[i] = kind_of(index, from->kinds[i].is_new, slice_of(from->kinds[i].suffix));
+	return kinds;
+}
+
+void index_merge(struct maildir_index *index, const struct maildir_index *from)
+{
+	uint16_t *kinds = translate_kinds(index, from);
+	size_t cap = index->count + from->count;
+	struct entry *merged = xreallocarray(NULL, cap, sizeof(*merged));
+	size_t count = 0;
+	size_t old = 0;
+
+	for (size_t i = 0; i < from->count; i++) {
+		struct entry entry = from->entries[i];
+		while (old < index->count && index->entries[old].hash < entry.hash)
+			merged[count++] = index->entries[old++];
+		while (old < index->count && index->entries[old].hash == entry.hash)
+			old++;
+		if (entry.kind != KIND_NONE)
+			entry.kind = kinds[entry.kind];
+		merged[count++] = entry;
+	}
+	while (old < index->count)
+		merged[count++] = index->entries[old++];
+	free(index->entries);
+	free(kinds);
+	index->entries = merged;
+	index->count = count;
+	index->cap = cap;
+}
+
 void index_skip(struct maildir_index *index, bool is_new, struct slice file)
 {
 	char path[sizeof("new/") + MAILDIR_SKIPPED_MAX];

@@ -15,8 +15,8 @@
 #define KEYWORDS_FILE "dovecot-keywords"
 #define KEYWORDS_LOCK "dovecot-keywords.lock"
 #define KEYWORDS_OURS "dovecot-keywords.syncd" /* a second link to the lock while it is ours */
-#define KEYWORDS_FILE_MAX 65536 /* bytes; 26 names need a few thousand */
-#define LOCK_STALE_S 120        /* Dovecot's own limit for a lock left by a crash */
+#define KEYWORDS_FILE_MAX 65536                /* bytes; 26 names need a few thousand */
+#define LOCK_STALE_S 120                       /* Dovecot's own limit for a lock left by a crash */
 #define LOCK_TRIES 5
 
 void keywords_free(struct maildir_keywords *keywords)
@@ -135,17 +135,19 @@ uint64_t maildir_flags_to_letters(const struct maildir *maildir, const struct ke
 	return letters;
 }
 
-uint64_t maildir_keywords_seen(struct maildir *maildir, uint64_t letters)
+uint64_t maildir_keywords_seen(struct maildir *maildir, uint64_t letters, bool are_all)
 {
-	uint64_t unnamed = letters & FLAGS_KEYWORDS;
+	uint64_t seen = letters | (are_all ? 0 : maildir->letters_seen);
+	uint64_t unnamed = seen & FLAGS_KEYWORDS;
 
 	for (size_t i = 0; i < MAILDIR_LETTER_COUNT; i++) {
 		if (maildir->keywords.names[i] != NULL)
 			unnamed &= ~MAILDIR_LETTER_BIT(i);
 	}
-	maildir->letters_seen = letters;
+	maildir->letters_seen = seen;
+	maildir->has_seen_all |= are_all;
 	maildir->has_unnamed_letters = unnamed != 0;
-	return unnamed;
+	return unnamed & letters;
 }
 
 /* A letter on a file belongs to a keyword, even if its name was lost. */
@@ -303,10 +305,31 @@ static int replace_file(struct maildir *maildir, int fd, struct error *err)
 	return dirs_sync(maildir->dir_fd, maildir->name, err);
 }
 
-int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table *table,
-			    uint64_t flags, struct error *err)
+static int see_letters(void *context, bool is_new, struct slice file)
 {
-	int fd;
+	uint64_t *letters = context;
+	struct slice base;
+	struct slice info;
+
+	(void)is_new;
+	maildir_file_split(file, &base, &info);
+	*letters |= maildir_info_letters(info);
+	return 0;
+}
+
+/* The mask that was told stays as it is: what it promised can be kept with letters still free. */
+static int see_all_letters(struct maildir *maildir, struct error *err)
+{
+	int code = dirs_each_message(maildir, see_letters, &maildir->letters_seen, err);
+
+	maildir->has_seen_all = code == 0;
+	return code;
+}
+
+/* Those of `flags` that can have a letter and have none yet. */
+static uint64_t lacking_letters(const struct maildir *maildir, const struct keyword_table *table,
+				uint64_t flags)
+{
 	uint64_t wanted = holdable(maildir, table, flags & FLAGS_KEYWORDS);
 	uint64_t lacking = 0;
 
@@ -315,9 +338,23 @@ int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table 
 		    letter_of(&maildir->keywords, table->names[i]) == 0)
 			lacking |= MAILDIR_LETTER_BIT(i);
 	}
-	if (lacking == 0)
-		return 0;
-	int code = lock_take(maildir, &fd, err);
+	return lacking;
+}
+
+int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table *table,
+			    uint64_t flags, struct error *err)
+{
+	int fd;
+	int code = 0;
+	uint64_t lacking = lacking_letters(maildir, table, flags);
+
+	if (lacking != 0 && !maildir->has_seen_all) {
+		code = see_all_letters(maildir, err);
+		lacking = lacking_letters(maildir, table, flags);
+	}
+	if (code != 0 || lacking == 0)
+		return code;
+	code = lock_take(maildir, &fd, err);
 	if (code != 0)
 		return code;
 	code = maildir_keywords_refresh(maildir, err);

@@ -1,5 +1,5 @@
 /* Finding a message's file by its base name while other programs rename it: first where it
- * was seen last, then by reading the directories again.
+ * was seen last, then where its flags say, then by reading the directories again.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,49 @@ int base_check(const char *base, struct error *err)
 	if (len == 0 || len > MAIL_NAME_MAX || base[0] == '.' || strchr(base, '/') != NULL)
 		return error_set(err, SYNCD_EUSAGE, "\"%s\" is no name of a message file", base);
 	return 0;
+}
+
+/* What is to be done with which message's file. */
+struct locating {
+	struct maildir *maildir;
+	const struct maildir_target *target;
+	place_action action;
+	void *context;
+	int errno_value; /* how the action failed, if it was not for want of the file */
+};
+
+/* False when the file is not there. */
+static bool act(struct locating *locating, struct maildir_place *place)
+{
+	struct maildir *maildir = locating->maildir;
+
+	if (place->file[0] == '\0')
+		return false;
+	int errno_value = locating->action(maildir, place, locating->context);
+	if (errno_value == ENOENT)
+		return false;
+	locating->errno_value = errno_value;
+	if (errno_value == 0 && maildir->index != NULL)
+		index_update(maildir->index, locating->target->base, place);
+	return true;
+}
+
+/* False when no guess was right. */
+static bool act_on_guesses(struct locating *locating)
+{
+	const struct maildir_target *target = locating->target;
+	const struct maildir_index *index = locating->maildir->index;
+	struct maildir_place place;
+
+	for (size_t n = 0; index != NULL && index_guess(index, target->base, n, &place); n++) {
+		if (act(locating, &place))
+			return true;
+	}
+	for (size_t n = 0; n < GUESSES_LIKELY && guess_place(target, n, &place); n++) {
+		if (act(locating, &place))
+			return true;
+	}
+	return false;
 }
 
 struct search {
@@ -85,35 +128,11 @@ static int locate_gone(const struct maildir *maildir, const char *base, struct e
 			 maildir->name);
 }
 
-static int act(struct maildir *maildir, struct maildir_place *place, place_action action,
-	       void *context, const char *base, int *errno_value)
+/* As locate_and, by reading the directories. */
+static int act_on_found(struct locating *locating, struct error *err)
 {
-	*errno_value = action(maildir, place, context);
-	if (*errno_value == 0 && maildir->index != NULL && place->file[0] != '\0')
-		index_update(maildir->index, base, place);
-	return *errno_value;
-}
-
-/* ENOENT when no guess was right. */
-static int try_guesses(struct maildir *maildir, const char *base, place_action action,
-		       void *context, int *errno_value)
-{
-	struct maildir_place place;
-
-	if (maildir->index == NULL)
-		return ENOENT;
-	for (size_t n = 0; index_guess(maildir->index, base, n, &place); n++) {
-		if (place.file[0] == '\0')
-			continue;
-		if (act(maildir, &place, action, context, base, errno_value) != ENOENT)
-			return *errno_value;
-	}
-	return ENOENT;
-}
-
-static int try_search(struct maildir *maildir, const char *base, place_action action, void *context,
-		      int *errno_value, struct error *err)
-{
+	struct maildir *maildir = locating->maildir;
+	const char *base = locating->target->base;
 	struct search search = { .maildir = maildir, .base = base };
 	bool is_sure = false;
 
@@ -121,9 +140,8 @@ static int try_search(struct maildir *maildir, const char *base, place_action ac
 		int code = search_once(&search, &is_sure, err);
 		if (code != 0)
 			return code;
-		if (search.is_found &&
-		    act(maildir, &search.place, action, context, base, errno_value) != ENOENT)
-			return *errno_value == 0 ? 0 : SYNCD_EIO;
+		if (search.is_found && act(locating, &search.place))
+			return locating->errno_value == 0 ? 0 : SYNCD_EIO;
 		if (!search.is_found && is_sure)
 			return locate_gone(maildir, base, err);
 		sleep_ms(MAILDIR_TICK_MS);
@@ -131,20 +149,26 @@ static int try_search(struct maildir *maildir, const char *base, place_action ac
 	return error_set(err, SYNCD_EBUSY, "mailbox %.200s never stands still", maildir->name);
 }
 
-int locate_and(struct maildir *maildir, const char *base, place_action action, void *context,
-	       int *errno_value, struct error *err)
+int locate_and(struct maildir *maildir, const struct maildir_target *target, place_action action,
+	       void *context, int *errno_value, struct error *err)
 {
+	struct locating locating = {
+		.maildir = maildir, .target = target, .action = action, .context = context
+	};
 	struct maildir_place unused;
-	int code = base_check(base, err);
+	int code = base_check(target->base, err);
 
 	*errno_value = 0;
 	if (code != 0)
 		return code;
-	bool is_known = maildir->index != NULL && index_guess(maildir->index, base, 0, &unused);
+	bool is_known =
+		maildir->index != NULL && index_guess(maildir->index, target->base, 0, &unused);
 	if (!is_known && now_monotonic_ms() < maildir->absent_until_ms)
-		return locate_gone(maildir, base, err);
-	if (try_guesses(maildir, base, action, context, errno_value) != ENOENT)
-		return *errno_value == 0 ? 0 : SYNCD_EIO;
-	*errno_value = 0;
-	return try_search(maildir, base, action, context, errno_value, err);
+		return locate_gone(maildir, target->base, err);
+	if (act_on_guesses(&locating))
+		code = locating.errno_value == 0 ? 0 : SYNCD_EIO;
+	else
+		code = act_on_found(&locating, err);
+	*errno_value = locating.errno_value;
+	return code;
 }

@@ -42,9 +42,11 @@ struct maildir {
 	int new_fd;
 	int cur_fd;
 	struct maildir_index *index; /* may be NULL */
+	bool is_index_complete;      /* else of some files only */
 	int64_t absent_until_ms;     /* until then, what the index has not is gone */
 	struct maildir_keywords keywords;
-	uint64_t letters_seen;    /* on files, by the last scan */
+	uint64_t letters_seen;    /* on files, by the scans so far */
+	bool has_seen_all;        /* files, in a complete scan */
 	bool has_unnamed_letters; /* among these: the list of names was lost or cut short */
 	struct maildir_pending pending;
 	bool flush_has_failed;
@@ -107,6 +109,8 @@ void index_add(struct maildir_index *index, struct slice base, bool is_new, stru
 void index_sort(struct maildir_index *index);
 /* A file whose name cannot be used. */
 void index_skip(struct maildir_index *index, bool is_new, struct slice file);
+/* Adds the places of `from`, which replace those of the same base names. Both are sorted. */
+void index_merge(struct maildir_index *index, const struct maildir_index *from);
 
 /* Where a message's file is: `file` is its name in new/ or cur/. */
 struct maildir_place {
@@ -120,17 +124,31 @@ bool index_guess(const struct maildir_index *index, const char *base, size_t n,
 /* The file is now at `place`. */
 void index_update(struct maildir_index *index, const char *base, const struct maildir_place *place);
 
+/* --- guess.c --- */
+
+/* A message whose file is looked for. */
+struct maildir_target {
+	const char *base;
+	uint64_t letters; /* its flags as they were last known */
+};
+
+#define GUESSES_LIKELY 3 /* the first guesses are worth a try; the others are for being sure */
+
+/* The n-th place (from 0) where the file would be by its name; false when there are no more.
+ * First those where it should be, then cur/ with fewer system flags. */
+bool guess_place(const struct maildir_target *target, size_t n, struct maildir_place *place);
+
 /* --- locate.c --- */
 
 /* Does something with a message's file: 0, or an errno value. ENOENT makes it be looked
  * for again. */
 typedef int (*place_action)(struct maildir *maildir, struct maildir_place *place, void *context);
 
-/* Runs `action` on the file of `base`, wherever other programs have moved it. Returns 0, or
+/* Runs `action` on the target's file, wherever other programs have moved it. Returns 0, or
  * SYNCD_ENOTFOUND when it is gone, SYNCD_EBUSY when the directories never stand still;
  * *errno_value is what else the action returned (then the result is SYNCD_EIO). */
-int locate_and(struct maildir *maildir, const char *base, place_action action, void *context,
-	       int *errno_value, struct error *err);
+int locate_and(struct maildir *maildir, const struct maildir_target *target, place_action action,
+	       void *context, int *errno_value, struct error *err);
 
 /* Base names come from the state and from listings; a path in them is a bug of ours or worse. */
 int base_check(const char *base, struct error *err);

@@ -87,9 +87,10 @@ static int open_place(struct maildir *maildir, struct maildir_place *place, void
 int maildir_message_open(struct maildir *maildir, const char *base, int *fd, uint64_t *letters,
 			 struct error *err)
 {
+	struct maildir_target target = { .base = base };
 	struct opening opening = { .fd = -1 };
 	int errno_value;
-	int code = locate_and(maildir, base, open_place, &opening, &errno_value, err);
+	int code = locate_and(maildir, &target, open_place, &opening, &errno_value, err);
 
 	*fd = opening.fd;
 	if (letters != NULL)

@@ -14,7 +14,8 @@
 
 #define SCAN_SETTLED_MS 50 /* a directory changed later than this is still moving */
 #define SCAN_PATIENCE_MS 1000
-#define SCAN_CANCEL_EVERY 1024 /* entries between looks at is_cancelled */
+#define SCAN_CANCEL_EVERY 1024             /* entries between looks at is_cancelled */
+#define MTIME_OLD_NS ((int64_t)2000000000) /* DESIGN 5; some file systems store even seconds */
 
 int64_t now_monotonic_ms(void)
 {
@@ -86,6 +87,67 @@ int64_t dirs_stamp_wait_ms(const struct dirs_stamp *stamp, int64_t settled_ms)
 	int64_t new_ms = time_wait_ms(stamp->new_ctime, settled_ms);
 
 	return cur_ms > new_ms ? cur_ms : new_ms;
+}
+
+/* What is neither young nor, after a clock was set back, ahead of it: every later change
+ * leaves another mtime. */
+static bool dirs_stamp_is_old(const struct dirs_stamp *stamp)
+{
+	int64_t times_ns[] = { timespec_ns(stamp->cur_ctime), timespec_ns(stamp->new_ctime),
+			       stamp->cur_mtime_ns, stamp->new_mtime_ns };
+	struct timespec now;
+
+	must(clock_gettime(CLOCK_REALTIME, &now) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(times_ns); i++) {
+		if (times_ns[i] > timespec_ns(now) - MTIME_OLD_NS)
+			return false;
+	}
+	return true;
+}
+
+static bool mtimes_are_known(const struct local_mtimes *known, int64_t cur_ns, int64_t new_ns)
+{
+	return known->cur_ns != 0 && known->new_ns != 0 && known->cur_ns == cur_ns &&
+	       known->new_ns == new_ns;
+}
+
+static bool dir_mtime(int fd, const char *name, int64_t *mtime_ns)
+{
+	struct stat st;
+
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
+		return false;
+	*mtime_ns = timespec_ns(st.st_mtim);
+	return true;
+}
+
+bool maildir_has_mtimes(const struct maildir_root *root, const char *name,
+			const struct local_mtimes *known)
+{
+	char path[MAILDIR_PATH_MAX + 1];
+	struct error ignored;
+	int64_t cur_ns = 0;
+	int64_t new_ns = 0;
+
+	if (maildir_path_encode(root->layout, name, path, &ignored) != 0)
+		return false;
+	int root_fd = dirs_open_root(root);
+	int fd = root_fd >= 0 ? dirs_walk(root_fd, path) : -1;
+	bool are_there = fd >= 0 && dir_mtime(fd, "cur", &cur_ns) && dir_mtime(fd, "new", &new_ns);
+	if (fd >= 0)
+		(void)close(fd);
+	if (root_fd >= 0)
+		(void)close(root_fd);
+	return are_there && mtimes_are_known(known, cur_ns, new_ns);
+}
+
+bool maildir_is_still(const struct maildir *maildir)
+{
+	struct dirs_stamp stamp = { .cur_mtime_ns = 0 };
+	struct error ignored;
+
+	return dirs_stamp_take(maildir, &stamp, &ignored) == 0 &&
+	       dirs_stamp_wait_ms(&stamp, MAILDIR_TICK_MS) == 0;
 }
 
 struct reading {
@@ -192,6 +254,7 @@ static int scan_once(struct scan *scan, struct error *err)
 	if (code != 0)
 		return code;
 	bool was_settled = dirs_stamp_wait_ms(&before, SCAN_SETTLED_MS) == 0;
+	bool was_old = dirs_stamp_is_old(&before);
 	local_listing_free(scan->listing);
 	maildir_index_free(&scan->index);
 	scan->index = index_new();
@@ -201,12 +264,14 @@ static int scan_once(struct scan *scan, struct error *err)
 	if (code != 0)
 		return code;
 	scan->listing->is_stable = was_settled && dirs_stamp_equals(&before, &after);
-	scan->listing->mtimes = (struct local_mtimes){ before.cur_mtime_ns, before.new_mtime_ns };
+	if (scan->listing->is_stable && was_old)
+		scan->listing->mtimes =
+			(struct local_mtimes){ before.cur_mtime_ns, before.new_mtime_ns };
 	return 0;
 }
 
-int maildir_scan(const struct maildir *maildir, const atomic_bool *is_cancelled,
-		 struct local_listing *listing, struct maildir_index **index, struct error *err)
+static int scan_all(const struct maildir *maildir, const atomic_bool *is_cancelled,
+		    struct local_listing *listing, struct maildir_index **index, struct error *err)
 {
 	struct scan scan = {
 		.maildir = maildir,
@@ -216,7 +281,6 @@ int maildir_scan(const struct maildir *maildir, const atomic_bool *is_cancelled,
 	};
 	int code;
 
-	*index = NULL;
 	do {
 		code = scan_once(&scan, err);
 	} while (code == 0 && !listing->is_stable && now_monotonic_ms() < scan.give_up_ms);
@@ -233,10 +297,37 @@ int maildir_scan(const struct maildir *maildir, const atomic_bool *is_cancelled,
 	return 0;
 }
 
+int maildir_scan(const struct maildir *maildir, const struct local_mtimes *known,
+		 const atomic_bool *is_cancelled, struct local_listing *listing,
+		 struct maildir_index **index, struct error *err)
+{
+	struct dirs_stamp stamp = { .cur_mtime_ns = 0 };
+	int code = dirs_stamp_take(maildir, &stamp, err);
+
+	*index = NULL;
+	if (code != 0)
+		return code;
+	if (!mtimes_are_known(known, stamp.cur_mtime_ns, stamp.new_mtime_ns))
+		return scan_all(maildir, is_cancelled, listing, index, err);
+	listing->is_delta = true;
+	listing->is_stable = true;
+	listing->mtimes = *known;
+	return dirs_verify(maildir, err);
+}
+
 void maildir_set_index(struct maildir *maildir, struct maildir_index **index)
 {
 	maildir_index_free(&maildir->index);
 	maildir->index = *index;
+	maildir->is_index_complete = true;
 	maildir->absent_until_ms = 0;
 	*index = NULL;
+}
+
+void maildir_add_index(struct maildir *maildir, struct maildir_index **index)
+{
+	if (maildir->index == NULL)
+		maildir->index = index_new();
+	index_merge(maildir->index, *index);
+	maildir_index_free(index);
 }

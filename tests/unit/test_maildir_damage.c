@@ -178,7 +178,8 @@ static void a_keyword_table_put_right_after_the_scan_counts_from_the_next_on(voi
 	temp_write_str(&f->dir, "A/dovecot-keywords", "0 work\n");
 	/* Makes the table be read; the listing has no keywords, and must not seem to lack them. */
 	assert_int_equal(
-		f->mailbox->ops->set_flags(f->mailbox, "1.a.h", 0, work | FLAG_SEEN, 0, &f->err), 0);
+		f->mailbox->ops->set_flags(f->mailbox, "1.a.h", 0, work | FLAG_SEEN, 0, &f->err),
+		0);
 	assert_int_equal(mask(f), FLAGS_SYSTEM);
 	assert_int_equal(scan(f), 0);
 	assert_int_equal(mask(f), FLAGS_SYSTEM | work);
@@ -270,7 +271,9 @@ static void removing_takes_every_file_of_the_base_name(void **state)
 			assert_int_equal(scan(f), 0);
 		if (is_scanned) /* another program is quicker than the removal */
 			temp_rename(&f->dir, "A/cur/1.a.h:2,F", "A/cur/1.a.h:2,FR");
-		assert_int_equal(f->mailbox->ops->remove(f->mailbox, "1.a.h", 0, &f->err), 0);
+		assert_int_equal(f->mailbox->ops->remove(f->mailbox, "1.a.h",
+							 FLAG_SEEN | FLAG_FLAGGED, &f->err),
+				 0);
 		assert_int_equal(temp_count(&f->dir, "A/new", NULL), 0);
 		assert_int_equal(temp_count(&f->dir, "A/cur", NULL), 1);
 		assert_true(temp_exists(&f->dir, "A/cur/1.a.h2:2,S"));

@@ -151,13 +151,14 @@ static void deliver(struct fixture *f, const char *text, size_t step, char *name
 	struct local_delivery *delivery;
 	size_t len = strlen(text);
 
-	assert_int_equal(f->mailbox->ops->deliver_begin(f->mailbox, &delivery, &f->err),
-			 0);
+	assert_int_equal(f->mailbox->ops->deliver_begin(f->mailbox, &delivery, &f->err), 0);
 	for (size_t at = 0; at < len; at += step) {
 		struct slice piece = { text + at, len - at < step ? len - at : step };
 		assert_int_equal(f->mailbox->ops->deliver_write(delivery, piece, &f->err), 0);
 	}
-	assert_int_equal(f->mailbox->ops->deliver_end(delivery, 1234567890, name, size, identity, &f->err), 0);
+	assert_int_equal(
+		f->mailbox->ops->deliver_end(delivery, 1234567890, name, size, identity, &f->err),
+		0);
 }
 
 static void assert_listed(struct fixture *f, const char *name, uint64_t flags)

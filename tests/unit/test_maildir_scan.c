@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +25,7 @@ struct fixture {
 	struct maildir_root root;
 	struct maildir *maildir;
 	struct local_listing listing;
+	struct local_mtimes known;
 	struct error err;
 	atomic_bool is_cancelled;
 };
@@ -52,12 +55,21 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void sleep_for_old_mtimes(void)
+{
+	struct timespec pause = { .tv_sec = 2, .tv_nsec = 50000000 };
+
+	assert_int_equal(nanosleep(&pause, NULL), 0);
+}
+
 static int scan(struct fixture *f)
 {
 	struct maildir_index *index = NULL;
-	int code = maildir_scan(f->maildir, &f->is_cancelled, &f->listing, &index, &f->err);
+	int code = 0;
 
-	if (code == 0)
+	local_listing_free(&f->listing);
+	code = maildir_scan(f->maildir, &f->known, &f->is_cancelled, &f->listing, &index, &f->err);
+	if (index != NULL)
 		maildir_set_index(f->maildir, &index);
 	return code;
 }
@@ -79,7 +91,100 @@ static void a_scan_lists_both_directories_sorted_with_letters(void **state)
 	assert_string_equal(f->listing.items[1].name, "2.b:1,x");
 	assert_int_equal(f->listing.items[1].flags, 0);
 	assert_string_equal(f->listing.items[2].name, "3.c");
-	assert_true(f->listing.mtimes.cur_ns > 0 && f->listing.mtimes.new_ns > 0);
+}
+
+static void mtime_put(const struct temp_dir *dir, const char *name, int64_t mtime_s)
+{
+	struct timespec times[2] = { { .tv_sec = (time_t)mtime_s }, { .tv_sec = (time_t)mtime_s } };
+	char *path = temp_path(dir, name);
+
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	free(path);
+}
+
+static void assert_no_mtimes(const struct local_listing *listing)
+{
+	assert_true(listing->is_stable);
+	assert_int_equal(listing->mtimes.cur_ns, 0);
+	assert_int_equal(listing->mtimes.new_ns, 0);
+}
+
+static void mtimes_of_what_changed_a_moment_ago_are_not_trusted(void **state)
+{
+	struct fixture *f = *state;
+
+	temp_write_str(&f->dir, "A/cur/1.a:2,", "");
+	assert_int_equal(scan(f), 0);
+	assert_no_mtimes(&f->listing);
+	/* A restore that gives directories their old dates changes them all the same. */
+	mtime_put(&f->dir, "A/cur", 1234567890);
+	mtime_put(&f->dir, "A/new", 1234567890);
+	assert_int_equal(scan(f), 0);
+	assert_no_mtimes(&f->listing);
+}
+
+static void mtimes_ahead_of_the_clock_are_not_trusted(void **state)
+{
+	struct fixture *f = *state;
+
+	mtime_put(&f->dir, "A/new", (int64_t)time(NULL) + 3600);
+	sleep_for_old_mtimes();
+	assert_int_equal(scan(f), 0);
+	assert_no_mtimes(&f->listing);
+}
+
+static void directories_with_the_known_mtimes_are_not_read(void **state)
+{
+	struct fixture *f = *state;
+
+	temp_write_str(&f->dir, "A/cur/1.a:2,", "");
+	sleep_for_old_mtimes();
+	assert_int_equal(scan(f), 0);
+	assert_int_equal(f->listing.count, 1);
+	assert_false(f->listing.is_delta);
+	f->known = f->listing.mtimes;
+	assert_true(f->known.cur_ns > 0 && f->known.new_ns > 0);
+	assert_true(maildir_has_mtimes(&f->root, "A", &f->known));
+
+	assert_int_equal(scan(f), 0);
+	assert_true(f->listing.is_delta);
+	assert_true(f->listing.is_stable);
+	assert_int_equal(f->listing.count, 0);
+	assert_memory_equal(&f->listing.mtimes, &f->known, sizeof(f->known));
+
+	temp_write_str(&f->dir, "A/new/2.a", "");
+	assert_false(maildir_has_mtimes(&f->root, "A", &f->known));
+	assert_int_equal(scan(f), 0);
+	assert_false(f->listing.is_delta);
+	assert_int_equal(f->listing.count, 2);
+}
+
+static void known_mtimes_of_a_mailbox_that_was_replaced_are_no_listing(void **state)
+{
+	struct fixture *f = *state;
+
+	mtime_put(&f->dir, "A/cur", 1234567890);
+	mtime_put(&f->dir, "A/new", 1234567890);
+	f->known = (struct local_mtimes){ 1234567890000000000, 1234567890000000000 };
+	assert_int_equal(scan(f), 0);
+	assert_true(f->listing.is_delta);
+	temp_rename(&f->dir, "A", "B");
+	assert_int_equal(scan(f), SYNCD_EIO);
+	assert_false(maildir_has_mtimes(&f->root, "A", &f->known));
+	assert_true(maildir_has_mtimes(&f->root, "B", &f->known));
+	temp_symlink(&f->dir, "B", "A");
+	assert_false(maildir_has_mtimes(&f->root, "A", &f->known));
+}
+
+static void unknown_mtimes_equal_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	mtime_put(&f->dir, "A/cur", 0);
+	mtime_put(&f->dir, "A/new", 0);
+	assert_int_equal(scan(f), 0);
+	assert_false(f->listing.is_delta);
+	assert_false(maildir_has_mtimes(&f->root, "A", &f->known));
 }
 
 static void flags_of_a_name_with_other_info_can_be_set(void **state)
@@ -87,7 +192,7 @@ static void flags_of_a_name_with_other_info_can_be_set(void **state)
 	struct fixture *f = *state;
 
 	temp_write_str(&f->dir, "A/cur/2.b:1,x", "");
-	assert_int_equal(maildir_set_letters(f->maildir, "2.b:1,x", FLAG_SEEN, 0, &f->err), 0);
+	assert_int_equal(maildir_set_letters(f->maildir, "2.b:1,x", 0, FLAG_SEEN, 0, &f->err), 0);
 	assert_true(temp_exists(&f->dir, "A/cur/2.b:1,x:2,S"));
 	assert_int_equal(scan(f), 0);
 	assert_string_equal(f->listing.items[0].name, "2.b:1,x");
@@ -272,6 +377,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_scan_lists_both_directories_sorted_with_letters),
+		TEST(mtimes_of_what_changed_a_moment_ago_are_not_trusted),
+		TEST(mtimes_ahead_of_the_clock_are_not_trusted),
+		TEST(directories_with_the_known_mtimes_are_not_read),
+		TEST(known_mtimes_of_a_mailbox_that_was_replaced_are_no_listing),
+		TEST(unknown_mtimes_equal_nothing),
 		TEST(flags_of_a_name_with_other_info_can_be_set),
 		TEST(a_cancelled_scan_gives_nothing),
 		TEST(removed_directories_are_errors_never_empty_listings),
