@@ -133,16 +133,6 @@ static int account_open(struct local_account *account, const char *name,
 	return local_mailbox_open(local_of(account), name, keywords, mailbox, err);
 }
 
-/* Not told from one another here: every look is a listing. */
-static bool account_is_unchanged(struct local_account *account, const char *name,
-				 const struct local_mtimes *known)
-{
-	(void)account;
-	(void)name;
-	(void)known;
-	return false;
-}
-
 static const struct local_account_ops account_ops = {
 	.check = account_check,
 	.list = account_list,

@@ -51,7 +51,7 @@ static int scan_run(struct local_work *work, struct error *err)
 	const struct maildir *maildir = scan->box->maildir;
 	struct local_listing *result = scan->req->result;
 
-	if (scan->hints.count > 0)
+	if (scan->req->hints != NULL)
 		return maildir_look(maildir, &scan->hints, &work->is_cancelled, result,
 				    &scan->index, err);
 	return maildir_scan(maildir, &scan->req->known, &work->is_cancelled, result, &scan->index,

@@ -74,7 +74,8 @@ static void look_sort_events(struct look *look)
 		else if (!hint->is_gone)
 			index_skip(look->index, hint->is_new, file);
 	}
-	qsort(look->events, look->count, sizeof(*look->events), compare_events);
+	if (look->count > 1)
+		qsort(look->events, look->count, sizeof(*look->events), compare_events);
 }
 
 /* The end of the run of events of one message that begins at `first`. */

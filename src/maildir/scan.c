@@ -93,16 +93,11 @@ int64_t dirs_stamp_wait_ms(const struct dirs_stamp *stamp, int64_t settled_ms)
  * leaves another mtime. */
 static bool dirs_stamp_is_old(const struct dirs_stamp *stamp)
 {
-	int64_t times_ns[] = { timespec_ns(stamp->cur_ctime), timespec_ns(stamp->new_ctime),
-			       stamp->cur_mtime_ns, stamp->new_mtime_ns };
 	struct timespec now;
 
 	must(clock_gettime(CLOCK_REALTIME, &now) == 0);
-	for (size_t i = 0; i < ARRAY_LEN(times_ns); i++) {
-		if (times_ns[i] > timespec_ns(now) - MTIME_OLD_NS)
-			return false;
-	}
-	return true;
+	int64_t latest_ns = timespec_ns(now) - MTIME_OLD_NS;
+	return stamp->cur_mtime_ns <= latest_ns && stamp->new_mtime_ns <= latest_ns;
 }
 
 static bool mtimes_are_known(const struct local_mtimes *known, int64_t cur_ns, int64_t new_ns)

@@ -152,7 +152,7 @@ int fixture_scan(struct maildir_fixture *f)
 	int code = NOT_DONE;
 	struct local_scan_req req = {
 		.op = { .done = op_done, .impl = &code },
-		.hints = f->hints,
+		.hints = f->hint_count > 0 ? f->hints : NULL,
 		.hint_count = f->hint_count,
 		.result = &f->listing,
 	};
