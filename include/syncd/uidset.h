@@ -53,6 +53,7 @@ int uidset_intersect(struct uidset *set, const struct uidset *other);
 
 bool uidset_is_empty(const struct uidset *set);
 bool uidset_contains(const struct uidset *set, uint32_t uid);
+bool uidset_contains_range(const struct uidset *set, uint32_t low, uint32_t high);
 bool uidset_equals(const struct uidset *a, const struct uidset *b);
 
 /* How many UIDs (not ranges) there are. */

@@ -194,9 +194,15 @@ bool uidset_is_empty(const struct uidset *set)
 
 bool uidset_contains(const struct uidset *set, uint32_t uid)
 {
-	size_t at = find_end(set, uid);
+	return uidset_contains_range(set, uid, uid);
+}
 
-	return at < set->range_count && set->ranges[at].low <= uid;
+bool uidset_contains_range(const struct uidset *set, uint32_t low, uint32_t high)
+{
+	size_t at = find_end(set, low);
+
+	must(low <= high);
+	return at < set->range_count && set->ranges[at].low <= low && set->ranges[at].high >= high;
 }
 
 bool uidset_equals(const struct uidset *a, const struct uidset *b)

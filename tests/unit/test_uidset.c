@@ -154,6 +154,7 @@ static void random_operations_agree_with_a_plain_array(void **state)
 					: uidset_remove_range(&set, low, high),
 				 0);
 		uint64_t count = 0;
+		assert_int_equal(uidset_contains_range(&set, low, high), is_add);
 		for (uint32_t uid = 1; uid <= SMALL; uid++) {
 			if (uid >= low && uid <= high)
 				plain[uid] = is_add;
@@ -204,6 +205,20 @@ static void random_sets_combine_as_plain_arrays_do(void **state)
 		for (size_t i = 0; i < ARRAY_LEN(set); i++)
 			uidset_free(&set[i]);
 	}
+}
+
+static void a_range_is_contained_when_all_of_it_is(void **state)
+{
+	struct uidset set = set_of("3:5,7,4294967295");
+
+	(void)state;
+	assert_true(uidset_contains_range(&set, 3, 5));
+	assert_true(uidset_contains_range(&set, 4, 4));
+	assert_true(uidset_contains_range(&set, UINT32_MAX, UINT32_MAX));
+	assert_false(uidset_contains_range(&set, 2, 3));
+	assert_false(uidset_contains_range(&set, 5, 7));
+	assert_false(uidset_contains_range(&set, 8, UINT32_MAX));
+	uidset_free(&set);
 }
 
 static void walk_gives_every_uid_upwards(void **state)
@@ -267,6 +282,7 @@ int main(void)
 		cmocka_unit_test(sets_combine),
 		cmocka_unit_test(random_operations_agree_with_a_plain_array),
 		cmocka_unit_test(random_sets_combine_as_plain_arrays_do),
+		cmocka_unit_test(a_range_is_contained_when_all_of_it_is),
 		cmocka_unit_test(walk_gives_every_uid_upwards),
 		cmocka_unit_test(pieces_keep_their_limit_and_join_to_the_whole),
 		cmocka_unit_test(descending_neighbours_join_to_one_range),
