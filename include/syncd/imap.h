@@ -12,6 +12,7 @@
 
 #include "syncd/identity.h"
 #include "syncd/imap_command.h"
+#include "syncd/imap_mailbox.h"
 #include "syncd/imap_session.h"
 #include "syncd/loop.h"
 #include "syncd/uidset.h"
@@ -36,23 +37,29 @@ void imap_delete_start(struct imap_session *session, struct imap_command *comman
 void imap_subscribe_start(struct imap_session *session, struct imap_command *command,
 			  struct slice name, imap_command_done done);
 
-/* SELECT. What the server says is in imap_session_mailbox; `keywords` is borrowed until the next
- * SELECT or the session's end, and gets the names of keywords seen. */
-void imap_select_start(struct imap_session *session, struct imap_command *command,
-		       struct slice name, struct keyword_table *keywords, imap_command_done done);
-
 void imap_noop_start(struct imap_session *session, struct imap_command *command,
 		     imap_command_done done);
 
 /* --- Looking at messages ----------------------------------------------------- */
 
-/* UID and flags of every message; one may be told twice. */
+/* UID and flags of every message, or of those that are new or changed; one may be told twice. */
 struct imap_listing {
 	struct imap_command command;
+	uint64_t changed_since; /* input; 0: every message (else RFC 7162 §3.1.4.1) */
+	bool is_damaged;        /* result: something could not be read */
 	void (*found)(struct imap_listing *listing, uint32_t uid, uint64_t flags);
 };
 void imap_listing_start(struct imap_session *session, struct imap_listing *listing,
 			imap_command_done done);
+
+/* The UIDs of all messages, in ranges as they come (RFC 3501 §6.4.4, RFC 4731). */
+struct imap_search {
+	struct imap_command command;
+	void (*found)(struct imap_search *search, uint32_t low, uint32_t high);
+	bool is_damaged; /* result: something could not be read */
+};
+void imap_search_start(struct imap_session *session, struct imap_search *search,
+		       imap_command_done done);
 
 /* Bodies, each in one piece: begin, data..., end. The end tells whose it was and its date (the
  * time of arrival when the server says none), after the whole response; uid 0: it is to be
@@ -102,6 +109,8 @@ struct imap_uid_run {
 	const struct imap_command_type *type;
 	struct uidset_place place;
 	struct buf suffix; /* what follows the set */
+	uint64_t flags;    /* of a STORE */
+	bool is_added;
 	struct slice name; /* and then */
 	struct loop_defer defer;
 };

@@ -30,6 +30,11 @@ struct imap_command_type {
 
 	/* Untagged data while in flight; true: it was for this command alone. */
 	bool (*untagged)(struct imap_command *command, const struct imap_response *response);
+	/* Whether what the server tells is the command's own doing: of a message's flags (NULL:
+	 * only that they changed), or that messages are gone. */
+	bool (*is_own_change)(const struct imap_command *command, uint32_t uid,
+			      const uint64_t *flags);
+	bool (*is_own_removal)(const struct imap_command *command, uint32_t low, uint32_t high);
 	/* As in imap_parser.h; 1: streamed to this command, 0: not its own. */
 	int (*literal_begin)(struct imap_command *command, uint32_t sequence, uint32_t uid,
 			     struct slice section, uint64_t size_bytes);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "syncd/error.h"
-#include "syncd/flags.h"
+#include "syncd/imap_mailbox.h"
 #include "syncd/loop.h"
 #include "syncd/net.h"
 #include "syncd/secret.h"
@@ -72,22 +72,6 @@ enum imap_capability {
 
 #define IMAP_PREFIX_MAX 256 /* bytes of a personal namespace's prefix */
 
-/* The selected mailbox as the server told so far. */
-struct imap_mailbox {
-	bool is_selected;
-	bool is_read_only;
-	bool has_exists; /* the server told `exists` */
-	uint32_t exists;
-	uint32_t uidvalidity;
-	uint32_t uidnext; /* 0: the server does not say */
-	uint64_t highestmodseq;
-	uint64_t flags_mask;      /* flags that can be stored (PERMANENTFLAGS) */
-	uint32_t changes;         /* counts EXISTS and EXPUNGE */
-	bool is_validity_changed; /* another UIDVALIDITY was told since SELECT */
-	bool has_permanent_flags;
-	struct keyword_table *keywords; /* as given to imap_select_start */
-};
-
 /* Allocates a session that has done nothing yet. `settings` is copied, `user` borrowed
  * until closed(). */
 struct imap_session *imap_session_new(const struct imap_settings *settings, struct imap_user *user);
@@ -116,6 +100,9 @@ bool imap_session_is_live(
 	const struct imap_session *session); /* ready, neither broken nor closed */
 bool imap_session_can(const struct imap_session *session, enum imap_capability capability);
 
+/* QRESYNC is in use: offered, asked for and confirmed (RFC 7162 §3.2.3). Valid once ready. */
+bool imap_session_has_qresync(const struct imap_session *session);
+
 /* The personal namespace (RFC 2342): prefix "" or such as "INBOX.", as on the wire; the hierarchy
  * separator, '\0' when names are flat. Valid once ready. */
 const char *imap_session_prefix(const struct imap_session *session);
@@ -124,7 +111,7 @@ char imap_session_separator(const struct imap_session *session);
 /* The selected mailbox; is_selected says whether there is one. */
 const struct imap_mailbox *imap_session_mailbox(const struct imap_session *session);
 
-/* Its keyword table is about to go: whatever the server says of it is ignored until
+/* Its keyword table and user are about to go: whatever the server says of it is ignored until
  * the next SELECT. No command of that mailbox may be in flight. */
 void imap_session_forget_mailbox(struct imap_session *session);
 

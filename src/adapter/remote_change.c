@@ -23,8 +23,9 @@ static int append_read(struct imap_append *append, char *out, size_t size, size_
 static void append_done(struct imap_command *command, int code)
 {
 	struct append_work *work = container_of(command, struct append_work, append.command);
-	const struct imap_mailbox *mailbox = imap_session_mailbox(work->work.box->conn->session);
+	const struct imap_mailbox *mailbox = remote_box_mailbox(work->work.box);
 
+	work->work.box->ledger.appended += code == 0;
 	if (work->append.uidvalidity == mailbox->uidvalidity)
 		work->req->uid = work->append.uid;
 	remote_work_finish(&work->work, code, &command->err);
@@ -52,6 +53,7 @@ void remote_append(struct remote_mailbox *mailbox, struct remote_append_req *req
 	work->append.size_bytes = req->size_bytes;
 	work->append.has_nul = req->has_nul;
 	work->append.read = append_read;
+	work->work.box->ledger.has_written = true;
 	imap_append_start(work->work.box->conn->session, &work->append, append_done);
 }
 
@@ -90,6 +92,7 @@ static void store_next(struct store_work *work)
 		work->add = 0;
 	else
 		work->remove = 0;
+	work->work.box->ledger.has_written = true;
 	imap_store_start(work->work.box->conn->session, &work->run, is_added, flags);
 }
 
@@ -121,6 +124,8 @@ static void expunge_done(struct imap_expunge *expunge, int code)
 {
 	struct expunge_work *work = container_of(expunge, struct expunge_work, expunge);
 
+	if (code == 0)
+		work->work.box->ledger.removed += uidset_count(expunge->uids);
 	remote_work_finish(&work->work, code, &expunge->err);
 }
 
@@ -132,5 +137,6 @@ void remote_expunge(struct remote_mailbox *mailbox, struct remote_expunge_req *r
 		return;
 	work->expunge.uids = req->uids;
 	work->expunge.done = expunge_done;
+	work->work.box->ledger.has_written = true;
 	imap_expunge_start(work->work.box->conn->session, &work->expunge);
 }

@@ -12,6 +12,11 @@ struct remote_box *remote_box_of(struct remote_mailbox *mailbox)
 	return container_of(mailbox, struct remote_box, base);
 }
 
+const struct imap_mailbox *remote_box_mailbox(const struct remote_box *box)
+{
+	return imap_session_mailbox(box->conn->session);
+}
+
 /* --- Requests under way ------------------------------------------------------ */
 
 static void work_turn(struct loop_defer *defer)
@@ -40,7 +45,7 @@ void remote_work_finish(struct remote_work *work, int code, const struct error *
 void *remote_work_new(struct remote_mailbox *mailbox, struct port_op *op, size_t size)
 {
 	struct remote_box *box = remote_box_of(mailbox);
-	bool is_stale = imap_session_mailbox(box->conn->session)->is_validity_changed;
+	bool is_stale = remote_box_mailbox(box)->is_validity_changed;
 	struct remote_work *work = xcalloc(1, is_stale ? sizeof(*work) : size);
 
 	error_clear(&op->err);
@@ -55,6 +60,13 @@ void *remote_work_new(struct remote_mailbox *mailbox, struct port_op *op, size_t
 }
 
 /* --- The mailbox ---------------------------------------------------------------- */
+
+static void box_free(struct remote_box *box)
+{
+	remote_ledger_free(&box->ledger);
+	buf_free(&box->wire);
+	free(box);
+}
 
 static void box_cancel(struct remote_mailbox *mailbox)
 {
@@ -73,23 +85,12 @@ static void box_close(struct remote_mailbox *mailbox)
 	must(box->under_way == 0);
 	box->conn->box = NULL;
 	remote_pool_release(box->conn);
-	buf_free(&box->wire);
-	free(box);
-}
-
-/* No modseq is known here: every look is a listing. */
-static void box_settle(struct remote_mailbox *mailbox, struct remote_settle_req *req)
-{
-	struct remote_work *work = remote_work_new(mailbox, &req->op, sizeof(*work));
-
-	req->highestmodseq = 0;
-	req->has_news = false;
-	if (work != NULL)
-		remote_work_finish_later(work);
+	box_free(box);
 }
 
 static const struct remote_mailbox_ops box_ops = {
 	.observe = remote_observe,
+	.search = remote_search,
 	.fetch = remote_fetch,
 	.fetch_pause = remote_fetch_pause,
 	.fetch_resume = remote_fetch_resume,
@@ -97,7 +98,7 @@ static const struct remote_mailbox_ops box_ops = {
 	.store = remote_store,
 	.expunge = remote_expunge,
 	.identify = remote_identify,
-	.settle = box_settle,
+	.settle = remote_settle,
 	.cancel = box_cancel,
 	.close = box_close,
 };
@@ -106,7 +107,7 @@ static const struct remote_mailbox_ops box_ops = {
 
 struct remote_open_work {
 	struct remote_lease lease;
-	struct imap_command select;
+	struct imap_select select;
 	struct remote_open_req *req;
 	struct remote_box *box;
 };
@@ -119,8 +120,7 @@ static void open_fail(struct remote_open_work *work, const struct error *err)
 	error_context(&req->op.err, "%s", req->name);
 	if (work->lease.conn != NULL)
 		remote_pool_release(work->lease.conn);
-	buf_free(&work->box->wire);
-	free(work->box);
+	box_free(work->box);
 	free(work);
 	req->op.done(&req->op, req->op.err.code);
 }
@@ -131,6 +131,7 @@ static void open_succeed(struct remote_open_work *work, const struct imap_mailbo
 
 	req->mailbox = &work->box->base;
 	work->box->conn->box = work->box;
+	remote_ledger_selected(&work->box->ledger, work->box->conn->session, req);
 	req->uidvalidity = mailbox->uidvalidity;
 	req->uidnext = mailbox->uidnext;
 	req->exists = mailbox->exists;
@@ -142,8 +143,9 @@ static void open_succeed(struct remote_open_work *work, const struct imap_mailbo
 
 static void open_selected(struct imap_command *command, int code)
 {
-	struct remote_open_work *work = container_of(command, struct remote_open_work, select);
-	const struct imap_mailbox *mailbox = imap_session_mailbox(work->box->conn->session);
+	struct remote_open_work *work =
+		container_of(command, struct remote_open_work, select.command);
+	const struct imap_mailbox *mailbox = remote_box_mailbox(work->box);
 
 	if (code == 0 && mailbox->uidvalidity == 0)
 		code = error_set(&command->err, SYNCD_ESERVER,
@@ -172,8 +174,12 @@ static void open_granted(struct remote_lease *lease, int code)
 		return;
 	}
 	work->box->conn = lease->conn;
-	imap_select_start(lease->conn->session, &work->select, buf_slice(&work->box->wire),
-			  work->req->keywords, open_selected);
+	work->select.name = buf_slice(&work->box->wire);
+	work->select.keywords = work->req->keywords;
+	work->select.user = &work->box->ledger.user;
+	work->select.known_uidvalidity = work->req->known_uidvalidity;
+	work->select.known_modseq = work->req->known_modseq;
+	imap_select_start(lease->conn->session, &work->select, open_selected);
 }
 
 void remote_mailbox_open(struct remote_account *account, struct remote_open_req *req)
@@ -188,6 +194,7 @@ void remote_mailbox_open(struct remote_account *account, struct remote_open_req 
 	box->keywords = req->keywords;
 	buf_init(&box->wire, IMAP_NAME_MAX);
 	list_init(&box->fetches);
+	remote_ledger_init(&box->ledger);
 	work->req = req;
 	work->box = box;
 	work->lease.granted = open_granted;

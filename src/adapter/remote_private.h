@@ -103,6 +103,65 @@ bool remote_name_from_wire(struct slice wire, const char *prefix, char separator
 struct remote_open_work;
 void remote_mailbox_open(struct remote_account *account, struct remote_open_req *req);
 
+/* --- remote_ledger.c: what the server tells of an opened mailbox --- */
+
+enum remote_ledger_phase {
+	REMOTE_LEDGER_SELECTING,
+	REMOTE_LEDGER_SELECTED, /* what is told belongs to the delta */
+	REMOTE_LEDGER_LISTING,  /* it is in the listing, which is repeated when messages come or go
+				 */
+	REMOTE_LEDGER_OBSERVED, /* it is news, or ours */
+};
+
+struct remote_ledger {
+	struct imap_mailbox_user user;
+	enum remote_ledger_phase phase;
+	struct remote_observation delta; /* as told so far; to be sorted */
+	bool is_void;                    /* something of it may be missing */
+	bool tells_gone;                 /* QRESYNC is in use */
+	bool has_news;                   /* others changed what observe did not tell */
+	bool is_unsure;                  /* they may have: the modseq must stay */
+	bool has_written;                /* anything was asked to be changed */
+	uint64_t known_modseq;           /* a delta may begin here; 0: none can */
+	uint64_t selected_modseq;        /* HIGHESTMODSEQ when selected; 0: none */
+	uint64_t observed_modseq;        /* all up to this one was observed; 0: nothing is known */
+	uint64_t own_modseq;             /* the greatest told of our own changes */
+	uint64_t cap;      /* something up to here is held back; UINT64_MAX: nothing */
+	uint32_t grown;    /* messages that came since SELECT or the listing */
+	uint32_t appended; /* of them ours */
+	uint64_t expunged; /* messages that went since observe, by number */
+	uint64_t removed;  /* of them ours */
+};
+
+/* How a mailbox is to be looked at. */
+enum remote_look {
+	REMOTE_LOOK_TOLD,    /* the ledger has the delta */
+	REMOTE_LOOK_CHANGES, /* since the known modseq */
+	REMOTE_LOOK_ALL,
+};
+
+void remote_ledger_init(struct remote_ledger *ledger);
+void remote_ledger_free(struct remote_ledger *ledger);
+
+/* SELECT was answered with OK. */
+void remote_ledger_selected(struct remote_ledger *ledger, const struct imap_session *session,
+			    const struct remote_open_req *req);
+
+/* How observe can look; and then, either the delta as it is, */
+enum remote_look remote_ledger_look(const struct remote_ledger *ledger,
+				    const struct imap_mailbox *mailbox);
+void remote_ledger_give(struct remote_ledger *ledger, const struct imap_mailbox *mailbox,
+			struct remote_observation *result);
+
+/* or a listing, begun (again) and done. `has_changed`: messages came or went meanwhile. */
+void remote_ledger_list(struct remote_ledger *ledger);
+void remote_ledger_listed(struct remote_ledger *ledger, const struct imap_mailbox *mailbox,
+			  struct remote_observation *result, bool has_changed);
+
+/* Fills the results. After writes the server must have been asked for what is pending. */
+void remote_ledger_settle(const struct remote_ledger *ledger, const struct imap_mailbox *mailbox,
+			  struct remote_settle_req *req);
+
 /* The adapter's struct behind the port's. */
 struct remote_box {
 	struct remote_mailbox base;
@@ -112,9 +171,13 @@ struct remote_box {
 	struct buf wire;
 	unsigned under_way;
 	struct list fetches;
+	struct remote_ledger ledger;
 };
 
 struct remote_box *remote_box_of(struct remote_mailbox *mailbox);
+
+/* What the session knows of the box's mailbox. */
+const struct imap_mailbox *remote_box_mailbox(const struct remote_box *box);
 
 /* A request under way: allocated at its start, freed at its end. Every work struct begins with
  * this. */
@@ -135,9 +198,11 @@ void remote_work_finish(struct remote_work *work, int code, const struct error *
 /* The same in the loop's next turn, with success. */
 void remote_work_finish_later(struct remote_work *work);
 
-/* --- remote_look.c, remote_change.c: the mailbox's operations --- */
+/* --- remote_observe.c, remote_look.c, remote_change.c: the mailbox's operations --- */
 
 void remote_observe(struct remote_mailbox *mailbox, struct remote_observe_req *req);
+void remote_search(struct remote_mailbox *mailbox, struct remote_search_req *req);
+void remote_settle(struct remote_mailbox *mailbox, struct remote_settle_req *req);
 void remote_fetch(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
 void remote_fetch_pause(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
 void remote_fetch_resume(struct remote_mailbox *mailbox, struct remote_fetch_req *req);

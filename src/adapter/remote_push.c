@@ -11,7 +11,7 @@ struct push_work {
 	struct adapter_remote *adapter;
 	struct adapter_remote_push *push;
 	struct remote_lease lease;
-	struct imap_command select;
+	struct imap_select select;
 	struct imap_idle idle;
 	struct keyword_table keywords; /* for the session's sake */
 	struct list link;
@@ -79,7 +79,7 @@ static bool push_has_missed(const struct push_work *work, const struct imap_mail
 
 static void push_selected(struct imap_command *command, int code)
 {
-	struct push_work *work = container_of(command, struct push_work, select);
+	struct push_work *work = container_of(command, struct push_work, select.command);
 
 	if (code < 0 || work->is_stopped) {
 		push_end(work, &command->err);
@@ -108,9 +108,10 @@ static int push_select(struct push_work *work, struct error *err)
 	buf_init(&wire, IMAP_NAME_MAX);
 	int rc = remote_name_to_wire(work->mailbox, imap_session_prefix(session),
 				     imap_session_separator(session), &wire, err);
+	work->select.name = buf_slice(&wire);
+	work->select.keywords = &work->keywords;
 	if (rc == 0)
-		imap_select_start(session, &work->select, buf_slice(&wire), &work->keywords,
-				  push_selected);
+		imap_select_start(session, &work->select, push_selected);
 	buf_free(&wire);
 	return rc;
 }

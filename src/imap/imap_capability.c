@@ -34,9 +34,9 @@ static const struct {
 	{ "COMPRESS=DEFLATE", IMAP_CAP_COMPRESS_DEFLATE },
 	/* RFC 9051 appendix E: these belong to the base protocol there. */
 	{ "IMAP4REV2", IMAP_CAP_SASL_IR | IMAP_CAP_NAMESPACE | IMAP_CAP_LITERAL_MINUS |
-			       IMAP_CAP_UIDPLUS | IMAP_CAP_IDLE | IMAP_CAP_MOVE |
-			       IMAP_CAP_ENABLE | IMAP_CAP_ESEARCH | IMAP_CAP_LIST_EXTENDED |
-			       IMAP_CAP_LIST_STATUS | IMAP_CAP_UNSELECT },
+			       IMAP_CAP_UIDPLUS | IMAP_CAP_IDLE | IMAP_CAP_MOVE | IMAP_CAP_ENABLE |
+			       IMAP_CAP_ESEARCH | IMAP_CAP_LIST_EXTENDED | IMAP_CAP_LIST_STATUS |
+			       IMAP_CAP_UNSELECT },
 };
 
 static void take_mechanism(struct imap_session *session, struct slice name)

@@ -172,10 +172,18 @@ static bool expunge_untagged(struct imap_command *command, const struct imap_res
 	       slice_equals_str(response->name, "VANISHED");
 }
 
+static bool expunge_is_own_removal(const struct imap_command *command, uint32_t low, uint32_t high)
+{
+	const struct imap_expunge *expunge = container_of(command, struct imap_expunge, command);
+
+	return uidset_contains_range(expunge->uids, low, high);
+}
+
 static const struct imap_command_type expunge_type = {
 	.name = "EXPUNGE",
 	.refused = SYNCD_EMESSAGE,
 	.untagged = expunge_untagged,
+	.is_own_removal = expunge_is_own_removal,
 };
 
 /* When the search does not name what was just marked, ours are gone already, or it is not to be

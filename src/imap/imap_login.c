@@ -246,7 +246,7 @@ static enum imap_login authenticate_event(struct imap_session *session,
 static enum imap_login again_enter(struct imap_session *session)
 {
 	if (session->has_capabilities)
-		return IMAP_LOGIN_ID;
+		return IMAP_LOGIN_INTRODUCE;
 	ask_capability(session);
 	return IMAP_LOGIN_WAIT;
 }
@@ -256,51 +256,33 @@ static enum imap_login again_event(struct imap_session *session,
 {
 	if (event->code < 0)
 		return fail(session, &session->login_command.err);
-	return IMAP_LOGIN_ID;
+	return IMAP_LOGIN_INTRODUCE;
 }
 
-/* --- id (RFC 2971): NetEase refuses SELECT to those who do not say who they are --- */
+/* --- introduce: all at once, as each answer costs a round trip --- */
 
-static const struct imap_command_type id_type = { .name = "ID" };
-
-static enum imap_login id_enter(struct imap_session *session)
+static enum imap_login introduce_enter(struct imap_session *session)
 {
-	if (!imap_session_can(session, IMAP_CAP_ID))
-		return IMAP_LOGIN_NAMESPACE;
-	imap_command_init(session, &session->login_command, &id_type, command_done);
-	imap_write_text(&session->login_command.write,
-			"ID (\"name\" \"syncd\" \"version\" \"" SYNCD_VERSION "\")");
-	imap_command_start(&session->login_command);
+	imap_introduce_start(session, command_done);
 	return IMAP_LOGIN_WAIT;
 }
 
-static enum imap_login id_event(struct imap_session *session, const struct imap_login_event *event)
-{
-	(void)session;
-	(void)event;
-	return IMAP_LOGIN_NAMESPACE;
-}
-
-/* --- namespace --- */
-
-static enum imap_login namespace_enter(struct imap_session *session)
-{
-	if (!imap_session_can(session, IMAP_CAP_NAMESPACE))
-		return IMAP_LOGIN_SEPARATOR;
-	imap_namespace_start(session, command_done);
-	return IMAP_LOGIN_WAIT;
-}
-
-static enum imap_login namespace_event(struct imap_session *session,
+static enum imap_login introduce_event(struct imap_session *session,
 				       const struct imap_login_event *event)
 {
 	(void)event;
-	return session->separator != '\0' ? IMAP_LOGIN_READY : IMAP_LOGIN_SEPARATOR;
+	if (--session->introductions_left > 0)
+		return IMAP_LOGIN_WAIT;
+	if (imap_session_can(session, IMAP_CAP_NAMESPACE) && session->separator == '\0')
+		return IMAP_LOGIN_SEPARATOR;
+	return IMAP_LOGIN_READY;
 }
+
+/* --- separator, where NAMESPACE was offered and did not tell it --- */
 
 static enum imap_login separator_enter(struct imap_session *session)
 {
-	imap_separator_start(session, command_done);
+	imap_separator_start(session, &session->login_command, command_done);
 	return IMAP_LOGIN_WAIT;
 }
 
@@ -330,8 +312,7 @@ static const struct login_state states[] = {
 	[IMAP_LOGIN_SECURE] = { "secure", secure_enter, secure_event },
 	[IMAP_LOGIN_AUTHENTICATE] = { "authenticate", authenticate_enter, authenticate_event },
 	[IMAP_LOGIN_CAPABILITY_AGAIN] = { "capability again", again_enter, again_event },
-	[IMAP_LOGIN_ID] = { "id", id_enter, id_event },
-	[IMAP_LOGIN_NAMESPACE] = { "namespace", namespace_enter, namespace_event },
+	[IMAP_LOGIN_INTRODUCE] = { "introduce", introduce_enter, introduce_event },
 	[IMAP_LOGIN_SEPARATOR] = { "separator", separator_enter, separator_event },
 	[IMAP_LOGIN_READY] = { "ready", ready_enter, NULL },
 };

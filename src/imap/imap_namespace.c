@@ -51,16 +51,18 @@ static const struct imap_command_type separator_type = {
 	.untagged = separator_untagged,
 };
 
-void imap_namespace_start(struct imap_session *session, imap_command_done done)
+void imap_namespace_start(struct imap_session *session, struct imap_command *command,
+			  imap_command_done done)
 {
-	imap_command_init(session, &session->login_command, &namespace_type, done);
-	imap_write_text(&session->login_command.write, "NAMESPACE");
-	imap_command_start(&session->login_command);
+	imap_command_init(session, command, &namespace_type, done);
+	imap_write_text(&command->write, "NAMESPACE");
+	imap_command_start(command);
 }
 
-void imap_separator_start(struct imap_session *session, imap_command_done done)
+void imap_separator_start(struct imap_session *session, struct imap_command *command,
+			  imap_command_done done)
 {
-	imap_command_init(session, &session->login_command, &separator_type, done);
-	imap_write_text(&session->login_command.write, "LIST \"\" \"\"");
-	imap_command_start(&session->login_command);
+	imap_command_init(session, command, &separator_type, done);
+	imap_write_text(&command->write, "LIST \"\" \"\"");
+	imap_command_start(command);
 }

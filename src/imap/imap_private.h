@@ -12,6 +12,7 @@
 
 #define IMAP_MECHANISM_LEN_MAX 32
 #define IMAP_LOGOUT_TIMEOUT_MS 3000
+#define IMAP_INTRODUCTIONS 3 /* ID, NAMESPACE, ENABLE */
 
 enum imap_phase {
 	IMAP_PHASE_LOGIN,
@@ -30,8 +31,7 @@ enum imap_login {
 	IMAP_LOGIN_SECURE,
 	IMAP_LOGIN_AUTHENTICATE,
 	IMAP_LOGIN_CAPABILITY_AGAIN,
-	IMAP_LOGIN_ID,
-	IMAP_LOGIN_NAMESPACE,
+	IMAP_LOGIN_INTRODUCE,
 	IMAP_LOGIN_SEPARATOR,
 	IMAP_LOGIN_READY,
 	IMAP_LOGIN_WAIT, /* no state: stay, an event will come */
@@ -81,6 +81,9 @@ struct imap_session {
 
 	enum imap_login login;
 	struct imap_command login_command;
+	struct imap_command introductions[IMAP_INTRODUCTIONS];
+	unsigned introductions_left; /* not answered yet */
+	bool has_qresync;            /* ENABLED */
 	struct sasl *sasl;
 	struct error sasl_err; /* our side's reason to give an exchange up */
 	char prefix[IMAP_PREFIX_MAX];
@@ -138,9 +141,16 @@ void imap_login_upgrade(struct imap_session *session, size_t unread);
 /* Chooses and starts AUTHENTICATE or LOGIN as session->login_command. Returns 0, or an error. */
 int imap_auth_start(struct imap_session *session, imap_command_done done, struct error *err);
 
+/* --- imap_introduce.c --- */
+
+/* Starts what follows a login; `done` of each, as many as session->introductions_left. */
+void imap_introduce_start(struct imap_session *session, imap_command_done done);
+
 /* --- imap_namespace.c --- */
-void imap_namespace_start(struct imap_session *session, imap_command_done done);
-void imap_separator_start(struct imap_session *session, imap_command_done done);
+void imap_namespace_start(struct imap_session *session, struct imap_command *command,
+			  imap_command_done done);
+void imap_separator_start(struct imap_session *session, struct imap_command *command,
+			  imap_command_done done);
 
 /* --- imap_reply.c --- */
 
@@ -151,8 +161,18 @@ int imap_reply_refused(const struct imap_response *response, int refused, const 
 
 /* --- imap_mailbox.c --- */
 
-/* Untagged data about the selected mailbox. True when it is news. */
+/* Counts and codes about the selected mailbox, also a tagged answer's. True when it is news. */
 bool imap_mailbox_take(struct imap_session *session, const struct imap_response *response);
+void imap_mailbox_take_code(struct imap_session *session, const struct imap_response *response);
+
+/* A range of VANISHED as it is read. */
+void imap_mailbox_vanished(struct imap_session *session, uint32_t low, uint32_t high,
+			   bool is_earlier);
+
+/* Tells its user what a FETCH or VANISHED response says, when the commands have seen it.
+ * `was_asked`: one that only looks has taken it. */
+void imap_mailbox_tell(struct imap_session *session, const struct imap_response *response,
+		       bool was_asked);
 
 /* The argument after the named one in a FETCH response's list, or NULL. */
 const struct imap_arg *imap_fetch_item(const struct imap_response *response, const char *name);

@@ -31,6 +31,11 @@ bool imap_session_can(const struct imap_session *session, enum imap_capability c
 	return (session->capabilities & (uint32_t)capability) != 0;
 }
 
+bool imap_session_has_qresync(const struct imap_session *session)
+{
+	return session->has_qresync;
+}
+
 const char *imap_session_prefix(const struct imap_session *session)
 {
 	return session->prefix;
@@ -225,6 +230,7 @@ static void take_status(struct imap_session *session, const struct imap_response
 	if (slice_equals_str(response->code, "CAPABILITY"))
 		imap_capability_take(session, response->code_args);
 	if (response->tag.len > 0) {
+		(void)imap_mailbox_take(session, response);
 		imap_command_answer(session, response);
 		return;
 	}
@@ -244,19 +250,21 @@ static bool command_claims(struct imap_command *command, const struct imap_respo
 	return command->type->untagged != NULL && command->type->untagged(command, response);
 }
 
-static bool is_claimed(struct imap_session *session, const struct imap_response *response)
+/* The command that takes the response as meant for it, or NULL. */
+static struct imap_command *find_claimer(struct imap_session *session,
+					 const struct imap_response *response)
 {
 	struct imap_command *taker = session->taker;
 
 	if (taker != NULL && command_claims(taker, response))
-		return true;
+		return taker;
 	list_for_each(link, &session->flight)
 	{
-		bool was_asked = taker != NULL && taker == command_of(link);
-		if (!was_asked && command_claims(command_of(link), response))
-			return true;
+		struct imap_command *command = command_of(link);
+		if (command != taker && command_claims(command, response))
+			return command;
 	}
-	return false;
+	return NULL;
 }
 
 static void take_untagged(struct imap_session *session, const struct imap_response *response)
@@ -264,7 +272,12 @@ static void take_untagged(struct imap_session *session, const struct imap_respon
 	if (slice_equals_str(response->name, "CAPABILITY"))
 		imap_capability_take(session, response->args);
 	bool is_news = imap_mailbox_take(session, response);
-	if (!is_claimed(session, response) && is_news && session->phase == IMAP_PHASE_READY)
+	struct imap_command *claimer = find_claimer(session, response);
+	if (imap_session_is_over(session))
+		return;
+	imap_mailbox_tell(session, response,
+			  claimer != NULL && claimer->type->is_own_change == NULL);
+	if (claimer == NULL && is_news && session->phase == IMAP_PHASE_READY)
 		session->user->ops->news(session->user);
 }
 
@@ -332,9 +345,12 @@ static int take_literal_end(void *context)
 static int take_range(void *context, const char *name, uint32_t low, uint32_t high)
 {
 	struct imap_session *session = context;
+	bool is_earlier = strcmp(name, "VANISHED (EARLIER)") == 0;
 
-	if (strcmp(name, "SEARCH") != 0 && strcmp(name, "ESEARCH") != 0)
+	if (is_earlier || strcmp(name, "VANISHED") == 0) {
+		imap_mailbox_vanished(session, low, high, is_earlier);
 		return 0;
+	}
 	list_for_each(link, &session->flight)
 	{
 		struct imap_command *command = command_of(link);

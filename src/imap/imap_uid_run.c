@@ -63,19 +63,34 @@ static void run_start(struct imap_session *session, struct imap_uid_run *run,
 	loop_defer(session->settings.loop, &run->defer, run_turn);
 }
 
+static const struct imap_uid_run *run_of(const struct imap_command *command)
+{
+	return container_of(command, struct imap_uid_run, command);
+}
+
 /* .SILENT spares the answers; what comes all the same is nobody's news. */
 static bool store_untagged(struct imap_command *command, const struct imap_response *response)
 {
-	struct imap_uid_run *run = container_of(command, struct imap_uid_run, command);
 	uint32_t uid = imap_fetch_uid(response);
 
-	return uid != 0 && uidset_contains(run->uids, uid);
+	return uid != 0 && uidset_contains(run_of(command)->uids, uid);
+}
+
+static bool store_is_own_change(const struct imap_command *command, uint32_t uid,
+				const uint64_t *flags)
+{
+	const struct imap_uid_run *run = run_of(command);
+
+	if (!uidset_contains(run->uids, uid))
+		return false;
+	return flags == NULL || (*flags & run->flags) == (run->is_added ? run->flags : 0);
 }
 
 static const struct imap_command_type store_type = {
 	.name = "STORE",
 	.refused = SYNCD_EMESSAGE,
 	.untagged = store_untagged,
+	.is_own_change = store_is_own_change,
 };
 
 void imap_store_start(struct imap_session *session, struct imap_uid_run *run, bool is_added,
@@ -83,6 +98,8 @@ void imap_store_start(struct imap_session *session, struct imap_uid_run *run, bo
 {
 	must(flags != 0 && session->mailbox.keywords != NULL);
 	run_start(session, run, &store_type);
+	run->flags = flags;
+	run->is_added = is_added;
 	int rc = buf_printf(&run->suffix, " %cFLAGS.SILENT (", is_added ? '+' : '-');
 	must(rc == 0);
 	/* 58 keywords of 128 bytes fit one line. */
@@ -92,7 +109,16 @@ void imap_store_start(struct imap_session *session, struct imap_uid_run *run, bo
 	must(rc == 0);
 }
 
-static const struct imap_command_type move_type = { .name = "MOVE", .refused = SYNCD_EMESSAGE };
+static bool run_is_own_removal(const struct imap_command *command, uint32_t low, uint32_t high)
+{
+	return uidset_contains_range(run_of(command)->uids, low, high);
+}
+
+static const struct imap_command_type move_type = {
+	.name = "MOVE",
+	.refused = SYNCD_EMESSAGE,
+	.is_own_removal = run_is_own_removal,
+};
 static const struct imap_command_type copy_type = { .name = "COPY", .refused = SYNCD_EMESSAGE };
 
 void imap_transfer_start(struct imap_session *session, struct imap_uid_run *run, bool is_move,
@@ -113,6 +139,7 @@ static const struct imap_command_type uid_expunge_type = {
 	.name = "EXPUNGE",
 	.refused = SYNCD_EMESSAGE,
 	.untagged = expunge_untagged,
+	.is_own_removal = run_is_own_removal,
 };
 
 void imap_uid_expunge_start(struct imap_session *session, struct imap_uid_run *run)

@@ -17,7 +17,7 @@ struct client {
 	struct loop *loop;
 	struct keyword_table keywords;
 	struct uidset uids;
-	struct imap_command select;
+	struct imap_select select;
 	struct imap_list list;
 	struct imap_listing listing;
 	struct imap_fetch fetch;
@@ -174,8 +174,9 @@ static void on_ready(struct imap_user *user)
 	struct client *c = client_of(user);
 
 	c->under_way++;
-	imap_select_start(c->session, &c->select, SLICE_LITERAL("INBOX"), &c->keywords,
-			  select_done);
+	c->select.name = SLICE_LITERAL("INBOX");
+	c->select.keywords = &c->keywords;
+	imap_select_start(c->session, &c->select, select_done);
 }
 
 static void on_news(struct imap_user *user)

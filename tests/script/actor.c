@@ -9,13 +9,9 @@
 
 #include "syncd/must.h"
 
-#define EVENTS_MAX (1 << 20)
 #define BODY_MAX (1 << 22)
 
-static void event(struct actor *actor, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void event(struct actor *actor, const char *format, ...)
+void actor_tell(struct actor *actor, const char *format, ...)
 {
 	char text[2048];
 	va_list args;
@@ -26,27 +22,33 @@ static void event(struct actor *actor, const char *format, ...)
 	must(buf_printf(&actor->events, "%s\n", text) == 0);
 }
 
-/* "fetch ok", or "fetch message: NO [CODE]: words". */
-static void event_done(struct actor *actor, const char *what, int code, const struct error *err)
+void actor_tell_done(struct actor *actor, const char *what, int code, const struct error *err)
 {
 	if (code == 0)
-		event(actor, "%s ok", what);
+		actor_tell(actor, "%s ok", what);
 	else
-		event(actor, "%s %s%s%s: %s", what, error_code_name(code),
-		      err->server_code[0] != '\0' ? " " : "", err->server_code, err->text);
+		actor_tell(actor, "%s %s%s%s: %s", what, error_code_name(code),
+			   err->server_code[0] != '\0' ? " " : "", err->server_code, err->text);
+}
+
+void actor_set_uids(struct actor *actor, const char *words)
+{
+	uidset_clear(&actor->uids);
+	must(uidset_parse(&actor->uids, slice_of(words), 0) == 0);
 }
 
 /* --- The account ------------------------------------------------------------ */
 
 static void list_found(struct remote_list_req *req, const struct mailbox_info *info)
 {
-	event(container_of(req, struct actor, list), "mailbox %s%s%s", info->name,
-	      info->is_selectable ? "" : " noselect", info->is_marked_unusable ? " unusable" : "");
+	actor_tell(container_of(req, struct actor, list), "mailbox %s%s%s", info->name,
+		   info->is_selectable ? "" : " noselect",
+		   info->is_marked_unusable ? " unusable" : "");
 }
 
 static void list_done(struct port_op *op, int code)
 {
-	event_done(container_of(op, struct actor, list.op), "list", code, &op->err);
+	actor_tell_done(container_of(op, struct actor, list.op), "list", code, &op->err);
 }
 
 static void do_list(struct actor *actor, char *words)
@@ -60,7 +62,7 @@ static void do_list(struct actor *actor, char *words)
 
 static void create_done(struct port_op *op, int code)
 {
-	event_done(container_of(op, struct actor, create.op), "create", code, &op->err);
+	actor_tell_done(container_of(op, struct actor, create.op), "create", code, &op->err);
 }
 
 static void set_name(struct actor *actor, const char *name)
@@ -84,13 +86,22 @@ static void open_done(struct port_op *op, int code)
 
 	actor->is_opening = false;
 	if (code < 0) {
-		event_done(actor, "open", code, &op->err);
+		actor_tell_done(actor, "open", code, &op->err);
 		return;
 	}
 	actor->mailbox = actor->open.mailbox;
-	event(actor, "open ok validity %u next %u exists %u%s", actor->open.uidvalidity,
-	      actor->open.uidnext, actor->open.exists,
-	      actor->open.is_read_only ? " read-only" : "");
+	actor_tell(actor, "open ok validity %u next %u exists %u%s", actor->open.uidvalidity,
+		   actor->open.uidnext, actor->open.exists,
+		   actor->open.is_read_only ? " read-only" : "");
+}
+
+/* known UIDVALIDITY MODSEQ: what the state has, for every open from now on. */
+static void do_known(struct actor *actor, char *words)
+{
+	char *rest;
+
+	actor->open.known_uidvalidity = (uint32_t)strtoul(words, &rest, 10);
+	actor->open.known_modseq = strtoull(rest, NULL, 10);
 }
 
 static void do_open(struct actor *actor, char *words)
@@ -119,157 +130,6 @@ static void do_cancel(struct actor *actor, char *words)
 	actor->mailbox->ops->cancel(actor->mailbox);
 }
 
-/* --- Looking ------------------------------------------------------------------- */
-
-static void observe_done(struct port_op *op, int code)
-{
-	struct actor *actor = container_of(op, struct actor, observe.op);
-	const struct remote_observation *result = &actor->observation;
-	struct buf flags;
-
-	if (code < 0) {
-		event_done(actor, "observe", code, &op->err);
-		return;
-	}
-	buf_init(&flags, EVENTS_MAX);
-	for (size_t i = 0; i < result->count; i++) {
-		buf_reset(&flags);
-		must(flags_format_imap(&actor->keywords, result->items[i].flags, &flags) == 0);
-		event(actor, "item %u (%s)", result->items[i].uid, buf_str(&flags));
-	}
-	buf_free(&flags);
-	event(actor, "observe ok %s next %u", result->is_complete ? "complete" : "incomplete",
-	      result->uidnext);
-}
-
-static void do_observe(struct actor *actor, char *words)
-{
-	(void)words;
-	remote_observation_free(&actor->observation);
-	remote_observation_init(&actor->observation);
-	actor->observe.op.done = observe_done;
-	actor->observe.result = &actor->observation;
-	actor->mailbox->ops->observe(actor->mailbox, &actor->observe);
-}
-
-static struct actor *actor_of_fetch(struct remote_fetch_req *req)
-{
-	return container_of(req, struct actor, fetch);
-}
-
-static int fetch_begin(struct remote_fetch_req *req, unsigned lane, uint64_t size_bytes)
-{
-	struct actor *actor = actor_of_fetch(req);
-
-	must(lane == 0);
-	must(!actor->is_in_body);
-	actor->is_in_body = true;
-	buf_reset(&actor->body);
-	event(actor, "begin size %llu", (unsigned long long)size_bytes);
-	return 0;
-}
-
-static int fetch_data(struct remote_fetch_req *req, unsigned lane, struct slice data)
-{
-	struct actor *actor = actor_of_fetch(req);
-
-	must(lane == 0);
-	must(actor->is_in_body && data.len > 0);
-	must(buf_add(&actor->body, data.data, data.len) == 0);
-	return actor->body_failure;
-}
-
-static int fetch_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid,
-		     int64_t internaldate_s)
-{
-	struct actor *actor = actor_of_fetch(req);
-
-	must(lane == 0);
-	must(actor->is_in_body);
-	actor->is_in_body = false;
-	for (size_t i = 0; i < actor->body.len; i++) {
-		if (actor->body.data[i] == '\r' || actor->body.data[i] == '\n')
-			actor->body.data[i] = '|';
-	}
-	event(actor, "end %u date %lld %s", uid, (long long)internaldate_s, buf_str(&actor->body));
-	if (actor->is_pausing)
-		actor->mailbox->ops->fetch_pause(actor->mailbox, req);
-	return 0;
-}
-
-static void fetch_done(struct port_op *op, int code)
-{
-	struct actor *actor = container_of(op, struct actor, fetch.op);
-
-	actor->is_in_body = false;
-	event_done(actor, "fetch", code, &op->err);
-}
-
-static void set_uids(struct actor *actor, const char *words)
-{
-	uidset_clear(&actor->uids);
-	must(uidset_parse(&actor->uids, slice_of(words), 0) == 0);
-}
-
-static void do_fetch(struct actor *actor, char *words)
-{
-	set_uids(actor, words);
-	actor->fetch = (struct remote_fetch_req){
-		.op.done = fetch_done,
-		.uids = &actor->uids,
-		.begin = fetch_begin,
-		.data = fetch_data,
-		.end = fetch_end,
-	};
-	actor->mailbox->ops->fetch(actor->mailbox, &actor->fetch);
-}
-
-static void do_pause(struct actor *actor, char *words)
-{
-	(void)words;
-	actor->mailbox->ops->fetch_pause(actor->mailbox, &actor->fetch);
-}
-
-static void do_pause_at_end(struct actor *actor, char *words)
-{
-	(void)words;
-	actor->is_pausing = true;
-}
-
-static void do_resume(struct actor *actor, char *words)
-{
-	(void)words;
-	actor->mailbox->ops->fetch_resume(actor->mailbox, &actor->fetch);
-}
-
-static void do_fail_bodies(struct actor *actor, char *words)
-{
-	(void)words;
-	actor->body_failure = SYNCD_ENOSPC;
-}
-
-static void identify_found(struct remote_identify_req *req, uint32_t uid,
-			   const struct digest *identity, uint64_t size_bytes, uint64_t flags)
-{
-	event(container_of(req, struct actor, identify), "identity %u %s size %llu flags %llx", uid,
-	      digest_has_message_id(identity) ? "message-id" : "no-message-id",
-	      (unsigned long long)size_bytes, (unsigned long long)flags);
-}
-
-static void identify_done(struct port_op *op, int code)
-{
-	event_done(container_of(op, struct actor, identify.op), "identify", code, &op->err);
-}
-
-static void do_identify(struct actor *actor, char *words)
-{
-	set_uids(actor, words);
-	actor->identify.op.done = identify_done;
-	actor->identify.uids = &actor->uids;
-	actor->identify.found = identify_found;
-	actor->mailbox->ops->identify(actor->mailbox, &actor->identify);
-}
-
 /* --- Changing ---------------------------------------------------------------------- */
 
 static int append_read(struct remote_append_req *req, char *out, size_t size, size_t *len)
@@ -290,9 +150,9 @@ static void append_done(struct port_op *op, int code)
 	struct actor_append *append = container_of(op, struct actor_append, req.op);
 
 	if (code < 0)
-		event_done(append->actor, "append", code, &op->err);
+		actor_tell_done(append->actor, "append", code, &op->err);
 	else
-		event(append->actor, "append ok uid %u", append->req.uid);
+		actor_tell(append->actor, "append ok uid %u", append->req.uid);
 }
 
 static uint64_t parse_flags(struct actor *actor, const char *words)
@@ -336,7 +196,7 @@ static void do_append(struct actor *actor, char *words)
 
 static void store_done(struct port_op *op, int code)
 {
-	event_done(container_of(op, struct actor, store.op), "store", code, &op->err);
+	actor_tell_done(container_of(op, struct actor, store.op), "store", code, &op->err);
 }
 
 /* store SET + FLAG... - FLAG... */
@@ -349,7 +209,7 @@ static void do_store(struct actor *actor, char *words)
 		*remove = '\0';
 	if (add != NULL)
 		*add = '\0';
-	set_uids(actor, words);
+	actor_set_uids(actor, words);
 	actor->store.op.done = store_done;
 	actor->store.uids = &actor->uids;
 	actor->store.add = add != NULL ? parse_flags(actor, add + 2) : 0;
@@ -359,12 +219,12 @@ static void do_store(struct actor *actor, char *words)
 
 static void expunge_done(struct port_op *op, int code)
 {
-	event_done(container_of(op, struct actor, expunge.op), "expunge", code, &op->err);
+	actor_tell_done(container_of(op, struct actor, expunge.op), "expunge", code, &op->err);
 }
 
 static void do_expunge(struct actor *actor, char *words)
 {
-	set_uids(actor, words);
+	actor_set_uids(actor, words);
 	actor->expunge.op.done = expunge_done;
 	actor->expunge.uids = &actor->uids;
 	actor->mailbox->ops->expunge(actor->mailbox, &actor->expunge);
@@ -374,12 +234,12 @@ static void do_expunge(struct actor *actor, char *words)
 
 static void push_ready(struct adapter_remote_push *push)
 {
-	event(container_of(push, struct actor, push), "push ready");
+	actor_tell(container_of(push, struct actor, push), "push ready");
 }
 
 static void push_news(struct adapter_remote_push *push)
 {
-	event(container_of(push, struct actor, push), "push news");
+	actor_tell(container_of(push, struct actor, push), "push news");
 }
 
 static void push_over(struct adapter_remote_push *push, const struct error *err)
@@ -387,7 +247,7 @@ static void push_over(struct adapter_remote_push *push, const struct error *err)
 	struct actor *actor = container_of(push, struct actor, push);
 
 	actor->is_pushing = false;
-	event_done(actor, "push", err->code, err);
+	actor_tell_done(actor, "push", err->code, err);
 }
 
 static void do_push(struct actor *actor, char *words)
@@ -417,7 +277,7 @@ static void do_drop_idle(struct actor *actor, char *words)
 
 static void shutdown_done(struct port_op *op, int code)
 {
-	event_done(container_of(op, struct actor, shutdown), "shutdown", code, &op->err);
+	actor_tell_done(container_of(op, struct actor, shutdown), "shutdown", code, &op->err);
 }
 
 static void do_shutdown(struct actor *actor, char *words)
@@ -432,25 +292,17 @@ static const struct {
 	const char *verb;
 	void (*start)(struct actor *actor, char *words);
 } verbs[] = {
-	{ "list", do_list },
-	{ "create", do_create },
-	{ "open", do_open },
-	{ "close", do_close },
-	{ "cancel", do_cancel },
-	{ "observe", do_observe },
-	{ "fetch", do_fetch },
-	{ "pause", do_pause },
-	{ "pause-at-end", do_pause_at_end },
-	{ "resume", do_resume },
-	{ "fail-bodies", do_fail_bodies },
-	{ "append", do_append },
-	{ "identify", do_identify },
-	{ "store", do_store },
-	{ "expunge", do_expunge },
-	{ "push", do_push },
-	{ "push-stop", do_push_stop },
-	{ "drop-idle", do_drop_idle },
-	{ "shutdown", do_shutdown },
+	{ "list", do_list },           { "create", do_create },
+	{ "known", do_known },         { "open", do_open },
+	{ "close", do_close },         { "cancel", do_cancel },
+	{ "observe", actor_observe },  { "search", actor_search },
+	{ "settle", actor_settle },    { "fetch", actor_fetch },
+	{ "pause", actor_pause },      { "pause-at-end", actor_pause_at_end },
+	{ "resume", actor_resume },    { "fail-bodies", actor_fail_bodies },
+	{ "append", do_append },       { "identify", actor_identify },
+	{ "store", do_store },         { "expunge", do_expunge },
+	{ "push", do_push },           { "push-stop", do_push_stop },
+	{ "drop-idle", do_drop_idle }, { "shutdown", do_shutdown },
 };
 
 bool actor_do(struct actor *actor, char *words)
@@ -503,6 +355,7 @@ void actor_init(struct actor *actor, struct loop *loop)
 	buf_init(&actor->name, EVENTS_MAX);
 	buf_init(&actor->body, BODY_MAX);
 	uidset_init(&actor->uids);
+	uidset_init(&actor->present);
 	remote_observation_init(&actor->observation);
 }
 
@@ -519,5 +372,6 @@ void actor_free(struct actor *actor)
 	buf_free(&actor->name);
 	buf_free(&actor->body);
 	uidset_free(&actor->uids);
+	uidset_free(&actor->present);
 	remote_observation_free(&actor->observation);
 }

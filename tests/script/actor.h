@@ -9,6 +9,7 @@
 #include "syncd/adapter_remote.h"
 
 #define ACTOR_APPENDS_MAX 8
+#define EVENTS_MAX (1 << 20)
 
 struct actor;
 struct actor_append {
@@ -34,6 +35,9 @@ struct actor {
 	struct remote_create_req create;
 	struct remote_open_req open;
 	struct remote_observe_req observe;
+	struct remote_search_req search;
+	struct uidset present;
+	struct remote_settle_req settle;
 	struct remote_fetch_req fetch;
 	struct actor_append appends[ACTOR_APPENDS_MAX];
 	size_t append_count;
@@ -59,5 +63,28 @@ bool actor_do(struct actor *actor, char *words);
 
 /* The text of the first event, taken out of the list into `line`; false: there is none. */
 bool actor_event(struct actor *actor, struct buf *line);
+
+/* --- Within the actor's own files --- */
+
+/* Adds an event. */
+void actor_tell(struct actor *actor, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* "fetch ok", or "fetch message: NO [CODE]: words". */
+void actor_tell_done(struct actor *actor, const char *what, int code, const struct error *err);
+
+/* Fills actor->uids. */
+void actor_set_uids(struct actor *actor, const char *words);
+
+/* actor_look.c: verbs. */
+void actor_observe(struct actor *actor, char *words);
+void actor_search(struct actor *actor, char *words);
+void actor_settle(struct actor *actor, char *words);
+void actor_fetch(struct actor *actor, char *words);
+void actor_pause(struct actor *actor, char *words);
+void actor_pause_at_end(struct actor *actor, char *words);
+void actor_resume(struct actor *actor, char *words);
+void actor_fail_bodies(struct actor *actor, char *words);
+void actor_identify(struct actor *actor, char *words);
 
 #endif

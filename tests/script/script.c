@@ -274,6 +274,22 @@ static bool step_tls(struct script *script, char *words)
 	return true;
 }
 
+/* ENABLE as the capabilities ask for it, confirmed. */
+static bool login_enable(struct script *script, const char *capabilities)
+{
+	bool has_qresync = strstr(capabilities, "QRESYNC") != NULL;
+	bool has_condstore = has_qresync || strstr(capabilities, "CONDSTORE") != NULL;
+	char enable[32];
+	char line[64];
+
+	if (!has_qresync && (!has_condstore || strstr(capabilities, "ENABLE") == NULL))
+		return true;
+	const char *what = has_qresync ? "QRESYNC" : "CONDSTORE";
+	(void)snprintf(enable, sizeof(enable), "$1 ENABLE %s", what);
+	(void)snprintf(line, sizeof(line), "* ENABLED %s\r\n$1 OK done", what);
+	return step_client(script, enable) && say(script, line, "\r\n");
+}
+
 static bool step_login(struct script *script, char *words)
 {
 	char line[512];
@@ -285,7 +301,8 @@ static bool step_login(struct script *script, char *words)
 		return false;
 	(void)snprintf(line, sizeof(line), "$1 OK [CAPABILITY IMAP4rev1 %s] welcome", words);
 	return say(script, line, "\r\n") && step_client(script, list) &&
-	       say(script, "* LIST (\\Noselect) \"/\" \"\"\r\n$1 OK done", "\r\n");
+	       say(script, "* LIST (\\Noselect) \"/\" \"\"\r\n$1 OK done", "\r\n") &&
+	       login_enable(script, words);
 }
 
 static const struct {

@@ -26,6 +26,7 @@ struct fixture {
 	struct keyword_table keywords;
 	struct uidset uids;
 	struct imap_command commands[3];
+	struct imap_select select;
 	struct imap_uid_run run;
 	int ready;
 	int news;
@@ -74,6 +75,12 @@ static struct fixture *current; /* whose commands complete */
 static void on_done(struct imap_command *command, int code)
 {
 	current->order[current->done] = (int)(command - current->commands);
+	current->codes[current->done++] = code;
+}
+
+static void on_selected(struct imap_command *command, int code)
+{
+	(void)command;
 	current->codes[current->done++] = code;
 }
 
@@ -130,6 +137,12 @@ static int setup(void **state)
 	return 0;
 }
 
+static void start_select(struct fixture *f, const char *name)
+{
+	f->select = (struct imap_select){ .name = slice_of(name), .keywords = &f->keywords };
+	imap_select_start(f->session, &f->select, on_selected);
+}
+
 static void log_in(struct fixture *f)
 {
 	imap_session_start(f->session);
@@ -139,8 +152,7 @@ static void log_in(struct fixture *f)
 	assert_int_equal(f->ready, 1);
 	memory_stream_consume(fake_net_connection(0),
 			      memory_stream_written(fake_net_connection(0)).len);
-	imap_select_start(f->session, &f->commands[0], SLICE_LITERAL("INBOX"), &f->keywords,
-			  on_done);
+	start_select(f, "INBOX");
 	assert_sent(f, "A2 SELECT \"INBOX\"\r\n");
 	say(f, "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\nA2 OK [READ-WRITE] done\r\n");
 	assert_int_equal(f->done, 1);
@@ -189,7 +201,7 @@ static void an_exclusive_command_waits_for_those_before_it(void **state)
 
 	log_in(f);
 	imap_noop_start(f->session, &f->commands[0], on_done);
-	imap_select_start(f->session, &f->commands[1], SLICE_LITERAL("a"), &f->keywords, on_done);
+	start_select(f, "a");
 	imap_noop_start(f->session, &f->commands[2], on_done);
 	assert_sent(f, "A3 NOOP\r\n");
 	say(f, "A3 OK x\r\n");

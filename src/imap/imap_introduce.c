@@ -1,0 +1,61 @@
+/* What follows a login, all in one flight: who we are (ID, RFC 2971), where the user's mailboxes
+ * are, and the extensions that want to be asked for (ENABLE, RFC 5161). Any may be refused.
+ * SPDX-License-Identifier: MIT */
+#include "syncd/must.h"
+
+#include "imap_private.h"
+
+static const struct imap_command_type id_type = { .name = "ID" };
+
+static void id_start(struct imap_session *session, struct imap_command *command,
+		     imap_command_done done)
+{
+	imap_command_init(session, command, &id_type, done);
+	imap_write_text(&command->write,
+			"ID (\"name\" \"syncd\" \"version\" \"" SYNCD_VERSION "\")");
+	imap_command_start(command);
+}
+
+/* * ENABLED QRESYNC. iCloud offers it and never says so (Foundry376/Mailspring-Sync#91): then it
+ * is not used, as RFC 7162 §3.2.3 demands. */
+static bool enable_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	if (!slice_equals_str(response->name, "ENABLED"))
+		return false;
+	for (const struct imap_arg *arg = response->args; arg != NULL; arg = arg->next)
+		command->session->has_qresync |= imap_arg_is(arg, "QRESYNC");
+	return true;
+}
+
+static const struct imap_command_type enable_type = {
+	.name = "ENABLE",
+	.untagged = enable_untagged,
+};
+
+static void enable_start(struct imap_session *session, struct imap_command *command,
+			 imap_command_done done)
+{
+	bool has_qresync = imap_session_can(session, IMAP_CAP_QRESYNC);
+
+	imap_command_init(session, command, &enable_type, done);
+	imap_write_text(&command->write, has_qresync ? "ENABLE QRESYNC" : "ENABLE CONDSTORE");
+	imap_command_start(command);
+}
+
+/* NetEase refuses SELECT to those who do not say who they are. */
+void imap_introduce_start(struct imap_session *session, imap_command_done done)
+{
+	struct imap_command *next = session->introductions;
+
+	if (imap_session_can(session, IMAP_CAP_ID))
+		id_start(session, next++, done);
+	if (imap_session_can(session, IMAP_CAP_NAMESPACE))
+		imap_namespace_start(session, next++, done);
+	else
+		imap_separator_start(session, next++, done);
+	if (imap_session_can(session, IMAP_CAP_ENABLE) &&
+	    imap_session_can(session, IMAP_CAP_CONDSTORE))
+		enable_start(session, next++, done);
+	session->introductions_left = (unsigned)(next - session->introductions);
+	must(session->introductions_left <= IMAP_INTRODUCTIONS);
+}

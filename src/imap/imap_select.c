@@ -1,0 +1,64 @@
+/* SELECT (RFC 3501 §6.3.1), with what the state knows where the server can tell what
+ * changed since (RFC 7162 §3.1.8, §3.2.5).
+ * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+
+#include "syncd/imap.h"
+
+#include "imap_private.h"
+
+static bool select_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	(void)command;
+	return slice_equals_str(response->name, "EXISTS") ||
+	       slice_equals_str(response->name, "RECENT") ||
+	       slice_equals_str(response->name, "FLAGS");
+}
+
+static void select_tagged(struct imap_command *command, const struct imap_response *response)
+{
+	struct imap_mailbox *mailbox = &command->session->mailbox;
+
+	if (response->condition != IMAP_OK) {
+		*mailbox = (struct imap_mailbox){ 0 };
+		return;
+	}
+	imap_mailbox_take_code(command->session, response);
+	/* Without PERMANENTFLAGS all flags can be stored (RFC 3501 §6.3.1). */
+	if (!mailbox->has_permanent_flags)
+		mailbox->flags_mask = UINT64_MAX;
+	mailbox->is_selected = true;
+}
+
+static const struct imap_command_type select_type = {
+	.name = "SELECT",
+	.is_exclusive = true,
+	.untagged = select_untagged,
+	.tagged = select_tagged,
+};
+
+static void write_parameter(struct imap_session *session, const struct imap_select *select,
+			    struct imap_write *write)
+{
+	if (imap_session_has_qresync(session)) {
+		if (select->known_uidvalidity != 0 && select->known_modseq != 0)
+			imap_write_printf(write, " (QRESYNC (%" PRIu32 " %" PRIu64 "))",
+					  select->known_uidvalidity, select->known_modseq);
+	} else if (imap_session_can(session, IMAP_CAP_CONDSTORE)) {
+		imap_write_text(write, " (CONDSTORE)");
+	}
+}
+
+void imap_select_start(struct imap_session *session, struct imap_select *select,
+		       imap_command_done done)
+{
+	struct imap_write *write = &select->command.write;
+
+	session->mailbox =
+		(struct imap_mailbox){ .keywords = select->keywords, .user = select->user };
+	imap_command_init(session, &select->command, &select_type, done);
+	imap_write_text(write, "SELECT ");
+	imap_write_string(write, select->name);
+	write_parameter(session, select, write);
+	imap_command_start(&select->command);
+}
