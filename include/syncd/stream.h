@@ -57,6 +57,7 @@ struct stream_ops {
 	size_t (*binding)(const struct stream *stream, const char *type, unsigned char *out,
 			  size_t size);
 	bool (*is_secure)(const struct stream *stream);
+	bool (*is_loopback)(const struct stream *stream);
 };
 
 /* Every layer embeds this first; `user` is who gets the events. */
@@ -89,5 +90,9 @@ size_t stream_binding(const struct stream *stream, const char *type, unsigned ch
 
 /* TLS, or a tunnel, or a loopback socket: a password may travel on it. */
 bool stream_is_secure(const struct stream *stream);
+
+/* The socket's peer is this machine, so that bytes cost nothing. Never so for a tunnel: its command
+ * leads elsewhere, or the user would have named the host. */
+bool stream_is_loopback(const struct stream *stream);
 
 #endif

@@ -240,7 +240,7 @@ static enum stream_write_result socket_write(struct stream *stream, struct slice
 	return STREAM_FULL;
 }
 
-/* --- Security --------------------------------------------------------------- */
+/* --- The peer --------------------------------------------------------------- */
 
 static bool address_is_loopback(const struct sockaddr_storage *address)
 {
@@ -257,17 +257,22 @@ static bool address_is_loopback(const struct sockaddr_storage *address)
 	return false;
 }
 
-static bool socket_is_secure(const struct stream *stream)
+static bool socket_is_loopback(const struct stream *stream)
 {
 	const struct socket *s = socket_of(stream);
 	struct sockaddr_storage peer;
 	int len = sizeof(peer);
 
 	if (s->is_tunnel)
-		return true;
+		return false;
 	if (uv_tcp_getpeername(&s->uv.tcp, (struct sockaddr *)&peer, &len) != 0)
 		return false;
 	return address_is_loopback(&peer);
+}
+
+static bool socket_is_secure(const struct stream *stream)
+{
+	return socket_of(stream)->is_tunnel || socket_is_loopback(stream);
 }
 
 static const struct stream_ops socket_ops = {
@@ -277,6 +282,7 @@ static const struct stream_ops socket_ops = {
 	.close = socket_close,
 	.unsent = socket_unsent,
 	.is_secure = socket_is_secure,
+	.is_loopback = socket_is_loopback,
 };
 
 /* --- Birth ------------------------------------------------------------------ */

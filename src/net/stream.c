@@ -42,3 +42,8 @@ bool stream_is_secure(const struct stream *stream)
 {
 	return stream->ops->is_secure(stream);
 }
+
+bool stream_is_loopback(const struct stream *stream)
+{
+	return stream->ops->is_loopback(stream);
+}

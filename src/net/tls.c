@@ -309,6 +309,11 @@ static bool tls_is_secure(const struct stream *stream)
 	return true;
 }
 
+static bool tls_is_loopback(const struct stream *stream)
+{
+	return stream_is_loopback(tls_of(stream)->lower);
+}
+
 static const struct stream_ops tls_ops = {
 	.write = tls_write,
 	.read_start = tls_read_start,
@@ -317,6 +322,7 @@ static const struct stream_ops tls_ops = {
 	.unsent = tls_unsent,
 	.binding = tls_binding,
 	.is_secure = tls_is_secure,
+	.is_loopback = tls_is_loopback,
 };
 
 /* --- Birth ----------------------------------------------------------------------- */

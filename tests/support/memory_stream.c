@@ -37,6 +37,7 @@ struct memory_stream {
 	bool is_blocked;
 	bool is_drained_owed;
 	bool is_secure;
+	bool is_loopback;
 };
 
 static struct memory_stream *memory_of(const struct stream *stream)
@@ -176,6 +177,11 @@ static bool memory_is_secure(const struct stream *stream)
 	return memory_of(stream)->is_secure;
 }
 
+static bool memory_is_loopback(const struct stream *stream)
+{
+	return memory_of(stream)->is_loopback;
+}
+
 static const struct stream_ops memory_ops = {
 	.write = memory_write,
 	.read_start = memory_read_start,
@@ -184,6 +190,7 @@ static const struct stream_ops memory_ops = {
 	.unsent = memory_unsent,
 	.binding = memory_binding,
 	.is_secure = memory_is_secure,
+	.is_loopback = memory_is_loopback,
 };
 
 struct memory_stream *memory_stream_new(struct loop *loop)
@@ -285,6 +292,11 @@ void memory_stream_set_blocked(struct memory_stream *memory, bool is_blocked)
 void memory_stream_set_secure(struct memory_stream *memory, bool is_secure)
 {
 	memory->is_secure = is_secure;
+}
+
+void memory_stream_set_loopback(struct memory_stream *memory, bool is_loopback)
+{
+	memory->is_loopback = is_loopback;
 }
 
 void memory_stream_set_binding(struct memory_stream *memory, const char *type, struct slice value)

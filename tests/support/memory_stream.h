@@ -22,7 +22,7 @@ struct memory_stream;
  * `context` is what memory_stream_set_peer was given. */
 typedef void (*memory_stream_peer)(struct memory_stream *memory, void *context);
 
-/* An open, silent stream, not secure. The test owns `memory`, and lends the
+/* An open, silent stream, neither secure nor loopback. The test owns `memory`, and lends the
  * stream to the user under test. */
 struct memory_stream *memory_stream_new(struct loop *loop);
 
@@ -60,6 +60,7 @@ void memory_stream_consume(struct memory_stream *memory, size_t len);
 void memory_stream_set_blocked(struct memory_stream *memory, bool is_blocked);
 
 void memory_stream_set_secure(struct memory_stream *memory, bool is_secure);
+void memory_stream_set_loopback(struct memory_stream *memory, bool is_loopback);
 
 /* Gives the stream a channel binding of `type` ("tls-exporter"); both must
  * outlive the stream. */

@@ -63,7 +63,7 @@ static void dial_reaches_a_server_and_bytes_come_back(void **state)
 	fixture_end(&f);
 }
 
-static void loopback_socket_is_secure_and_has_no_binding(void **state)
+static void loopback_socket_is_known_as_such_secure_and_has_no_binding(void **state)
 {
 	struct fixture f;
 	unsigned char binding[64];
@@ -71,6 +71,7 @@ static void loopback_socket_is_secure_and_has_no_binding(void **state)
 	(void)state;
 	fixture_start(&f, &(struct echo_options){ 0 });
 	assert_int_equal(dialer_open(&f.dialer, f.loop, f.context), 0);
+	assert_true(stream_is_loopback(f.dialer.sink.stream));
 	assert_true(stream_is_secure(f.dialer.sink.stream));
 	assert_int_equal(
 		stream_binding(f.dialer.sink.stream, "tls-exporter", binding, sizeof(binding)), 0);
@@ -279,6 +280,7 @@ static void tunnel_is_its_commands_stdin_and_stdout(void **state)
 	(void)state;
 	tunnel_open(&f, "cat");
 	assert_true(stream_is_secure(f.dialer.sink.stream));
+	assert_false(stream_is_loopback(f.dialer.sink.stream));
 	(void)stream_write(f.dialer.sink.stream, SLICE_LITERAL("through the cat"));
 	dialer_wait_data(&f.dialer, 15);
 	assert_string_equal(buf_str(&f.dialer.sink.data), "through the cat");
@@ -320,7 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(dial_reaches_a_server_and_bytes_come_back),
-		CASE(loopback_socket_is_secure_and_has_no_binding),
+		CASE(loopback_socket_is_known_as_such_secure_and_has_no_binding),
 		CASE(name_with_a_dead_first_address_still_connects),
 		CASE(new_stream_reads_nothing_until_told),
 		CASE(servers_close_breaks_with_enet_behind_its_last_words),

@@ -251,6 +251,16 @@ static void garbage_between_records_is_eproto(void **state)
 	assert_int_equal(f->sink.data_calls, 0);
 }
 
+static void loopback_below_shows_through(void **state)
+{
+	struct fixture *f = *state;
+
+	open_stream(f);
+	assert_false(stream_is_loopback(f->sink.stream));
+	memory_stream_set_loopback(f->memory, true);
+	assert_true(stream_is_loopback(f->sink.stream));
+}
+
 static void close_tells_the_server_and_then_the_user(void **state)
 {
 	struct fixture *f = *state;
@@ -275,6 +285,7 @@ int main(void)
 		CASE(cut_below_is_told_once_and_writes_are_dropped),
 		CASE(servers_close_notify_is_an_end_with_enet),
 		CASE(garbage_between_records_is_eproto),
+		CASE(loopback_below_shows_through),
 		CASE(close_tells_the_server_and_then_the_user),
 	};
 
