@@ -1,4 +1,4 @@
-/* Connecting: name resolution, happy eyeballs (RFC 8305), tunnels, TLS.
+/* Connecting: name resolution, happy eyeballs (RFC 8305), tunnels, TLS, DEFLATE.
  * SPDX-License-Identifier: MIT */
 #ifndef SYNCD_NET_H
 #define SYNCD_NET_H
@@ -75,5 +75,12 @@ struct net_starttls {
 void net_starttls_start(struct net_context *context, struct net_starttls *req, struct stream *plain,
 			size_t unread, net_starttls_done done);
 void net_starttls_cancel(struct net_starttls *req);
+
+/* Puts DEFLATE over `plain`, which the new stream takes over (RFC 4978). `unread` are the bytes
+ * that came behind the server's OK: compressed already, copied, the first to be decoded. What the
+ * session itself wrote is out before. Cannot fail, and needs no handshake: set the user
+ * at once. What is written in one turn of the loop is sent at the end of it, and before that as
+ * the encoder fills up. Data that cannot be decoded breaks the stream with SYNCD_EPROTO. */
+struct stream *net_compress(struct loop *loop, struct stream *plain, struct slice unread);
 
 #endif
