@@ -1,4 +1,4 @@
-/* What the connections to one target share: TLS settings and session.
+/* What the connections to one target share: TLS settings and sessions.
  * SPDX-License-Identifier: MIT */
 #include "context.h"
 
@@ -18,13 +18,12 @@ static const char *openssl_reason(void)
 	return reason != NULL ? reason : "unknown reason";
 }
 
-/* Keeps the newest session; OpenSSL hands over its reference. */
+/* OpenSSL hands over its reference. */
 static int session_came(SSL *ssl, SSL_SESSION *session)
 {
 	struct net_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
-	SSL_SESSION_free(context->session);
-	context->session = session;
+	tls_sessions_keep(&context->sessions, session);
 	return 1;
 }
 
@@ -129,7 +128,7 @@ struct net_context *net_context_new(struct loop *loop, const struct net_target *
 
 void net_context_free(struct net_context **context)
 {
-	SSL_SESSION_free((*context)->session);
+	tls_sessions_forget(&(*context)->sessions);
 	SSL_CTX_free((*context)->ssl_ctx);
 	free(*context);
 	*context = NULL;

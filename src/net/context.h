@@ -6,14 +6,15 @@
 #include <openssl/ssl.h>
 
 #include "syncd/net.h"
+#include "tls_session.h"
 
 #define FINGERPRINT_SIZE 32 /* SHA-256 */
 
 struct net_context {
 	struct loop *loop;
 	const struct net_target *target;
-	SSL_CTX *ssl_ctx;     /* NULL with NET_TLS_NONE */
-	SSL_SESSION *session; /* the newest that the server gave, or NULL */
+	SSL_CTX *ssl_ctx; /* NULL with NET_TLS_NONE */
+	struct tls_sessions sessions;
 	bool has_fingerprint;
 	unsigned char fingerprint[FINGERPRINT_SIZE];
 };

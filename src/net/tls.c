@@ -74,34 +74,36 @@ static void tls_fail(struct tls *tls)
 	stream_close(tls->lower);
 }
 
-/* A session that a failed handshake tried is not tried again. */
-static void tls_forget_session(struct tls *tls)
+static void tls_handshake_succeeded(struct tls *tls)
 {
-	SSL_SESSION_free(tls->context->session);
-	tls->context->session = NULL;
+	struct tls_handshake *handshake = tls->handshake;
+	struct net_context *context = tls->context;
+
+	if (!SSL_session_reused(tls->ssl))
+		tls_sessions_prove(&context->sessions, loop_now_ms(context->loop));
+	tls->state = TLS_OPEN;
+	tls->handshake = NULL;
+	stream_read_stop(tls->lower);
+	handshake->tls = NULL;
+	handshake->done(handshake, &tls->stream, NULL);
 }
 
 static void tls_handshake_turn(struct tls *tls)
 {
-	struct tls_handshake *handshake = tls->handshake;
-
 	ERR_clear_error();
 	int rc = SSL_do_handshake(tls->ssl);
 	int why = SSL_get_error(tls->ssl, rc);
 	(void)tls_flush(tls); /* with a failure, this is the alert that says why */
 	if (rc == 1) {
-		tls->state = TLS_OPEN;
-		tls->handshake = NULL;
-		stream_read_stop(tls->lower);
-		handshake->tls = NULL;
-		handshake->done(handshake, &tls->stream, NULL);
+		tls_handshake_succeeded(tls);
 		return;
 	}
 	if (why == SSL_ERROR_WANT_READ)
 		return;
 	if (tls->error.code == 0)
 		tls_error_take(&tls->error);
-	tls_forget_session(tls);
+	/* What a failed handshake tried is not tried again. */
+	tls_sessions_forget(&tls->context->sessions);
 	tls_fail(tls);
 }
 
@@ -202,7 +204,7 @@ static void tls_lower_broken(struct stream_user *user, const struct error *err)
 		tls_break(tls, err);
 	} else if (tls->state == TLS_HANDSHAKE) {
 		(void)error_set(&tls->error, err->code, "during the TLS handshake: %s", err->text);
-		tls_forget_session(tls);
+		tls_sessions_forget(&tls->context->sessions);
 		tls_fail(tls);
 	}
 }
@@ -343,8 +345,7 @@ static struct tls *tls_new(struct net_context *context, struct stream *lower)
 	SSL_set_bio(tls->ssl, tls->in, tls->out);
 	SSL_set_connect_state(tls->ssl);
 	trust_expect(tls->ssl, context, &tls->error);
-	if (context->session != NULL && SSL_SESSION_is_resumable(context->session))
-		(void)SSL_set_session(tls->ssl, context->session);
+	tls_sessions_offer(&context->sessions, tls->ssl, loop_now_ms(context->loop));
 	return tls;
 }
 

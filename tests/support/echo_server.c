@@ -83,7 +83,6 @@ static bool start_tls(struct echo_server *server, struct echo_peer *peer)
 		return false;
 	must(pthread_mutex_lock(&server->lock) == 0);
 	server->seen.handshakes++;
-	server->seen.is_resumed = SSL_session_reused(peer->ssl);
 	must(SSL_export_keying_material(peer->ssl, server->seen.exporter, ECHO_BINDING_SIZE,
 					"EXPORTER-Channel-Binding", 24, NULL, 0, 0) == 1);
 	must(pthread_mutex_unlock(&server->lock) == 0);

@@ -36,7 +36,6 @@ struct echo_options {
 struct echo_seen {
 	unsigned connections;
 	unsigned handshakes;
-	bool is_resumed;
 	unsigned char exporter[ECHO_BINDING_SIZE];
 };
 

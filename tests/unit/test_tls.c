@@ -1,5 +1,5 @@
-/* Tests of TLS: who is trusted, what is refused and in which words, resumption,
- * client certificates, STARTTLS, channel binding.
+/* Tests of TLS: who is trusted, what is refused and in which words, client
+ * certificates, STARTTLS, channel binding. Resumption: test_tls_session.c.
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -399,29 +399,6 @@ static void end_point_binding_is_the_certificates_digest(void **state)
 	fixture_end(&f);
 }
 
-static void second_connection_resumes_the_first_ones_session(void **state)
-{
-	const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
-		struct echo_options options = tls_server(&pki.good);
-		struct fixture f;
-
-		options.max_version = versions[i];
-		fixture_start(&f, &options);
-		assert_int_equal(fixture_open(&f), 0);
-		dialer_wait_data(&f.dialer, 3);
-		assert_false(echo_server_seen(f.server).is_resumed);
-		dialer_close(&f.dialer);
-		assert_int_equal(fixture_open(&f), 0);
-		dialer_wait_data(&f.dialer, 3);
-		assert_int_equal(echo_server_seen(f.server).handshakes, 2);
-		assert_true(echo_server_seen(f.server).is_resumed);
-		fixture_end(&f);
-	}
-}
-
 static void client_certificate_is_presented(void **state)
 {
 	struct echo_options options = tls_server(&pki.good);
@@ -695,7 +672,6 @@ int main(void)
 		CASE(closing_inside_data_ends_everything),
 		CASE(both_sides_export_the_same_binding),
 		CASE(end_point_binding_is_the_certificates_digest),
-		CASE(second_connection_resumes_the_first_ones_session),
 		CASE(client_certificate_is_presented),
 		CASE(missing_client_certificate_is_named_whenever_the_server_says_so),
 		CASE(tls_older_than_1_2_is_refused),

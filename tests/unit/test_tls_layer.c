@@ -9,18 +9,16 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <openssl/ssl.h>
 
-#include "support/memory_stream.h"
 #include "support/stream_sink.h"
 #include "support/test_cert.h"
+#include "support/tls_peer.h"
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 #include "syncd/net.h"
 
 struct fixture {
 	struct loop *loop;
-	struct memory_stream *memory;
 	struct test_cert cert;
 	char fingerprint[80];
 	struct net_target target;
@@ -28,43 +26,8 @@ struct fixture {
 	struct net_starttls req;
 	struct stream_sink sink;
 	SSL_CTX *server_ctx;
-	SSL *server;
-	BIO *to_server;
-	BIO *from_server;
-	struct buf received; /* by the server */
+	struct tls_peer server;
 };
-
-/* Moves bytes between the scripted stream and the server. */
-static void server_turn(struct memory_stream *memory, void *context)
-{
-	struct fixture *f = context;
-	struct slice written = memory_stream_written(memory);
-	char data[4096];
-	size_t len = 0;
-	char *answer;
-
-	must(written.len == 0 || BIO_write(f->to_server, written.data, (int)written.len) > 0);
-	memory_stream_consume(memory, written.len);
-	if (!SSL_is_init_finished(f->server))
-		(void)SSL_do_handshake(f->server);
-	while (SSL_is_init_finished(f->server) &&
-	       SSL_read_ex(f->server, data, sizeof(data), &len) == 1)
-		must(buf_add(&f->received, data, len) == 0);
-	long answer_len = BIO_get_mem_data(f->from_server, &answer);
-	if (answer_len > 0)
-		memory_stream_push(memory, (struct slice){ answer, (size_t)answer_len });
-	(void)BIO_reset(f->from_server);
-}
-
-/* Each is a TLS record of its own; all arrive together. */
-static void server_says(struct fixture *f, const char *const *records)
-{
-	size_t len = 0;
-
-	for (; *records != NULL; records++)
-		must(SSL_write_ex(f->server, *records, strlen(*records), &len) == 1);
-	server_turn(f->memory, f);
-}
 
 static void secured(struct net_starttls *req, struct stream *stream, const struct error *err)
 {
@@ -81,7 +44,6 @@ static int fixture_setup(void **state)
 	struct error err;
 
 	f->loop = loop_new_fake();
-	f->memory = memory_stream_new(f->loop);
 	f->cert = test_cert_new(NULL, "server", "DNS:server", 86400);
 	test_cert_fingerprint(&f->cert, f->fingerprint);
 	f->target = (struct net_target){ .host = "server",
@@ -93,20 +55,14 @@ static int fixture_setup(void **state)
 	f->server_ctx = SSL_CTX_new(TLS_server_method());
 	must(SSL_CTX_use_certificate(f->server_ctx, f->cert.x509) == 1);
 	must(SSL_CTX_use_PrivateKey(f->server_ctx, f->cert.key) == 1);
-	f->server = SSL_new(f->server_ctx);
-	f->to_server = BIO_new(BIO_s_mem());
-	f->from_server = BIO_new(BIO_s_mem());
-	SSL_set_bio(f->server, f->to_server, f->from_server);
-	SSL_set_accept_state(f->server);
-	buf_init(&f->received, MEMORY_STREAM_MAX);
-	memory_stream_set_peer(f->memory, server_turn, f);
+	tls_peer_init(&f->server, f->loop, f->server_ctx);
 	*state = f;
 	return 0;
 }
 
 static void open_stream(struct fixture *f)
 {
-	net_starttls_start(f->context, &f->req, memory_stream_stream(f->memory), 0, secured);
+	net_starttls_start(f->context, &f->req, memory_stream_stream(f->server.memory), 0, secured);
 	assert_null(f->sink.stream);
 	loop_fake_advance(f->loop, 0);
 	assert_non_null(f->sink.stream);
@@ -122,12 +78,10 @@ static int fixture_teardown(void **state)
 	loop_fake_advance(f->loop, 0);
 	stream_sink_free(&f->sink);
 	net_context_free(&f->context);
-	memory_stream_free(&f->memory);
+	tls_peer_free(&f->server);
 	loop_free(&f->loop);
-	SSL_free(f->server);
 	SSL_CTX_free(f->server_ctx);
 	test_cert_free(&f->cert);
-	buf_free(&f->received);
 	free(f);
 	return 0;
 }
@@ -137,14 +91,14 @@ static void handshake_and_data_survive_coming_byte_by_byte(void **state)
 	struct fixture *f = *state;
 	const char *const records[] = { "hello ", "world", NULL };
 
-	memory_stream_set_split(f->memory, 1);
+	memory_stream_set_split(f->server.memory, 1);
 	open_stream(f);
 	stream_read_start(f->sink.stream);
-	server_says(f, records);
+	tls_peer_say(&f->server, records);
 	assert_int_equal(stream_write(f->sink.stream, SLICE_LITERAL("to the server")), STREAM_OK);
 	loop_fake_advance(f->loop, 0);
 	assert_string_equal(buf_str(&f->sink.data), "hello world");
-	assert_string_equal(buf_str(&f->received), "to the server");
+	assert_string_equal(buf_str(&f->server.received), "to the server");
 }
 
 static void stop_at_data(struct stream_sink *sink)
@@ -161,10 +115,10 @@ static void read_stop_inside_data_holds_the_next_record_without_its_being_lost(v
 	open_stream(f);
 	f->sink.on_event = stop_at_data;
 	stream_read_start(f->sink.stream);
-	server_says(f, records);
+	tls_peer_say(&f->server, records);
 	loop_fake_advance(f->loop, 0);
 	assert_string_equal(buf_str(&f->sink.data), "one");
-	assert_false(memory_stream_is_reading(f->memory));
+	assert_false(memory_stream_is_reading(f->server.memory));
 	stream_read_start(f->sink.stream);
 	assert_string_equal(buf_str(&f->sink.data), "one");
 	loop_fake_advance(f->loop, 0);
@@ -180,8 +134,8 @@ static void new_layer_does_not_read_on_behind_the_handshake(void **state)
 	const char *const records[] = { "early", NULL };
 
 	open_stream(f);
-	assert_false(memory_stream_is_reading(f->memory));
-	server_says(f, records);
+	assert_false(memory_stream_is_reading(f->server.memory));
+	tls_peer_say(&f->server, records);
 	loop_fake_advance(f->loop, 0);
 	assert_int_equal(f->sink.data_calls, 0);
 	stream_read_start(f->sink.stream);
@@ -195,15 +149,15 @@ static void full_and_drained_of_the_lower_layer_reach_the_user(void **state)
 	struct fixture *f = *state;
 
 	open_stream(f);
-	memory_stream_set_blocked(f->memory, true);
+	memory_stream_set_blocked(f->server.memory, true);
 	assert_int_equal(stream_write(f->sink.stream, (struct slice){ block, sizeof(block) }),
 			 STREAM_FULL);
 	assert_true(stream_unsent(f->sink.stream) >= sizeof(block));
-	memory_stream_set_blocked(f->memory, false);
+	memory_stream_set_blocked(f->server.memory, false);
 	assert_int_equal(f->sink.drained_calls, 0);
 	loop_fake_advance(f->loop, 0);
 	assert_int_equal(f->sink.drained_calls, 1);
-	assert_int_equal(f->received.len, sizeof(block));
+	assert_int_equal(f->server.received.len, sizeof(block));
 }
 
 static void cut_below_is_told_once_and_writes_are_dropped(void **state)
@@ -213,8 +167,8 @@ static void cut_below_is_told_once_and_writes_are_dropped(void **state)
 
 	open_stream(f);
 	stream_read_start(f->sink.stream);
-	server_says(f, records);
-	memory_stream_break(f->memory, SYNCD_ETIMEOUT, "gone", false);
+	tls_peer_say(&f->server, records);
+	memory_stream_break(f->server.memory, SYNCD_ETIMEOUT, "gone", false);
 	loop_fake_advance(f->loop, 0);
 	assert_string_equal(buf_str(&f->sink.data), "last words");
 	assert_int_equal(f->sink.broken_calls, 1);
@@ -222,7 +176,7 @@ static void cut_below_is_told_once_and_writes_are_dropped(void **state)
 	assert_int_equal(stream_write(f->sink.stream, SLICE_LITERAL("x")), STREAM_OK);
 	loop_fake_advance(f->loop, 0);
 	assert_int_equal(f->sink.broken_calls, 1);
-	assert_int_equal(f->received.len, 0);
+	assert_int_equal(f->server.received.len, 0);
 }
 
 static void servers_close_notify_is_an_end_with_enet(void **state)
@@ -231,8 +185,8 @@ static void servers_close_notify_is_an_end_with_enet(void **state)
 
 	open_stream(f);
 	stream_read_start(f->sink.stream);
-	(void)SSL_shutdown(f->server);
-	server_turn(f->memory, f);
+	(void)SSL_shutdown(f->server.ssl);
+	tls_peer_turn(&f->server);
 	loop_fake_advance(f->loop, 0);
 	assert_int_equal(f->sink.broken_calls, 1);
 	assert_int_equal(f->sink.broken.code, SYNCD_ENET);
@@ -244,7 +198,7 @@ static void garbage_between_records_is_eproto(void **state)
 
 	open_stream(f);
 	stream_read_start(f->sink.stream);
-	memory_stream_push_str(f->memory, "injected plaintext\r\n");
+	memory_stream_push_str(f->server.memory, "injected plaintext\r\n");
 	loop_fake_advance(f->loop, 0);
 	assert_int_equal(f->sink.broken_calls, 1);
 	assert_int_equal(f->sink.broken.code, SYNCD_EPROTO);
@@ -257,7 +211,7 @@ static void loopback_below_shows_through(void **state)
 
 	open_stream(f);
 	assert_false(stream_is_loopback(f->sink.stream));
-	memory_stream_set_loopback(f->memory, true);
+	memory_stream_set_loopback(f->server.memory, true);
 	assert_true(stream_is_loopback(f->sink.stream));
 }
 
@@ -270,7 +224,7 @@ static void close_tells_the_server_and_then_the_user(void **state)
 	assert_int_equal(f->sink.closed_calls, 0);
 	loop_fake_advance(f->loop, 0);
 	assert_int_equal(f->sink.closed_calls, 1);
-	assert_int_equal(SSL_get_shutdown(f->server), SSL_RECEIVED_SHUTDOWN);
+	assert_int_equal(SSL_get_shutdown(f->server.ssl), SSL_RECEIVED_SHUTDOWN);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
