@@ -14,8 +14,10 @@
 #include "syncd/must.h"
 
 #define SOCKET_READ_SIZE 65536
-#define SOCKET_KEEPALIVE_S 120 /* silence after which the kernel asks whether the peer lives */
-#define SOCKET_USER_TIMEOUT_MS 90000 /* unacknowledged data after which it gives up */
+#define SOCKET_KEEPALIVE_S 30 /* silence after which the kernel asks whether the peer lives */
+#define SOCKET_PROBE_S 15     /* from one such question to the next */
+#define SOCKET_PROBES 4       /* without an answer, after which it gives up: 90 s in all */
+#define SOCKET_USER_TIMEOUT_MS 90000 /* the same for data that is not acknowledged */
 #define SOCKET_LINGER_MS 1000        /* for the peer's last words, and a tunnel's exit status */
 #define TUNNEL_KILL_AFTER_MS 2000    /* from SIGTERM to SIGKILL */
 #define STATUS_NONE (-1)
@@ -308,19 +310,30 @@ struct stream *socket_new_tcp(struct loop *loop)
 	return &s->stream;
 }
 
-/* Best effort: a connection without these works, it only notices a dead peer
+static void tcp_set(int fd, int option, int value)
+{
+	(void)setsockopt(fd, IPPROTO_TCP, option, &value, sizeof(value));
+}
+
+/* A session in IDLE is silent for half an hour: only the kernel notices that its peer has gone
+ * without a word. Best effort: a connection without these works, it only notices
  * later. */
 static void socket_tune(struct socket *s)
 {
+	uv_os_fd_t fd;
+
 	(void)uv_tcp_nodelay(&s->uv.tcp, 1);
 	(void)uv_tcp_keepalive(&s->uv.tcp, 1, SOCKET_KEEPALIVE_S);
+	if (uv_fileno(&s->uv.handle, &fd) != 0)
+		return;
+		/* libuv has set these to one second and ten probes, which a radio that changes
+		 * cells loses. */
+#ifdef TCP_KEEPINTVL
+	tcp_set(fd, TCP_KEEPINTVL, SOCKET_PROBE_S);
+	tcp_set(fd, TCP_KEEPCNT, SOCKET_PROBES);
+#endif
 #ifdef TCP_USER_TIMEOUT
-	uv_os_fd_t fd;
-	unsigned int timeout_ms = SOCKET_USER_TIMEOUT_MS;
-
-	if (uv_fileno(&s->uv.handle, &fd) == 0)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
-				 sizeof(timeout_ms));
+	tcp_set(fd, TCP_USER_TIMEOUT, SOCKET_USER_TIMEOUT_MS);
 #endif
 }
 

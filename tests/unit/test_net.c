@@ -1,5 +1,7 @@
 /* Tests of dialling, sockets and tunnels, over the loopback interface.
  * SPDX-License-Identifier: MIT */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -75,6 +78,51 @@ static void loopback_socket_is_known_as_such_secure_and_has_no_binding(void **st
 	assert_true(stream_is_secure(f.dialer.sink.stream));
 	assert_int_equal(
 		stream_binding(f.dialer.sink.stream, "tls-exporter", binding, sizeof(binding)), 0);
+	fixture_end(&f);
+}
+
+/* The socket of this process that is connected to `port`. */
+static int find_socket(uint16_t port)
+{
+	for (int fd = 0; fd < 256; fd++) {
+		struct sockaddr_in peer;
+		socklen_t len = sizeof(peer);
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+		    peer.sin_family == AF_INET && ntohs(peer.sin_port) == port)
+			return fd;
+	}
+	fail_msg("no socket is connected to port %u", port);
+	return -1;
+}
+
+static int socket_option(int fd, int level, int option)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	assert_int_equal(getsockopt(fd, level, option, &value, &len), 0);
+	return value;
+}
+
+static void kernel_gives_a_silent_peer_up_within_two_minutes(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_start(&f, &(struct echo_options){ 0 });
+	assert_int_equal(dialer_open(&f.dialer, f.loop, f.context), 0);
+	int fd = find_socket(f.target.port);
+	assert_true(socket_option(fd, SOL_SOCKET, SO_KEEPALIVE) != 0);
+#ifdef TCP_KEEPIDLE
+	int silence_s = socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE);
+	int probes_s = socket_option(fd, IPPROTO_TCP, TCP_KEEPINTVL) *
+		       socket_option(fd, IPPROTO_TCP, TCP_KEEPCNT);
+	assert_in_range(silence_s, 1, 30);
+	assert_in_range(probes_s, 45, 120 - silence_s);
+#endif
+#ifdef TCP_USER_TIMEOUT
+	assert_in_range(socket_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 45000, 120000);
+#endif
 	fixture_end(&f);
 }
 
@@ -323,6 +371,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(dial_reaches_a_server_and_bytes_come_back),
 		CASE(loopback_socket_is_known_as_such_secure_and_has_no_binding),
+		CASE(kernel_gives_a_silent_peer_up_within_two_minutes),
 		CASE(name_with_a_dead_first_address_still_connects),
 		CASE(new_stream_reads_nothing_until_told),
 		CASE(servers_close_breaks_with_enet_behind_its_last_words),
