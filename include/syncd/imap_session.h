@@ -25,6 +25,7 @@ struct imap_settings {
 	const struct secret *password;   /* NULL: none */
 	const char *const *auth;         /* allowed mechanisms as for sasl_choose, or NULL */
 	bool allow_plaintext;            /* a password may travel without TLS */
+	bool compress; /* COMPRESS=DEFLATE where offered, unless the peer is loopback */
 };
 
 /* Who gets the session's own events; embedded in the user's struct. */

@@ -191,6 +191,7 @@ static void conn_start(struct adapter_remote *adapter)
 		.password = conn->password,
 		.auth = adapter->settings.auth,
 		.allow_plaintext = adapter->settings.allow_plaintext,
+		.compress = adapter->settings.compress,
 	};
 	conn->session = imap_session_new(&settings, &conn->user);
 	imap_session_start(conn->session);

@@ -1,5 +1,6 @@
 /* What follows a login, all in one flight: who we are (ID, RFC 2971), where the user's mailboxes
- * are, and the extensions that want to be asked for (ENABLE, RFC 5161). Any may be refused.
+ * are, and the extensions that want to be asked for (ENABLE, RFC 5161; COMPRESS, RFC 4978). Any
+ * may be refused.
  * SPDX-License-Identifier: MIT */
 #include "syncd/must.h"
 
@@ -42,6 +43,34 @@ static void enable_start(struct imap_session *session, struct imap_command *comm
 	imap_command_start(command);
 }
 
+static void compress_tagged(struct imap_command *command, const struct imap_response *response)
+{
+	if (response->condition != IMAP_OK)
+		return;
+	command->session->is_compress_due = true;
+	imap_parser_pause(command->session->parser);
+}
+
+static const struct imap_command_type compress_type = {
+	.name = "COMPRESS",
+	.tagged = compress_tagged,
+};
+
+/* On loopback bytes cost nothing, and the work is wasted (CONTRACT 2.2). */
+static bool wants_compression(const struct imap_session *session)
+{
+	return session->settings.compress && imap_session_can(session, IMAP_CAP_COMPRESS_DEFLATE) &&
+	       !stream_is_loopback(session->stream);
+}
+
+static void compress_start(struct imap_session *session, struct imap_command *command,
+			   imap_command_done done)
+{
+	imap_command_init(session, command, &compress_type, done);
+	imap_write_text(&command->write, "COMPRESS DEFLATE");
+	imap_command_start(command);
+}
+
 /* NetEase refuses SELECT to those who do not say who they are. */
 void imap_introduce_start(struct imap_session *session, imap_command_done done)
 {
@@ -56,6 +85,9 @@ void imap_introduce_start(struct imap_session *session, imap_command_done done)
 	if (imap_session_can(session, IMAP_CAP_ENABLE) &&
 	    imap_session_can(session, IMAP_CAP_CONDSTORE))
 		enable_start(session, next++, done);
+	/* The last, as nothing may follow it until it is answered (RFC 4978 §3). */
+	if (wants_compression(session))
+		compress_start(session, next++, done);
 	session->introductions_left = (unsigned)(next - session->introductions);
 	must(session->introductions_left <= IMAP_INTRODUCTIONS);
 }

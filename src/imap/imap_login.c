@@ -267,15 +267,44 @@ static enum imap_login introduce_enter(struct imap_session *session)
 	return IMAP_LOGIN_WAIT;
 }
 
+static enum imap_login after_introductions(const struct imap_session *session)
+{
+	if (imap_session_can(session, IMAP_CAP_NAMESPACE) && session->separator == '\0')
+		return IMAP_LOGIN_SEPARATOR;
+	return IMAP_LOGIN_READY;
+}
+
 static enum imap_login introduce_event(struct imap_session *session,
 				       const struct imap_login_event *event)
 {
 	(void)event;
 	if (--session->introductions_left > 0)
 		return IMAP_LOGIN_WAIT;
-	if (imap_session_can(session, IMAP_CAP_NAMESPACE) && session->separator == '\0')
-		return IMAP_LOGIN_SEPARATOR;
-	return IMAP_LOGIN_READY;
+	return session->is_compress_due ? IMAP_LOGIN_COMPRESS : after_introductions(session);
+}
+
+/* --- compress: DEFLATE is put over the stream when the parser has returned --- */
+
+/* Not only in this state: answers to other commands may follow that to COMPRESS. */
+void imap_login_compress(struct imap_session *session, struct slice unread)
+{
+	session->is_compress_due = false;
+	imap_session_attach(session, net_compress(session->settings.loop, session->stream, unread));
+	if (session->login == IMAP_LOGIN_COMPRESS)
+		imap_login_event(session, &(struct imap_login_event){ 0 });
+}
+
+static enum imap_login compress_enter(struct imap_session *session)
+{
+	must(session->is_compress_due);
+	return IMAP_LOGIN_WAIT;
+}
+
+static enum imap_login compress_event(struct imap_session *session,
+				      const struct imap_login_event *event)
+{
+	(void)event;
+	return after_introductions(session);
 }
 
 /* --- separator, where NAMESPACE was offered and did not tell it --- */
@@ -313,6 +342,7 @@ static const struct login_state states[] = {
 	[IMAP_LOGIN_AUTHENTICATE] = { "authenticate", authenticate_enter, authenticate_event },
 	[IMAP_LOGIN_CAPABILITY_AGAIN] = { "capability again", again_enter, again_event },
 	[IMAP_LOGIN_INTRODUCE] = { "introduce", introduce_enter, introduce_event },
+	[IMAP_LOGIN_COMPRESS] = { "compress", compress_enter, compress_event },
 	[IMAP_LOGIN_SEPARATOR] = { "separator", separator_enter, separator_event },
 	[IMAP_LOGIN_READY] = { "ready", ready_enter, NULL },
 };

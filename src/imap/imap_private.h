@@ -12,7 +12,7 @@
 
 #define IMAP_MECHANISM_LEN_MAX 32
 #define IMAP_LOGOUT_TIMEOUT_MS 3000
-#define IMAP_INTRODUCTIONS 3 /* ID, NAMESPACE, ENABLE */
+#define IMAP_INTRODUCTIONS 4 /* ID, NAMESPACE, ENABLE, COMPRESS */
 
 enum imap_phase {
 	IMAP_PHASE_LOGIN,
@@ -32,6 +32,7 @@ enum imap_login {
 	IMAP_LOGIN_AUTHENTICATE,
 	IMAP_LOGIN_CAPABILITY_AGAIN,
 	IMAP_LOGIN_INTRODUCE,
+	IMAP_LOGIN_COMPRESS,
 	IMAP_LOGIN_SEPARATOR,
 	IMAP_LOGIN_READY,
 	IMAP_LOGIN_WAIT, /* no state: stay, an event will come */
@@ -59,7 +60,8 @@ struct imap_session {
 	struct net_starttls starttls;
 	bool is_upgrading;
 	bool is_upgraded;
-	bool is_upgrade_due; /* the server said OK; TLS begins when the parser has returned */
+	bool is_upgrade_due;  /* the server said OK; TLS begins when the parser has returned */
+	bool is_compress_due; /* the same, with DEFLATE */
 
 	struct imap_parser *parser;
 	struct imap_command *literal; /* gets the literal being read, or NULL: dropped */
@@ -103,7 +105,7 @@ void imap_session_touch(struct imap_session *session);
 
 bool imap_session_is_over(const struct imap_session *session);
 
-/* Takes a stream into use (from dialling or STARTTLS) and reads. */
+/* Takes a stream into use (from dialling, STARTTLS or COMPRESS) and reads. */
 void imap_session_attach(struct imap_session *session, struct stream *stream);
 
 /* --- imap_command.c --- */
@@ -135,6 +137,8 @@ void imap_login_begin(struct imap_session *session);
 void imap_login_event(struct imap_session *session, const struct imap_login_event *event);
 /* Takes the stream that STARTTLS is to be put over, `unread` as for net_starttls_start. */
 void imap_login_upgrade(struct imap_session *session, size_t unread);
+/* Puts DEFLATE over the stream, `unread` as for net_compress. The caller's last statement. */
+void imap_login_compress(struct imap_session *session, struct slice unread);
 
 /* --- imap_auth.c --- */
 

@@ -393,8 +393,12 @@ static void stream_data(struct stream_user *user, struct slice data)
 		imap_session_fail(session, &err);
 		return;
 	}
+	size_t unread = imap_parser_unread(session->parser);
 	if (session->is_upgrade_due)
-		imap_login_upgrade(session, imap_parser_unread(session->parser));
+		imap_login_upgrade(session, unread);
+	else if (session->is_compress_due)
+		imap_login_compress(session,
+				    (struct slice){ data.data + (data.len - unread), unread });
 }
 
 static void stream_drained(struct stream_user *user)

@@ -250,6 +250,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.account = "fuzz",
 		.user = "me",
 		.password = password,
+		.compress = true,
 	};
 	c.session = imap_session_new(&settings, &c.user);
 	imap_session_start(c.session);

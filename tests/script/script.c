@@ -6,10 +6,14 @@
  *     C: LINE                    the client must have sent this next; $1..$9 are tags
  *     S: LINE                    the server says this line; $1..$9 as heard before
  *     S- BYTES                   the same without a line end, at once; "\n" is one
+ *     S+ LINE                    a line that arrives together with what is said next
+ *     deflate                    from here on this connection is compressed, both ways
  *     E: LINE                    what must come of it next
  *     login CAPABILITIES         greeting and login up to the authenticated state
  *     swallow MIN MAX            the client has sent that many bytes more, looked at no further
  *     silence                    the client must have sent nothing, nothing must have come
+ *     compress                   the account wants COMPRESS=DEFLATE
+ *     loopback                   the server is on this machine
  *     wait 29m | drop | split N | block | unblock | connection N | connections N | refuse NAME
  *     closed                     the client has closed the connection
  * SPDX-License-Identifier: MIT */
@@ -19,6 +23,7 @@
 #include <string.h>
 
 #include "script/actor.h"
+#include "script/wire.h"
 #include "support/fake_net.h"
 #include "syncd/log.h"
 #include "syncd/must.h"
@@ -32,6 +37,7 @@ struct script {
 	struct loop *loop;
 	size_t connection; /* the one that C: and S: lines are about */
 	size_t split;      /* of every connection */
+	struct wire wires[FAKE_NET_CONNECTIONS_MAX];
 	char tags[TAGS][TAG_MAX];
 	const char *auth[4];
 	char auth_text[3][32];
@@ -59,6 +65,11 @@ static struct memory_stream *connection(struct script *script)
 {
 	settle(script);
 	return fake_net_connection(script->connection);
+}
+
+static struct wire *wire(struct script *script)
+{
+	return &script->wires[script->connection];
 }
 
 /* --- What the client sends -------------------------------------------------- */
@@ -91,11 +102,11 @@ static bool step_client(struct script *script, char *words)
 
 	if (stream == NULL)
 		return fail(script, "the client has not connected", "");
-	struct slice sent = memory_stream_written(stream);
+	struct slice sent = wire_sent(wire(script), stream);
 	long len = match(script, words, sent);
 	if (len < 0 || (size_t)len + 2 > sent.len || memcmp(sent.data + len, "\r\n", 2) != 0)
 		return fail(script, "the client sent something else", sent.data);
-	memory_stream_consume(stream, (size_t)len + 2);
+	wire_consume(wire(script), (size_t)len + 2);
 	return true;
 }
 
@@ -105,11 +116,11 @@ static bool step_swallow(struct script *script, char *words)
 	char *rest;
 	size_t min = (size_t)strtoul(words, &rest, 10);
 	size_t max = (size_t)strtoul(rest, NULL, 10);
-	size_t len = stream != NULL ? memory_stream_written(stream).len : 0;
+	size_t len = stream != NULL ? wire_sent(wire(script), stream).len : 0;
 	char text[32];
 
 	if (len >= min && len <= max) {
-		memory_stream_consume(stream, len);
+		wire_consume(wire(script), len);
 		return true;
 	}
 	(void)snprintf(text, sizeof(text), "%zu bytes", len);
@@ -121,8 +132,9 @@ static bool step_silence(struct script *script, char *words)
 	struct memory_stream *stream = connection(script);
 
 	(void)words;
-	if (stream != NULL && memory_stream_written(stream).len > 0)
-		return fail(script, "the client is not silent", memory_stream_written(stream).data);
+	if (stream != NULL && wire_sent(wire(script), stream).len > 0)
+		return fail(script, "the client is not silent",
+			    wire_sent(wire(script), stream).data);
 	if (script->actor.events.len > 0)
 		return fail(script, "something came of it", buf_str(&script->actor.events));
 	return true;
@@ -140,12 +152,9 @@ static bool step_closed(struct script *script, char *words)
 
 /* --- What the server says ------------------------------------------------------ */
 
-static bool say(struct script *script, const char *words, const char *end)
+/* The words with tags and line ends put in, into script->scratch. */
+static void write_out(struct script *script, const char *words, const char *end)
 {
-	struct memory_stream *stream = connection(script);
-
-	if (stream == NULL)
-		return fail(script, "the client has not connected", "");
 	buf_reset(&script->scratch);
 	for (; *words != '\0'; words++) {
 		char next = words[1];
@@ -160,7 +169,16 @@ static bool say(struct script *script, const char *words, const char *end)
 		}
 	}
 	must(buf_add_str(&script->scratch, end) == 0);
-	memory_stream_push(stream, buf_slice(&script->scratch));
+}
+
+static bool say(struct script *script, const char *words, const char *end)
+{
+	struct memory_stream *stream = connection(script);
+
+	if (stream == NULL)
+		return fail(script, "the client has not connected", "");
+	write_out(script, words, end);
+	wire_say(wire(script), stream, buf_slice(&script->scratch));
 	return true;
 }
 
@@ -172,6 +190,20 @@ static bool step_server(struct script *script, char *words)
 static bool step_server_bytes(struct script *script, char *words)
 {
 	return say(script, words, "");
+}
+
+static bool step_server_later(struct script *script, char *words)
+{
+	write_out(script, words, "\r\n");
+	wire_hold(wire(script), buf_slice(&script->scratch));
+	return true;
+}
+
+static bool step_deflate(struct script *script, char *words)
+{
+	(void)words;
+	wire_compress(wire(script));
+	return true;
 }
 
 static bool step_drop(struct script *script, char *words)
@@ -237,6 +269,21 @@ static bool step_connection(struct script *script, char *words)
 static bool step_connections(struct script *script, char *words)
 {
 	script->actor.settings.connections = (unsigned)strtoul(words, NULL, 10);
+	return true;
+}
+
+static bool step_compress(struct script *script, char *words)
+{
+	(void)words;
+	script->actor.settings.compress = true;
+	return true;
+}
+
+static bool step_loopback(struct script *script, char *words)
+{
+	(void)script;
+	(void)words;
+	fake_net_set_loopback();
 	return true;
 }
 
@@ -309,16 +356,29 @@ static const struct {
 	const char *word;
 	bool (*run)(struct script *script, char *words);
 } steps[] = {
-	{ "C:", step_client },       { "S:", step_server },
-	{ "S-", step_server_bytes }, { "E:", step_event },
-	{ "do", step_do },           { "login", step_login },
-	{ "silence", step_silence }, { "wait", step_wait },
-	{ "drop", step_drop },       { "split", step_split },
-	{ "block", step_block },     { "unblock", step_unblock },
-	{ "closed", step_closed },   { "connection", step_connection },
-	{ "refuse", step_refuse },   { "connections", step_connections },
-	{ "tls", step_tls },         { "auth", step_auth },
+	{ "C:", step_client },
+	{ "S:", step_server },
+	{ "S-", step_server_bytes },
+	{ "E:", step_event },
+	{ "do", step_do },
+	{ "login", step_login },
+	{ "silence", step_silence },
+	{ "wait", step_wait },
+	{ "drop", step_drop },
+	{ "split", step_split },
+	{ "block", step_block },
+	{ "unblock", step_unblock },
+	{ "closed", step_closed },
+	{ "connection", step_connection },
+	{ "refuse", step_refuse },
+	{ "connections", step_connections },
+	{ "tls", step_tls },
+	{ "auth", step_auth },
 	{ "swallow", step_swallow },
+	{ "S+", step_server_later },
+	{ "deflate", step_deflate },
+	{ "compress", step_compress },
+	{ "loopback", step_loopback },
 };
 
 static bool run_line(struct script *script, char *line)
@@ -379,6 +439,8 @@ static int run_script(const char *path, bool is_split)
 
 	must(file != NULL);
 	fake_net_begin();
+	for (size_t i = 0; i < ARRAY_LEN(script.wires); i++)
+		wire_init(&script.wires[i]);
 	script.loop = loop_new_fake();
 	actor_init(&script.actor, script.loop);
 	buf_init(&script.failure, TEXT_MAX);
@@ -388,6 +450,8 @@ static int run_script(const char *path, bool is_split)
 	(void)fclose(file);
 	actor_free(&script.actor);
 	fake_net_end();
+	for (size_t i = 0; i < ARRAY_LEN(script.wires); i++)
+		wire_free(&script.wires[i]);
 	loop_free(&script.loop);
 	log_set_sink(NULL, NULL);
 	if (line > 0)

@@ -25,12 +25,14 @@ static struct {
 	struct memory_stream *streams[FAKE_NET_CONNECTIONS_MAX];
 	size_t count;
 	int refusal;
+	bool is_loopback;
 } net;
 
 void fake_net_begin(void)
 {
 	net.count = 0;
 	net.refusal = 0;
+	net.is_loopback = false;
 }
 
 void fake_net_end(void)
@@ -55,6 +57,11 @@ void fake_net_refuse(int code)
 	net.refusal = code;
 }
 
+void fake_net_set_loopback(void)
+{
+	net.is_loopback = true;
+}
+
 struct net_context *net_context_new(struct loop *loop, const struct net_target *target,
 				    struct error *err)
 {
@@ -77,6 +84,7 @@ static struct stream *make_stream(struct net_context *context, bool is_secure)
 	must(net.count < FAKE_NET_CONNECTIONS_MAX);
 	struct memory_stream *memory = memory_stream_new(context->loop);
 	memory_stream_set_secure(memory, is_secure);
+	memory_stream_set_loopback(memory, net.is_loopback);
 	net.streams[net.count++] = memory;
 	return memory_stream_stream(memory);
 }

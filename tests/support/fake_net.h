@@ -1,5 +1,5 @@
-/* A net.h of memory streams, linked in place of the real one by programs that
- * call fake_net_begin: what the code under test dials, the test answers.
+/* A net.h of memory streams (with the real DEFLATE over them), linked in place of the real one by
+ * programs that call fake_net_begin: what the code under test dials, the test answers.
  * SPDX-License-Identifier: MIT */
 #ifndef TESTS_SUPPORT_FAKE_NET_H
 #define TESTS_SUPPORT_FAKE_NET_H
@@ -21,5 +21,8 @@ size_t fake_net_count(void);
 
 /* Dials fail with this code from now on; 0: they succeed. */
 void fake_net_refuse(int code);
+
+/* The peer of every stream made from now on is loopback. */
+void fake_net_set_loopback(void);
 
 #endif
