@@ -3,6 +3,7 @@
 #include "port/local_bench.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "syncd/adapter_local.h"
 #include "syncd/alloc.h"
@@ -42,6 +43,11 @@ static struct model_file *model_find(struct local_bench *bench, const char *name
 static void model_take(struct local_bench *bench, const char *name)
 {
 	model_file_delete(model_find(bench, name));
+}
+
+static void model_age(struct local_bench *bench, int64_t ms)
+{
+	bench->turner.world->now_s += (ms + 999) / 1000;
 }
 
 static size_t model_tmp_count(struct local_bench *bench)
@@ -153,6 +159,14 @@ static void maildir_take(struct local_bench *bench, const char *name)
 	free(path);
 }
 
+static void maildir_age(struct local_bench *bench, int64_t ms)
+{
+	struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	(void)bench;
+	assert_int_equal(nanosleep(&pause, NULL), 0);
+}
+
 static size_t maildir_tmp_count(struct local_bench *bench)
 {
 	char *path = xasprintf("%s/tmp", bench->kind->inbox);
@@ -166,7 +180,7 @@ static size_t maildir_tmp_count(struct local_bench *bench)
 	{                                                                                          \
 		.name = title, .make = maildir_make, .destroy = maildir_destroy,                   \
 		.put = maildir_put, .take = maildir_take, .tmp_count = maildir_tmp_count,          \
-		.place = maildir_place_of, .layout = with_layout,                                  \
+		.age = maildir_age, .place = maildir_place_of, .layout = with_layout,              \
 		.line_endings = with_line_endings, .inbox = with_inbox                             \
 	}
 
@@ -177,6 +191,7 @@ struct local_kind local_kinds[LOCAL_KIND_COUNT] = {
 	  .put = model_put,
 	  .take = model_take,
 	  .tmp_count = model_tmp_count,
+	  .age = model_age,
 	  .place = model_place_of },
 	MAILDIR_KIND("local maildir", MAILDIR_VERBATIM, MAILDIR_LF, "mail/INBOX"),
 	MAILDIR_KIND("local maildir++ crlf", MAILDIR_PLUSPLUS, MAILDIR_CRLF, "mail"),

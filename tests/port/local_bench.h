@@ -30,6 +30,8 @@ struct local_kind {
 		    char *name);
 	void (*take)(struct local_bench *bench, const char *name);
 	size_t (*tmp_count)(struct local_bench *bench);
+	/* Lets that much time pass, for directories that are trusted only later. */
+	void (*age)(struct local_bench *bench, int64_t ms);
 	/* Where a message is now. */
 	enum model_place (*place)(struct local_bench *bench, const char *name);
 	enum maildir_layout layout;

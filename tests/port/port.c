@@ -133,6 +133,7 @@ int main(void)
 	static struct port_tests all;
 
 	local_tests_add(&all);
+	local_look_tests_add(&all);
 	store_tests_add(&all);
 	remote_tests_add(&all);
 	int failed = cmocka_run_group_tests(all.tests, NULL, NULL);
