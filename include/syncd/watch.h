@@ -1,21 +1,29 @@
 /* Notices local changes at once: inotify on a maildir root, its directories and every mailbox's
- * `cur` and `new`. An accelerator, never the truth: what it says is "look there".
- * SPDX-License-Identifier: MIT */
+ * `cur` and `new`. An accelerator, never the truth: what it says is "look there", and at which
+ * file. SPDX-License-Identifier: MIT */
 #ifndef SYNCD_WATCH_H
 #define SYNCD_WATCH_H
 
 #include "syncd/error.h"
 #include "syncd/loop.h"
+#include "syncd/ports.h"
 
 struct watch;
 struct watch_user;
 
-/* Called from the loop, at most once each for what arrived together. Mailboxes may be added and
- * removed inside; the watch may not be freed inside. Our own changes are reported too. */
+/* Called from the loop. Mailboxes may be added and removed inside; the watch may not be freed
+ * inside. Our own changes are reported too. */
 struct watch_ops {
-	/* Something in the mailbox's `cur` or `new` changed. `name` as given to
-	 * watch_add_mailbox, valid during the call. */
-	void (*mailbox_changed)(struct watch_user *user, const char *name);
+	/* A message file appeared in or vanished from a mailbox, once for each event and in their
+	 * order; a rename is two. Files that begin with a dot and directories are left out. A file
+	 * that is written where it is to stay is told when it is closed, a link 50 ms late.
+	 * `mailbox` as given to watch_add_mailbox; it and the hint are valid during the call. */
+	void (*file_changed)(struct watch_user *user, const char *mailbox,
+			     const struct local_hint *hint);
+
+	/* The mailbox's `cur` or `new` was removed, replaced or moved: no file's name tells what
+	 * became of it. This and what follows: at most once for what arrived together. */
+	void (*mailbox_changed)(struct watch_user *user, const char *mailbox);
 
 	/* Directories came, went or were renamed: list the mailboxes again. */
 	void (*tree_changed)(struct watch_user *user);

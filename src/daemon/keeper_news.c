@@ -13,6 +13,13 @@
 
 /* --- Local ------------------------------------------------------------------------ */
 
+static void news_file_changed(struct watch_user *user, const char *mailbox,
+			      const struct local_hint *hint)
+{
+	(void)hint;
+	keeper_note_change(container_of(user, struct keeper, watch_user), mailbox, false);
+}
+
 static void news_mailbox_changed(struct watch_user *user, const char *name)
 {
 	keeper_note_local(container_of(user, struct keeper, watch_user), name, NULL);
@@ -49,6 +56,7 @@ static void news_root_gone(struct watch_user *user)
 }
 
 static const struct watch_ops news_watch_ops = {
+	.file_changed = news_file_changed,
 	.mailbox_changed = news_mailbox_changed,
 	.tree_changed = news_tree_changed,
 	.everything_changed = news_everything_changed,

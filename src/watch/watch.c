@@ -15,13 +15,13 @@
 
 #include "syncd/alloc.h"
 #include "syncd/must.h"
+#include "watch_files.h"
 
 #define TREE_DEPTH_MAX 64
 #define EVENTS_BYTES 16384
 
 #define SELF_MASK (IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
-#define ENTRY_MASK (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
-#define WATCH_MASK (ENTRY_MASK | SELF_MASK)
+#define DIR_MASK (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 
 enum place_kind { PLACE_ROOT, PLACE_DIR, PLACE_MAILBOX };
 
@@ -30,6 +30,7 @@ struct place {
 	int wd;
 	enum place_kind kind;
 	struct watched_mailbox *mailbox; /* of PLACE_MAILBOX */
+	bool is_new;                     /* of PLACE_MAILBOX: `new`, else `cur` */
 	char *path;                      /* of the others */
 };
 
@@ -48,6 +49,7 @@ struct watch {
 	size_t place_count;
 	size_t place_cap;
 	struct list mailboxes;
+	struct watch_files files;
 	bool has_tree_changed; /* what the events being read amount to */
 	bool has_lost_events;
 	bool has_lost_root;
@@ -90,6 +92,8 @@ static void place_put(struct watch *watch, struct place place)
 		return;
 	}
 	if (old != NULL) {
+		if (old->kind == PLACE_MAILBOX && place.kind != PLACE_MAILBOX)
+			old->mailbox->has_changed = true; /* it was moved */
 		free(old->path);
 		*old = place;
 		return;
@@ -125,11 +129,10 @@ static int watch_error(int errno_value, const char *path, struct error *err)
 }
 
 /* Takes `path` over. */
-static int place_add(struct watch *watch, char *path, enum place_kind kind,
-		     struct watched_mailbox *mailbox, struct error *err)
+static int place_add(struct watch *watch, char *path, struct place place, struct error *err)
 {
-	uint32_t mask = WATCH_MASK | (kind == PLACE_ROOT ? 0u : IN_DONT_FOLLOW);
-	struct place place = { .kind = kind, .mailbox = mailbox };
+	uint32_t mask = SELF_MASK | (place.kind == PLACE_MAILBOX ? watch_files_mask : DIR_MASK) |
+			(place.kind == PLACE_ROOT ? 0u : IN_DONT_FOLLOW);
 	int code = 0;
 
 	place.wd = inotify_add_watch(watch->fd, path, mask);
@@ -138,12 +141,17 @@ static int place_add(struct watch *watch, char *path, enum place_kind kind,
 		free(path);
 		return code;
 	}
-	if (kind == PLACE_MAILBOX)
+	if (place.kind == PLACE_MAILBOX)
 		free(path);
 	else
 		place.path = path;
 	place_put(watch, place);
 	return 0;
+}
+
+static int dir_add(struct watch *watch, const char *path, struct error *err)
+{
+	return place_add(watch, xstrdup(path), (struct place){ .kind = PLACE_DIR }, err);
 }
 
 /* --- Directories ---------------------------------------------------------------- */
@@ -177,7 +185,7 @@ static int watch_below(struct watch *watch, const char *path, int depth, struct 
 			continue;
 		char *below = xasprintf("%s/%s", path, entry->d_name);
 		if (entry_is_dir(below, entry->d_type)) {
-			code = place_add(watch, xstrdup(below), PLACE_DIR, NULL, err);
+			code = dir_add(watch, below, err);
 			if (code == 0)
 				code = watch_below(watch, below, depth + 1, err);
 			if (code == SYNCD_ENOTFOUND || code == SYNCD_EIO)
@@ -198,7 +206,7 @@ static void watch_new_dir(struct watch *watch, const struct place *parent, const
 	if (is_maildir_part(name))
 		return;
 	char *path = xasprintf("%s/%s", parent->path, name);
-	if (place_add(watch, xstrdup(path), PLACE_DIR, NULL, &ignored) == 0)
+	if (dir_add(watch, path, &ignored) == 0)
 		(void)watch_below(watch, path, 0, &ignored);
 	free(path);
 }
@@ -228,10 +236,12 @@ static void take_event(struct watch *watch, const struct inotify_event *event)
 		place_drop(watch, event->wd);
 		return;
 	}
-	if ((event->mask & ENTRY_MASK) == 0)
-		return;
+	if (event->len == 0)
+		return; /* of the directory itself */
 	if (place->kind == PLACE_MAILBOX) {
-		place->mailbox->has_changed = true;
+		watch_files_take(&watch->files,
+				 (struct watched_dir){ place->mailbox, place->is_new }, event->mask,
+				 event->name);
 		return;
 	}
 	if ((event->mask & IN_ISDIR) == 0)
@@ -274,12 +284,31 @@ static bool take_flag(bool *flag)
 	return was_set;
 }
 
+static void tell_files(struct watch *watch)
+{
+	struct file_event *event;
+
+	while ((event = watch_files_next(&watch->files)) != NULL) {
+		const struct watched_mailbox *mailbox = event->dir.mailbox;
+		char *name = xstrdup(mailbox->name); /* it may be removed inside */
+		struct local_hint hint = {
+			.file = event->file,
+			.is_new = event->dir.is_new,
+			.is_gone = event->is_gone,
+		};
+		watch->user->ops->file_changed(watch->user, name, &hint);
+		file_event_free(event);
+		free(name);
+	}
+}
+
 static void call_back(struct watch *watch)
 {
 	const struct watch_ops *ops = watch->user->ops;
 	struct watched_mailbox *mailbox;
 
 	watch->is_calling_back = true;
+	tell_files(watch);
 	if (take_flag(&watch->has_lost_root))
 		ops->root_gone(watch->user);
 	if (take_flag(&watch->has_lost_events))
@@ -305,6 +334,14 @@ static void events_ready(uv_poll_t *poll, int status, int events)
 		watch->has_lost_events = true;
 	for (int i = 0; i < 16 && read_events(watch); i++)
 		continue;
+	call_back(watch);
+}
+
+static void files_due(struct loop_timer *timer)
+{
+	struct watch *watch = container_of(timer, struct watch, files.timer);
+
+	watch_files_release(&watch->files);
 	call_back(watch);
 }
 
@@ -340,7 +377,17 @@ void watch_remove_mailbox(struct watch *watch, const char *name)
 			place_drop(watch, watch->places[i].wd);
 		}
 	}
+	watch_files_forget(&watch->files, mailbox);
 	mailbox_free(mailbox);
+}
+
+static int part_add(struct watch *watch, struct watched_mailbox *mailbox, const char *path,
+		    bool is_new, struct error *err)
+{
+	struct place place = { .kind = PLACE_MAILBOX, .mailbox = mailbox, .is_new = is_new };
+
+	return place_add(watch, xasprintf("%s/%s/%s", watch->root, path, is_new ? "new" : "cur"),
+			 place, err);
 }
 
 int watch_add_mailbox(struct watch *watch, const char *name, const char *path, struct error *err)
@@ -354,13 +401,12 @@ int watch_add_mailbox(struct watch *watch, const char *name, const char *path, s
 		mailbox->name = xstrdup(name);
 		list_append(&watch->mailboxes, &mailbox->link);
 	}
-	code = place_add(watch, xasprintf("%s/%s", watch->root, path), PLACE_DIR, NULL, err);
+	code = place_add(watch, xasprintf("%s/%s", watch->root, path),
+			 (struct place){ .kind = PLACE_DIR }, err);
 	if (code == 0)
-		code = place_add(watch, xasprintf("%s/%s/new", watch->root, path), PLACE_MAILBOX,
-				 mailbox, err);
+		code = part_add(watch, mailbox, path, true, err);
 	if (code == 0)
-		code = place_add(watch, xasprintf("%s/%s/cur", watch->root, path), PLACE_MAILBOX,
-				 mailbox, err);
+		code = part_add(watch, mailbox, path, false, err);
 	if (code != 0)
 		watch_remove_mailbox(watch, name);
 	return code;
@@ -393,13 +439,15 @@ void watch_free(struct watch **watch)
 	if (*watch == NULL)
 		return;
 	must(!(*watch)->is_calling_back);
+	watch_files_free(&(*watch)->files);
 	uv_close((uv_handle_t *)&(*watch)->poll, watch_closed);
 	*watch = NULL;
 }
 
 static int watch_root(struct watch *watch, struct error *err)
 {
-	int code = place_add(watch, xstrdup(watch->root), PLACE_ROOT, NULL, err);
+	int code =
+		place_add(watch, xstrdup(watch->root), (struct place){ .kind = PLACE_ROOT }, err);
 
 	if (code == SYNCD_ENOTFOUND)
 		return error_set(err, SYNCD_EROOT, "maildir root %s is gone", watch->root);
@@ -421,6 +469,7 @@ int watch_new(struct loop *loop, const char *root, struct watch_user *user, stru
 	made->user = user;
 	made->root = xstrdup(root);
 	list_init(&made->mailboxes);
+	watch_files_init(&made->files, loop, files_due);
 	must(uv_poll_init(uv, &made->poll, fd) == 0);
 	made->poll.data = made;
 	int code = watch_root(made, err);

@@ -12,13 +12,16 @@
 
 #include <cmocka.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "support/temp_dir.h"
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
 #define PATIENCE_MS 5000
+#define QUIET_MS 150 /* longer than a new file is held back */
 #define CHANGED_MAX 8
+#define TOLD_MAX 512
 
 struct fixture {
 	struct temp_dir dir;
@@ -29,6 +32,8 @@ struct fixture {
 	struct error err;
 	char changed[CHANGED_MAX][16];
 	size_t changed_count;
+	char *told[TOLD_MAX]; /* the first ones: "+a new/1.x" appeared, "-" vanished */
+	size_t told_count;
 	size_t tree_count;
 	size_t everything_count;
 	size_t gone_count;
@@ -51,6 +56,20 @@ static void mailbox_changed(struct watch_user *user, const char *name)
 	loop_stop(f->loop);
 }
 
+static void file_changed(struct watch_user *user, const char *mailbox,
+			 const struct local_hint *hint)
+{
+	struct fixture *f = fixture_of(user);
+
+	if (f->told_count < TOLD_MAX)
+		f->told[f->told_count] = xasprintf("%c%s %s/%s", hint->is_gone ? '-' : '+', mailbox,
+						   hint->is_new ? "new" : "cur", hint->file);
+	f->told_count++;
+	if (f->removes_inside)
+		watch_remove_mailbox(f->watch, mailbox);
+	loop_stop(f->loop);
+}
+
 static void tree_changed(struct watch_user *user)
 {
 	fixture_of(user)->tree_count++;
@@ -70,6 +89,7 @@ static void root_gone(struct watch_user *user)
 }
 
 static const struct watch_ops ops = {
+	.file_changed = file_changed,
 	.mailbox_changed = mailbox_changed,
 	.tree_changed = tree_changed,
 	.everything_changed = everything_changed,
@@ -84,6 +104,14 @@ static void patience_over(struct loop_timer *timer)
 static void add(struct fixture *f, const char *name, const char *path)
 {
 	assert_int_equal(watch_add_mailbox(f->watch, name, path, &f->err), 0);
+}
+
+static void forget(struct fixture *f)
+{
+	for (size_t i = 0; i < f->told_count && i < TOLD_MAX; i++)
+		free(f->told[i]);
+	f->told_count = 0;
+	f->changed_count = f->tree_count = f->everything_count = f->gone_count = 0;
 }
 
 static int set_up(void **state)
@@ -111,6 +139,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
+	forget(f);
 	watch_free(&f->watch);
 	loop_run(f->loop);
 	loop_free(&f->loop);
@@ -119,49 +148,195 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Runs until something was noticed. */
-static void notice(struct fixture *f)
+/* Runs until something was noticed, for `ms` at most. */
+static void notice_within(struct fixture *f, uint64_t ms)
 {
-	f->changed_count = f->tree_count = f->everything_count = f->gone_count = 0;
-	loop_timer_start(&f->patience, PATIENCE_MS);
+	loop_timer_start(&f->patience, ms);
 	loop_run(f->loop);
 	loop_timer_stop(&f->patience);
 }
 
-static void assert_only_changed(struct fixture *f, const char *name)
+static void notice(struct fixture *f)
 {
-	notice(f);
-	assert_int_equal(f->changed_count, 1);
-	assert_string_equal(f->changed[0], name);
-	assert_int_equal(f->tree_count + f->everything_count + f->gone_count, 0);
+	forget(f);
+	notice_within(f, PATIENCE_MS);
 }
 
-static void deliveries_renames_and_removals_name_their_mailbox(void **state)
+/* Runs until that many files were told of, then for a moment more; nothing else may be told. */
+static void assert_told(struct fixture *f, size_t count, const char *const *expected)
+{
+	forget(f);
+	for (int i = 0; i < 100 && f->told_count < count; i++)
+		notice_within(f, PATIENCE_MS);
+	notice_within(f, QUIET_MS);
+	assert_int_equal(f->told_count, count);
+	for (size_t i = 0; i < count; i++)
+		assert_string_equal(f->told[i], expected[i]);
+	assert_int_equal(f->changed_count + f->tree_count + f->everything_count + f->gone_count, 0);
+}
+
+#define TOLD(f, ...)                                                                               \
+	do {                                                                                       \
+		const char *const expected[] = { __VA_ARGS__ };                                    \
+		assert_told(f, ARRAY_LEN(expected), expected);                                     \
+	} while (0)
+
+static void deliveries_renames_and_removals_are_told_in_their_order(void **state)
 {
 	struct fixture *f = *state;
 
 	temp_write_str(&f->dir, "root/A/tmp/1.x", "hello");
 	temp_rename(&f->dir, "root/A/tmp/1.x", "root/A/new/1.x");
-	assert_only_changed(f, "a");
+	TOLD(f, "+a new/1.x");
 	temp_rename(&f->dir, "root/A/new/1.x", "root/A/cur/1.x:2,S");
-	assert_only_changed(f, "a");
-	temp_rename(&f->dir, "root/A/cur/1.x:2,S", "root/B/cur/1.x:2,S");
-	notice(f);
-	assert_int_equal(f->changed_count, 2);
-	temp_unlink(&f->dir, "root/B/cur/1.x:2,S");
-	assert_only_changed(f, "b");
+	temp_rename(&f->dir, "root/A/cur/1.x:2,S", "root/A/cur/1.x:2,RS");
+	TOLD(f, "-a new/1.x", "+a cur/1.x:2,S", "-a cur/1.x:2,S", "+a cur/1.x:2,RS");
+	temp_rename(&f->dir, "root/A/cur/1.x:2,RS", "root/B/cur/1.x:2,RS");
+	TOLD(f, "-a cur/1.x:2,RS", "+b cur/1.x:2,RS");
+	temp_unlink(&f->dir, "root/B/cur/1.x:2,RS");
+	TOLD(f, "-b cur/1.x:2,RS");
 }
 
-static void many_changes_at_once_are_told_once(void **state)
+static void many_changes_at_once_are_told_one_by_one(void **state)
 {
 	struct fixture *f = *state;
+	const char *expected[200];
 	char name[64];
 
 	for (int i = 0; i < 200; i++) {
 		(void)snprintf(name, sizeof(name), "root/A/new/%d.x", i);
 		temp_write_str(&f->dir, name, "");
+		expected[i] = xasprintf("+a new/%d.x", i);
 	}
-	assert_only_changed(f, "a");
+	assert_told(f, 200, expected);
+	for (int i = 0; i < 200; i++)
+		free((char *)(uintptr_t)expected[i]);
+}
+
+/* --- Programs that write a message where it is to stay ---------------------------------- */
+
+static void link_file(struct fixture *f, const char *from, const char *to)
+{
+	char *from_path = temp_path(&f->dir, from);
+	char *to_path = temp_path(&f->dir, to);
+
+	assert_int_equal(link(from_path, to_path), 0);
+	free(from_path);
+	free(to_path);
+}
+
+static void a_file_written_in_place_is_told_when_it_is_closed(void **state)
+{
+	struct fixture *f = *state;
+	char *path = temp_path(&f->dir, "root/A/cur/1.x:2,");
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_true(fputs("Subject: he", file) >= 0 && fflush(file) == 0);
+	forget(f);
+	notice_within(f, QUIET_MS);
+	assert_int_equal(f->told_count, 0);
+	temp_write_str(&f->dir, "root/B/new/2.x", "another file is told meanwhile");
+	TOLD(f, "+b new/2.x");
+	assert_true(fputs("llo\n\n", file) >= 0 && fclose(file) == 0);
+	TOLD(f, "+a cur/1.x:2,");
+	free(path);
+}
+
+static void a_file_removed_while_it_is_written_is_told_only_as_gone(void **state)
+{
+	struct fixture *f = *state;
+	char *path = temp_path(&f->dir, "root/A/cur/1.x:2,");
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_true(fputs("Subject: he", file) >= 0 && fflush(file) == 0);
+	temp_unlink(&f->dir, "root/A/cur/1.x:2,");
+	assert_int_equal(fclose(file), 0);
+	TOLD(f, "-a cur/1.x:2,");
+	free(path);
+}
+
+static void a_link_is_told_after_a_moment(void **state)
+{
+	struct fixture *f = *state;
+
+	temp_write_str(&f->dir, "root/A/tmp/1.x", "hello");
+	link_file(f, "root/A/tmp/1.x", "root/A/new/1.x");
+	temp_unlink(&f->dir, "root/A/tmp/1.x");
+	TOLD(f, "+a new/1.x");
+}
+
+static void a_rename_by_link_and_unlink_keeps_its_order(void **state)
+{
+	struct fixture *f = *state;
+
+	temp_write_str(&f->dir, "root/A/new/1.x", "hello");
+	TOLD(f, "+a new/1.x");
+	link_file(f, "root/A/new/1.x", "root/A/cur/1.x:2,S");
+	temp_unlink(&f->dir, "root/A/new/1.x");
+	TOLD(f, "+a cur/1.x:2,S", "-a new/1.x");
+}
+
+static void what_is_written_in_place_without_end_does_not_hold_up_others(void **state)
+{
+	struct fixture *f = *state;
+	FILE *files[300];
+	char name[64];
+
+	for (int i = 0; i < 300; i++) { /* more than are held */
+		(void)snprintf(name, sizeof(name), "root/A/cur/%d.x", i);
+		char *path = temp_path(&f->dir, name);
+		files[i] = fopen(path, "w");
+		assert_non_null(files[i]);
+		assert_true(fputs("x", files[i]) >= 0 && fflush(files[i]) == 0);
+		free(path);
+	}
+	forget(f);
+	for (int i = 0; i < 10; i++)
+		notice_within(f, QUIET_MS);
+	assert_int_equal(f->told_count, 300 - 256);
+	temp_rename(&f->dir, "root/A/cur/7.x", "root/A/cur/7.x:2,S");
+	forget(f);
+	notice_within(f, QUIET_MS);
+	assert_int_equal(f->told_count, 2);
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(fclose(files[i]), 0);
+}
+
+static void a_file_that_changes_in_place_later_is_not_told(void **state)
+{
+	struct fixture *f = *state;
+
+	temp_write_str(&f->dir, "root/A/cur/1.x", "hello");
+	TOLD(f, "+a cur/1.x");
+	temp_write_str(&f->dir, "root/A/cur/1.x", "again");
+	temp_write_str(&f->dir, "root/B/cur/2.x", "hello");
+	TOLD(f, "+b cur/2.x");
+}
+
+static void files_with_a_dot_and_directories_are_not_told(void **state)
+{
+	struct fixture *f = *state;
+
+	temp_write_str(&f->dir, "root/A/cur/.nfs1", "hello");
+	temp_mkdir(&f->dir, "root/A/cur/directory");
+	temp_write_str(&f->dir, "root/B/cur/2.x", "hello");
+	TOLD(f, "+b cur/2.x");
+}
+
+/* --- Trees --------------------------------------------------------------------------------- */
+
+static void a_removed_cur_is_told_as_a_changed_mailbox(void **state)
+{
+	struct fixture *f = *state;
+
+	temp_rename(&f->dir, "root/A/cur", "root/A/away");
+	notice(f);
+	notice_within(f, QUIET_MS);
+	assert_int_equal(f->changed_count, 1);
+	assert_string_equal(f->changed[0], "a");
+	assert_int_equal(f->tree_count, 1);
 }
 
 static void changes_in_tmp_and_ordinary_files_are_not_told(void **state)
@@ -172,7 +347,7 @@ static void changes_in_tmp_and_ordinary_files_are_not_told(void **state)
 	temp_write_str(&f->dir, "root/A/dovecot-keywords", "0 x\n");
 	temp_write_str(&f->dir, "root/file", "hello");
 	temp_write_str(&f->dir, "root/B/new/1.x", "hello");
-	assert_only_changed(f, "b");
+	TOLD(f, "+b new/1.x");
 }
 
 static void new_directories_are_told_at_any_depth(void **state)
@@ -223,10 +398,10 @@ static void a_mailbox_no_longer_watched_is_silent(void **state)
 	watch_remove_mailbox(f->watch, "never there");
 	temp_write_str(&f->dir, "root/A/new/1.x", "hello");
 	temp_write_str(&f->dir, "root/B/new/1.x", "hello");
-	assert_only_changed(f, "b");
+	TOLD(f, "+b new/1.x");
 	add(f, "a", "A");
 	temp_write_str(&f->dir, "root/A/new/2.x", "hello");
-	assert_only_changed(f, "a");
+	TOLD(f, "+a new/2.x");
 }
 
 static void a_mailbox_may_be_removed_inside_the_callback(void **state)
@@ -235,13 +410,13 @@ static void a_mailbox_may_be_removed_inside_the_callback(void **state)
 
 	f->removes_inside = true;
 	temp_write_str(&f->dir, "root/A/new/1.x", "hello");
-	temp_write_str(&f->dir, "root/B/new/1.x", "hello");
-	notice(f);
-	assert_int_equal(f->changed_count, 2);
 	temp_write_str(&f->dir, "root/A/new/2.x", "hello");
+	temp_write_str(&f->dir, "root/B/new/1.x", "hello");
+	TOLD(f, "+a new/1.x", "+b new/1.x");
+	temp_write_str(&f->dir, "root/A/new/3.x", "hello");
 	temp_mkdir(&f->dir, "root/D");
 	notice(f);
-	assert_int_equal(f->changed_count, 0);
+	assert_int_equal(f->told_count, 0);
 	assert_int_equal(f->tree_count, 1);
 }
 
@@ -254,7 +429,7 @@ static void inbox_at_the_root_is_watched_beside_the_root(void **state)
 	notice(f);
 	add(f, "inbox", ".");
 	temp_write_str(&f->dir, "root/new/1.x", "hello");
-	assert_only_changed(f, "inbox");
+	TOLD(f, "+inbox new/1.x");
 	temp_mkdir(&f->dir, "root/.X");
 	notice(f);
 	assert_int_equal(f->tree_count, 1);
@@ -284,7 +459,7 @@ static void lost_events_mean_that_everything_may_have_changed(void **state)
 	if (max == 0)
 		skip();
 	notice(f);
-	while (f->everything_count == 0 && f->changed_count > 0)
+	while (f->everything_count == 0 && f->told_count > 0)
 		notice(f);
 	assert_int_equal(f->everything_count, 1);
 }
@@ -301,7 +476,7 @@ static void what_is_not_there_cannot_be_watched(void **state)
 	assert_int_equal(watch_add_mailbox(f->watch, "n", "N", &f->err), SYNCD_ENOTFOUND);
 	assert_int_equal(watch_add_mailbox(f->watch, "c", "C", &f->err), SYNCD_ENOTFOUND);
 	temp_write_str(&f->dir, "root/A/new/1.x", "hello");
-	assert_only_changed(f, "a");
+	TOLD(f, "+a new/1.x");
 }
 
 /* Descriptors used up give the same answer as instances used up; taking all
@@ -327,8 +502,16 @@ static void a_used_up_limit_is_told_as_such(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(deliveries_renames_and_removals_name_their_mailbox),
-		TEST(many_changes_at_once_are_told_once),
+		TEST(deliveries_renames_and_removals_are_told_in_their_order),
+		TEST(many_changes_at_once_are_told_one_by_one),
+		TEST(a_file_written_in_place_is_told_when_it_is_closed),
+		TEST(a_file_removed_while_it_is_written_is_told_only_as_gone),
+		TEST(a_link_is_told_after_a_moment),
+		TEST(a_rename_by_link_and_unlink_keeps_its_order),
+		TEST(what_is_written_in_place_without_end_does_not_hold_up_others),
+		TEST(a_file_that_changes_in_place_later_is_not_told),
+		TEST(files_with_a_dot_and_directories_are_not_told),
+		TEST(a_removed_cur_is_told_as_a_changed_mailbox),
 		TEST(changes_in_tmp_and_ordinary_files_are_not_told),
 		TEST(new_directories_are_told_at_any_depth),
 		TEST(a_renamed_mailbox_is_told_as_a_changed_tree),
