@@ -18,7 +18,7 @@
 
 struct store;
 
-#define STORE_SCHEMA 1        /* what this version writes; a greater one is refused */
+#define STORE_SCHEMA 2        /* what this version writes; a greater one is refused */
 #define STORE_IDENTITY_LEN 32 /* hex digits of the account's random identity */
 #define STORE_MAP_SIZE ((size_t)16 * 1024 * 1024)
 #define STORE_LOCK_WAIT_MS 2000 /* what a person running --once can be asked to wait */
@@ -34,7 +34,7 @@ struct store_options {
 
 /* Takes the lock STATE_DIR/ACCOUNT/lock, makes what is missing (mode 0700) and opens the
  * database. Fails, *store being NULL, with SYNCD_EBUSY naming the holder of the lock; SYNCD_EIO
- * (damaged, not accessible, newer schema; the text says what to do); SYNCD_ENOSPC. */
+ * (damaged, not accessible, another schema; the text says what to do); SYNCD_ENOSPC. */
 int store_open(struct loop *loop, const char *state_dir, const char *account,
 	       const struct store_options *options, struct store **store, struct error *err);
 

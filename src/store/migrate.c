@@ -1,31 +1,42 @@
-/* Versions of the schema.
+/* Versions of the schema, and the way from each to the next:
+ *
+ *     1 to 2   a mailbox's record has room for where the next look may begin: message count,
+ *              time of the last full listing, digest of the policy
  * SPDX-License-Identifier: MIT */
 #include "migrate.h"
 
 #include "schema.h"
+#include "syncd/must.h"
 #include "syncd/store.h"
+
+static int put_version(struct env_txn *txn, struct error *err)
+{
+	struct buf version;
+
+	buf_init(&version, PACK_VALUE_MAX);
+	pack_u32(&version, STORE_SCHEMA);
+	int code = env_put(txn, TABLE_META, schema_version_key, buf_slice(&version), err);
+	buf_free(&version);
+	return code;
+}
 
 int migrate_create(struct env_txn *txn, const char *identity, struct error *err)
 {
-	struct buf version;
 	int code = env_create(txn, err);
 
-	if (code != 0)
-		return code;
-	buf_init(&version, PACK_VALUE_MAX);
-	pack_u32(&version, STORE_SCHEMA);
-	code = env_put(txn, TABLE_META, schema_version_key, buf_slice(&version), err);
-	buf_free(&version);
-	if (code != 0)
-		return code;
-	return env_put(txn, TABLE_META, schema_account_key, slice_of(identity), err);
+	if (code == 0)
+		code = put_version(txn, err);
+	if (code == 0)
+		code = env_put(txn, TABLE_META, schema_account_key, slice_of(identity), err);
+	return code;
 }
 
-int migrate_check(struct env_txn *txn, struct error *err)
+int migrate_check(struct env_txn *txn, bool is_read_only, bool *is_older, struct error *err)
 {
 	uint32_t version;
 	int code = schema_get_u32(txn, schema_version_key, 0, &version, err);
 
+	*is_older = code == 0 && version < STORE_SCHEMA;
 	if (code != 0)
 		return code;
 	if (version == 0)
@@ -37,5 +48,89 @@ int migrate_check(struct env_txn *txn, struct error *err)
 			"%d): use that version, or move the state away to have it built "
 			"again",
 			(unsigned)version, STORE_SCHEMA);
+	if (*is_older && is_read_only)
+		return error_set(err, SYNCD_EIO,
+				 "the state was written by an older syncd (schema %u, this one "
+				 "needs %d): one ordinary pass brings it up to date",
+				 (unsigned)version, STORE_SCHEMA);
 	return 0;
+}
+
+/* --- 1 to 2 --------------------------------------------------------------------- */
+
+/* What stood between UIDNEXT and the keywords: HIGHESTMODSEQ and two mtimes. None of them was ever
+ * used, so the next look begins with listings. */
+#define OLD_PLACE_LEN 24
+
+struct next_mailbox {
+	bool is_found;
+	uint32_t id;
+	struct buf value; /* in the new form */
+};
+
+static bool repack_mailbox(struct slice from, struct buf *out)
+{
+	struct mailbox_record checked;
+	uint32_t uidvalidity;
+	uint32_t uidnext;
+
+	if (!unpack_u32(&from, &uidvalidity) || !unpack_u32(&from, &uidnext) ||
+	    from.len < OLD_PLACE_LEN || from.len > PACK_VALUE_MAX / 2)
+		return false;
+	pack_u32(out, uidvalidity);
+	pack_u32(out, uidnext);
+	pack_u64(out, 0); /* HIGHESTMODSEQ */
+	pack_u32(out, 0); /* messages */
+	pack_u64(out, 0); /* mtimes */
+	pack_u64(out, 0);
+	pack_u64(out, 0); /* verified */
+	pack_u64(out, 0); /* policy */
+	must(buf_add(out, from.data + OLD_PLACE_LEN, from.len - OLD_PLACE_LEN) == 0);
+	if (!unpack_mailbox(buf_slice(out), &checked))
+		return false;
+	keyword_table_free(&checked.keywords);
+	return true;
+}
+
+static int next_mailbox_visit(void *context, const struct env *env, struct slice key,
+			      struct slice value, struct error *err)
+{
+	struct next_mailbox *next = context;
+
+	buf_reset(&next->value);
+	if (!unpack_key_u32(&key, &next->id) || key.len != 0 ||
+	    !repack_mailbox(value, &next->value))
+		return env_damaged(env, "a mailbox's record", err);
+	next->is_found = true;
+	return ENV_STOP;
+}
+
+/* One after the other: a walk's keys and values do not outlive a write. */
+static int upgrade_mailboxes(struct env_txn *txn, struct error *err)
+{
+	struct next_mailbox next = { .id = 0 };
+	int code = 0;
+
+	buf_init(&next.value, PACK_VALUE_MAX);
+	do {
+		struct pack_key from = schema_mailbox_key(next.id + 1);
+		next.is_found = false;
+		code = env_walk(txn, TABLE_MAILBOX, pack_key_slice(&from), 0, next_mailbox_visit,
+				&next, err);
+		struct pack_key key = schema_mailbox_key(next.id);
+		if (code == 0 && next.is_found)
+			code = env_put(txn, TABLE_MAILBOX, pack_key_slice(&key),
+				       buf_slice(&next.value), err);
+	} while (code == 0 && next.is_found && next.id < UINT32_MAX);
+	buf_free(&next.value);
+	return code;
+}
+
+/* --- All steps --------------------------------------------------------------------- */
+
+int migrate_upgrade(struct env_txn *txn, struct error *err)
+{
+	int code = upgrade_mailboxes(txn, err);
+
+	return code == 0 ? put_version(txn, err) : code;
 }

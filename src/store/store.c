@@ -37,16 +37,18 @@ static void random_identity(struct loop *loop, char out[STORE_IDENTITY_LEN + 1])
 		       (unsigned long long)loop_random(loop));
 }
 
-static int store_create(struct store *store, struct error *err)
+typedef int (*store_step)(struct store *store, struct env_txn *txn, struct error *err);
+
+/* One transaction, again in a larger map where that one is full. */
+static int store_write(struct store *store, store_step step, struct error *err)
 {
 	struct env_txn *txn;
 	int code;
 
-	random_identity(store->loop, store->identity);
 	do {
 		code = env_begin(store->env, true, &txn, err);
 		if (code == 0)
-			code = migrate_create(txn, store->identity, err);
+			code = step(store, txn, err);
 		if (code == 0)
 			code = env_commit(&txn, err);
 		env_abort(&txn);
@@ -54,7 +56,18 @@ static int store_create(struct store *store, struct error *err)
 	return code;
 }
 
-static int store_load(struct store *store, struct error *err)
+static int store_create(struct store *store, struct env_txn *txn, struct error *err)
+{
+	return migrate_create(txn, store->identity, err);
+}
+
+static int store_upgrade(struct store *store, struct env_txn *txn, struct error *err)
+{
+	(void)store;
+	return migrate_upgrade(txn, err);
+}
+
+static int store_load(struct store *store, bool *is_older, struct error *err)
 {
 	struct env_txn *txn;
 	struct slice identity;
@@ -62,7 +75,7 @@ static int store_load(struct store *store, struct error *err)
 	int code = env_begin(store->env, false, &txn, err);
 
 	if (code == 0)
-		code = migrate_check(txn, err);
+		code = migrate_check(txn, store->is_read_only, is_older, err);
 	if (code == 0)
 		code = schema_get_u32(txn, schema_next_mailbox_key, 1, &store->next_mailbox_id,
 				      err);
@@ -79,15 +92,19 @@ static int store_open_env(struct store *store, const char *state_dir, const char
 			  size_t map_size_bytes, struct error *err)
 {
 	bool is_new;
+	bool is_older = false;
 	int code = env_open(dir, map_size_bytes, store->is_read_only, &store->env, &is_new, err);
 
 	if (code != 0)
 		return code;
-	if (!is_new)
-		return store_load(store, err);
+	if (!is_new) {
+		code = store_load(store, &is_older, err);
+		return code == 0 && is_older ? store_write(store, store_upgrade, err) : code;
+	}
 	if (store->is_read_only)
 		return 0;
-	code = store_create(store, err);
+	random_identity(store->loop, store->identity);
+	code = store_write(store, store_create, err);
 	if (code == 0)
 		code = sync_directory(dir, err);
 	return code == 0 ? sync_directory(state_dir, err) : code;

@@ -807,7 +807,7 @@ static void newer_schema_is_refused_in_clear_words(void **state)
 	buf_free(&value);
 	assert_int_equal(store_open(f->loop, f->state_dir, "work", &f->options, &f->store, &f->err),
 			 SYNCD_EIO);
-	assert_non_null(strstr(f->err.text, "newer syncd (schema 2, this one knows 1)"));
+	assert_non_null(strstr(f->err.text, "newer syncd (schema 3, this one knows 2)"));
 }
 
 static void ignore_mailbox(void *context, const struct mailbox_record *mailbox)

@@ -1,0 +1,282 @@
+/* A state that an older syncd wrote is brought up to date when it is opened.
+ * SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "../../src/store/env.h"
+#include "../../src/store/pack.h"
+#include "../../src/store/schema.h"
+#include "support/temp_dir.h"
+#include "syncd/alloc.h"
+#include "syncd/must.h"
+#include "syncd/store.h"
+
+#define SMALL_MAP ((size_t)4 * 1024 * 1024)
+#define MANY 2800 /* mailboxes that such a map holds, but not the old and the new ones */
+
+struct fixture {
+	struct temp_dir dir;
+	struct loop *loop;
+	struct store *store;
+	struct store_options options;
+	struct error err;
+};
+
+static int open_store(struct fixture *f)
+{
+	return store_open(f->loop, f->dir.path, "work", &f->options, &f->store, &f->err);
+}
+
+static int set_up_with(void **state, size_t map_size_bytes)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	temp_dir_make(&f->dir);
+	f->loop = loop_new_fake();
+	f->options = (struct store_options){ .program = "test", .map_size_bytes = map_size_bytes };
+	assert_int_equal(open_store(f), 0);
+	store_close(&f->store);
+	*state = f;
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with(state, STORE_MAP_SIZE);
+}
+
+static int set_up_small(void **state)
+{
+	return set_up_with(state, SMALL_MAP);
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	if (f->store != NULL)
+		store_close(&f->store);
+	loop_free(&f->loop);
+	temp_dir_remove(&f->dir);
+	free(f);
+	return 0;
+}
+
+/* --- The old form --------------------------------------------------------------------- */
+
+static void env_open_raw(struct fixture *f, struct env **env, struct env_txn **txn)
+{
+	char *dir = temp_path(&f->dir, "work");
+	bool is_new;
+
+	assert_int_equal(env_open(dir, f->options.map_size_bytes, false, env, &is_new, &f->err), 0);
+	assert_int_equal(env_begin(*env, true, txn, &f->err), 0);
+	free(dir);
+}
+
+static void put(struct env_txn *txn, enum env_table table, struct slice key, struct slice value)
+{
+	struct error err;
+
+	assert_int_equal(env_put(txn, table, key, value, &err), 0);
+}
+
+/* As schema 1 had it: uidvalidity, uidnext, HIGHESTMODSEQ, two mtimes, keywords, name. */
+static void put_old_mailbox(struct env_txn *txn, uint32_t id, const char *name)
+{
+	struct pack_key key = schema_mailbox_key(id);
+	struct pack_key name_key = schema_mailbox_name_key(name, id);
+	struct buf value;
+
+	buf_init(&value, PACK_VALUE_MAX);
+	pack_u32(&value, 700 + id);
+	pack_u32(&value, 17);
+	pack_u64(&value, UINT64_MAX);
+	pack_u64(&value, 1234567890000000000u);
+	pack_u64(&value, 5);
+	assert_int_equal(buf_add(&value, "\2\7$Label1\4work", 14), 0);
+	assert_int_equal(buf_add_str(&value, name), 0);
+	put(txn, TABLE_MAILBOX, pack_key_slice(&key), buf_slice(&value));
+	put(txn, TABLE_MAILBOX_NAME, pack_key_slice(&name_key), slice_of(""));
+	buf_free(&value);
+}
+
+static void put_version(struct env_txn *txn, uint32_t version)
+{
+	struct buf value;
+
+	buf_init(&value, PACK_VALUE_MAX);
+	pack_u32(&value, version);
+	put(txn, TABLE_META, schema_version_key, buf_slice(&value));
+	buf_free(&value);
+}
+
+/* Makes the state one of schema 1 with the mailboxes 1, 3 and 70000. */
+static void make_old(struct fixture *f)
+{
+	struct env *env;
+	struct env_txn *txn;
+
+	env_open_raw(f, &env, &txn);
+	put_version(txn, 1);
+	put_old_mailbox(txn, 1, "INBOX");
+	put_old_mailbox(txn, 3, "Büro/a%2Fb");
+	put_old_mailbox(txn, 70000, "x");
+	assert_int_equal(env_commit(&txn, &f->err), 0);
+	env_close(&env);
+}
+
+static uint32_t version_of(struct fixture *f)
+{
+	struct env *env;
+	struct env_txn *txn;
+	uint32_t version = 0;
+
+	env_open_raw(f, &env, &txn);
+	assert_int_equal(schema_get_u32(txn, schema_version_key, 0, &version, &f->err), 0);
+	env_abort(&txn);
+	env_close(&env);
+	return version;
+}
+
+/* --- Tests ------------------------------------------------------------------------------- */
+
+static void assert_migrated(struct fixture *f, uint32_t id, const char *name)
+{
+	struct mailbox_record mailbox;
+	bool found = false;
+
+	assert_int_equal(store_mailbox_get(f->store, name, &found, &mailbox, &f->err), 0);
+	assert_true(found);
+	assert_int_equal(mailbox.id, id);
+	assert_int_equal(mailbox.uidvalidity, 700 + id);
+	assert_int_equal(mailbox.uidnext, 17);
+	assert_true(mailbox.highestmodseq == 0);
+	assert_int_equal(mailbox.exists, 0);
+	assert_int_equal(mailbox.mtimes.cur_ns, 0);
+	assert_int_equal(mailbox.mtimes.new_ns, 0);
+	assert_int_equal(mailbox.verified_s, 0);
+	assert_true(mailbox.policy == 0);
+	assert_int_equal(mailbox.keywords.count, 2);
+	assert_string_equal(mailbox.keywords.names[0], "$Label1");
+	assert_string_equal(mailbox.keywords.names[1], "work");
+	keyword_table_free(&mailbox.keywords);
+}
+
+static void mailboxes_of_schema_1_keep_what_is_known_and_are_listed_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	make_old(f);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(open_store(f), 0);
+		assert_migrated(f, 1, "INBOX");
+		assert_migrated(f, 3, "Büro/a%2Fb");
+		assert_migrated(f, 70000, "x");
+		store_close(&f->store);
+		assert_int_equal(version_of(f), STORE_SCHEMA);
+	}
+}
+
+static void an_older_state_cannot_be_opened_read_only(void **state)
+{
+	struct fixture *f = *state;
+
+	make_old(f);
+	f->options.is_read_only = true;
+	assert_int_equal(open_store(f), SYNCD_EIO);
+	assert_null(f->store);
+	assert_non_null(strstr(f->err.text, "older syncd (schema 1, this one needs 2)"));
+	assert_non_null(strstr(f->err.text, "one ordinary pass brings it up to date"));
+	assert_int_equal(version_of(f), 1);
+	f->options.is_read_only = false;
+	assert_int_equal(open_store(f), 0);
+}
+
+static void a_damaged_record_leaves_the_older_state_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct env *env;
+	struct env_txn *txn;
+	struct pack_key key = schema_mailbox_key(70000);
+
+	make_old(f);
+	env_open_raw(f, &env, &txn);
+	put(txn, TABLE_MAILBOX, pack_key_slice(&key), slice_of("0123456789012345678901234567890"));
+	assert_int_equal(env_commit(&txn, &f->err), 0);
+	env_close(&env);
+
+	assert_int_equal(open_store(f), SYNCD_EIO);
+	assert_int_equal(version_of(f), 1);
+	env_open_raw(f, &env, &txn);
+	put_old_mailbox(txn, 70000, "x");
+	assert_int_equal(env_commit(&txn, &f->err), 0);
+	env_close(&env);
+	assert_int_equal(open_store(f), 0);
+	assert_migrated(f, 1, "INBOX"); /* not migrated twice */
+	assert_migrated(f, 70000, "x");
+}
+
+/* The database is as long as its map. */
+static size_t map_size(struct fixture *f)
+{
+	char *path = temp_path(&f->dir, "work/data.mdb");
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	free(path);
+	return (size_t)st.st_size;
+}
+
+static void count_mailbox(void *context, const struct mailbox_record *mailbox)
+{
+	++*(size_t *)context;
+	assert_int_equal(mailbox->uidnext, 17);
+}
+
+static void a_migration_that_fills_the_map_is_done_in_a_larger_one(void **state)
+{
+	struct fixture *f = *state;
+	struct env *env;
+	struct env_txn *txn;
+	char name[512];
+	size_t count = 0;
+
+	env_open_raw(f, &env, &txn);
+	put_version(txn, 1);
+	for (uint32_t id = 1; id <= MANY; id++) {
+		(void)snprintf(name, sizeof(name), "%0400u", (unsigned)id);
+		put_old_mailbox(txn, id, name);
+	}
+	assert_int_equal(env_commit(&txn, &f->err), 0);
+	env_close(&env);
+	assert_int_equal(map_size(f), SMALL_MAP);
+	assert_int_equal(open_store(f), 0);
+	assert_int_equal(map_size(f), 2 * SMALL_MAP);
+	assert_int_equal(store_mailbox_each(f->store, count_mailbox, &count, &f->err), 0);
+	assert_int_equal(count, MANY);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(mailboxes_of_schema_1_keep_what_is_known_and_are_listed_anew),
+		TEST(an_older_state_cannot_be_opened_read_only),
+		TEST(a_damaged_record_leaves_the_older_state_as_it_was),
+		cmocka_unit_test_setup_teardown(
+			a_migration_that_fills_the_map_is_done_in_a_larger_one, set_up_small,
+			tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
