@@ -16,8 +16,7 @@
 static void news_file_changed(struct watch_user *user, const char *mailbox,
 			      const struct local_hint *hint)
 {
-	(void)hint;
-	keeper_note_change(container_of(user, struct keeper, watch_user), mailbox, false);
+	keeper_note_local(container_of(user, struct keeper, watch_user), mailbox, hint);
 }
 
 static void news_mailbox_changed(struct watch_user *user, const char *name)
