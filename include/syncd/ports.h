@@ -338,8 +338,9 @@ struct local_mailbox_ops {
 	 * carry letters that no name is known for. */
 	uint64_t (*flags_mask)(struct local_mailbox *mailbox);
 
-	/* Delivery: a new file in tmp/. `name` (MAIL_NAME_MAX + 1 bytes) receives its base
-	 * name at deliver_end, when the size is known. Bytes arrive in CRLF form and are stored
+	/* Delivery: a new file in tmp/, there at the latest when the next flush is done, which
+	 * then tells if it could not be written. `name` (MAIL_NAME_MAX + 1 bytes) receives its
+	 * base name at deliver_end, when the size is known. Bytes arrive in CRLF form and are stored
 	 * as `line_endings` wants. The digest and CRLF size are of what arrived. */
 	int (*deliver_begin)(struct local_mailbox *mailbox, struct local_delivery **delivery,
 			     struct error *err);

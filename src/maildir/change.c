@@ -124,6 +124,8 @@ int maildir_publish(struct maildir *maildir, const char *base, uint64_t letters,
 		(void)snprintf(to.file, sizeof(to.file), "%s", base);
 	else
 		code = maildir_file_format(slice_of(base), slice_of(""), letters, 0, to.file, err);
+	if (code == 0)
+		code = pending_write_one(maildir, base, err);
 	if (code != 0)
 		return code;
 	if (rename_exclusive(maildir->tmp_fd, base, place_fd(maildir, &to), to.file) == 0) {

@@ -22,6 +22,7 @@ struct maildir_flush {
 	struct maildir_pending pending;
 	bool has_failed_before;
 	bool was_run;
+	bool has_failed; /* to make durable what was written: nobody knows what is lost */
 	int code;
 };
 
@@ -31,14 +32,53 @@ static size_t pending_fds(const struct maildir_pending *pending)
 							 : PENDING_FDS_MAX;
 }
 
+static void delivered_free(struct maildir_delivered *file)
+{
+	free(file->base);
+	free(file->bytes);
+}
+
 void pending_free(struct maildir_pending *pending)
 {
 	for (size_t i = 0; i < pending->count; i++)
-		free(pending->names[i]);
-	free(pending->names);
+		delivered_free(&pending->files[i]);
+	free(pending->files);
 	for (size_t i = 0; i < pending_fds(pending); i++)
 		(void)close(pending->examined_fds[i]);
-	*pending = (struct maildir_pending){ .names = NULL };
+	*pending = (struct maildir_pending){ .files = NULL };
+}
+
+void pending_add(struct maildir_pending *pending, const struct maildir_delivered *file)
+{
+	pending->files =
+		xgrow(pending->files, pending->count, &pending->cap, sizeof(*pending->files));
+	pending->files[pending->count++] = *file;
+}
+
+static struct maildir_delivered *pending_find(struct maildir_pending *pending, const char *base)
+{
+	for (size_t i = 0; i < pending->count; i++) {
+		if (strcmp(pending->files[i].base, base) == 0)
+			return &pending->files[i];
+	}
+	return NULL;
+}
+
+static int write_held(const struct maildir *maildir, struct maildir_delivered *file,
+		      struct error *err)
+{
+	int code = file->bytes != NULL ? deliver_write_file(maildir, file, err) : 0;
+
+	free(file->bytes);
+	file->bytes = NULL;
+	return code;
+}
+
+int pending_write_one(struct maildir *maildir, const char *base, struct error *err)
+{
+	struct maildir_delivered *file = pending_find(&maildir->pending, base);
+
+	return file != NULL ? write_held(maildir, file, err) : 0;
 }
 
 void maildir_flush_file(struct maildir *maildir, int fd)
@@ -57,19 +97,17 @@ void maildir_flush_file(struct maildir *maildir, int fd)
 void pending_moved(struct maildir *maildir, const char *base, int to_fd, const char *to)
 {
 	struct maildir_pending *pending = &maildir->pending;
-	size_t i = 0;
+	struct maildir_delivered *file = pending_find(pending, base);
 
-	while (i < pending->count && strcmp(pending->names[i], base) != 0)
-		i++;
-	if (i == pending->count)
+	if (file == NULL)
 		return;
 	int fd = openat(to_fd, to, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return; /* the flush will not find it, and fail */
 	if (!flush_can_take_all() && fsync(fd) != 0)
 		maildir->flush_has_failed = true;
-	free(pending->names[i]);
-	pending->names[i] = pending->names[--pending->count];
+	delivered_free(file);
+	*file = pending->files[--pending->count];
 	maildir_flush_file(maildir, fd);
 }
 
@@ -82,7 +120,7 @@ struct maildir_flush *maildir_flush_begin(struct maildir *maildir)
 		.pending = maildir->pending,
 		.has_failed_before = maildir->flush_has_failed,
 	};
-	maildir->pending = (struct maildir_pending){ .names = NULL };
+	maildir->pending = (struct maildir_pending){ .files = NULL };
 	return flush;
 }
 
@@ -139,7 +177,7 @@ static int flush_each(struct maildir_flush *flush, struct error *err)
 	int code = 0;
 
 	for (size_t i = 0; i < pending->count && code == 0; i++)
-		code = flush_file(maildir, pending->names[i], err);
+		code = flush_file(maildir, pending->files[i].base, err);
 	for (size_t i = 0; i < pending_fds(pending) && code == 0; i++) {
 		if (fsync(pending->examined_fds[i]) != 0)
 			code = dirs_error(maildir, errno, "cannot flush", "a message", err);
@@ -156,6 +194,15 @@ static int flush_each(struct maildir_flush *flush, struct error *err)
 	return code;
 }
 
+static int write_all_held(struct maildir_flush *flush, struct error *err)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < flush->pending.count && code == 0; i++)
+		code = write_held(flush->maildir, &flush->pending.files[i], err);
+	return code;
+}
+
 /* The kernel tells of a failed write once; a second try would seem to succeed. */
 int maildir_flush_run(struct maildir_flush *flush, struct error *err)
 {
@@ -165,11 +212,17 @@ int maildir_flush_run(struct maildir_flush *flush, struct error *err)
 	if (flush->has_failed_before)
 		flush->code = error_set(err, SYNCD_EIO, "mailbox %.200s: an earlier flush failed",
 					flush->maildir->name);
-	else if (!is_batch || !flush_can_take_all())
+	else
+		flush->code = write_all_held(flush, err);
+	if (flush->code != 0)
+		return flush
+			->code; /* what could not be written is not there: no doubt about that */
+	if (!is_batch || !flush_can_take_all())
 		flush->code = flush_each(flush, err);
 	else if (sync_all(flush->maildir->tmp_fd) != 0)
 		flush->code = dirs_error(flush->maildir, errno, "cannot flush", "messages", err);
 	/* What went into directories that are no longer the mailbox is not in the mailbox. */
+	flush->has_failed = flush->code != 0;
 	if (flush->code == 0)
 		flush->code = dirs_verify(flush->maildir, err);
 	return flush->code;
@@ -180,10 +233,8 @@ static void pending_give_back(struct maildir *maildir, struct maildir_pending *f
 {
 	struct maildir_pending *to = &maildir->pending;
 
-	for (size_t i = 0; i < from->count; i++) {
-		to->names = xgrow(to->names, to->count, &to->cap, sizeof(*to->names));
-		to->names[to->count++] = from->names[i];
-	}
+	for (size_t i = 0; i < from->count; i++)
+		pending_add(to, &from->files[i]);
 	for (size_t i = 0; i < pending_fds(from); i++)
 		maildir_flush_file(maildir, from->examined_fds[i]);
 	to->examined_count += from->examined_count - pending_fds(from);
@@ -197,8 +248,7 @@ void maildir_flush_end(struct maildir_flush **flush)
 
 	if (!(*flush)->was_run)
 		pending_give_back(maildir, &(*flush)->pending);
-	if ((*flush)->code != 0)
-		maildir->flush_has_failed = true;
+	maildir->flush_has_failed |= (*flush)->has_failed;
 	pending_free(&(*flush)->pending);
 	free(*flush);
 	*flush = NULL;

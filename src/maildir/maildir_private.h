@@ -25,9 +25,18 @@ struct maildir_keywords {
 
 #define PENDING_FDS_MAX 4
 
+/* A message that was delivered. A small one is held in memory: whoever makes it durable, in the
+ * pool, writes its file too, and the loop goes on with the next ones meanwhile. */
+struct maildir_delivered {
+	char *base;
+	char *bytes; /* as on disk; NULL: the file is in tmp/ */
+	size_t len;
+	int64_t mtime_s;
+};
+
 /* Files whose contents are not known to be durable. */
 struct maildir_pending {
-	char **names; /* delivered, in tmp/ */
+	struct maildir_delivered *files;
 	size_t count;
 	size_t cap;
 	int examined_fds[PENDING_FDS_MAX]; /* the first of the files examined */
@@ -173,8 +182,20 @@ void measure_add(struct measure *measure, struct slice data);
 void measure_end(struct measure *measure, struct digest *out);
 void measure_free(struct measure *measure);
 
+/* --- deliver.c --- */
+
+/* Writes and dates a new file in tmp/. Any thread. */
+int deliver_write_file(const struct maildir *maildir, const struct maildir_delivered *file,
+		       struct error *err);
+
 /* --- flush.c --- */
 void pending_free(struct maildir_pending *pending);
+
+/* Takes `file` over. */
+void pending_add(struct maildir_pending *pending, const struct maildir_delivered *file);
+
+/* Writes a file that is still held in memory; one that is not, or not pending, is fine. */
+int pending_write_one(struct maildir *maildir, const char *base, struct error *err);
 
 /* A delivered file has left tmp/: one not yet flushed is to be flushed where it is now. */
 void pending_moved(struct maildir *maildir, const char *base, int to_fd, const char *to);

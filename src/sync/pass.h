@@ -7,7 +7,7 @@
 #include "syncd/sync_pass.h"
 
 #define DELIVER_GROUP_MESSAGES 500
-#define DELIVER_GROUP_BYTES (16u * 1024 * 1024)
+#define DELIVER_GROUP_BYTES (8u * 1024 * 1024) /* two of them may be in memory */
 #define APPEND_GROUP_MESSAGES 100
 #define CHANGE_GROUP_MESSAGES 1000
 #define SETASIDE_FIRST_S (15 * 60)     /* a refused message is tried again after this long, */

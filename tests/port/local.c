@@ -126,9 +126,9 @@ static void a_delivery_is_seen_when_it_is_published(void **state)
 	char name[MAIL_NAME_MAX + 1];
 
 	deliver(bench, 5, name);
+	assert_int_equal(flush(bench), 0);
 	assert_int_equal(bench->kind->tmp_count(bench), 1);
 	assert_int_equal(listed_count(bench), 0);
-	assert_int_equal(flush(bench), 0);
 	assert_int_equal(publish(bench, name, FLAG_SEEN | FLAG_FORWARDED), 0);
 	assert_int_equal(bench->kind->tmp_count(bench), 0);
 	assert_int_equal(bench->kind->place(bench, name), PLACE_CUR);
@@ -198,6 +198,7 @@ static void deliveries_side_by_side_get_names_of_their_own(void **state)
 			 0);
 	assert_identity(1, &identity, size_bytes);
 	assert_string_not_equal(names[0], names[1]);
+	assert_int_equal(flush(bench), 0);
 	assert_int_equal(bench->kind->tmp_count(bench), 2);
 }
 
@@ -216,6 +217,7 @@ static void cleaning_tmp_keeps_what_is_staged(void **state)
 	deliver(bench, 1, staged);
 	deliver(bench, 2, leftover);
 	deliver(bench, 3, published);
+	assert_int_equal(flush(bench), 0);
 	assert_int_equal(publish(bench, published, 0), 0);
 	assert_int_equal(bench->mailbox->ops->clean_tmp(bench->mailbox, is_the_staged_one, staged,
 							&bench->err),

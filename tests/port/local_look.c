@@ -32,7 +32,7 @@ static void add_hint(struct asked *asked, const char *name, const char *suffix, 
 static void ask(struct local_bench *bench, struct asked *asked)
 {
 	struct local_scan_req req = {
-		.hints = asked->hints,
+		.hints = asked->count > 0 ? asked->hints : NULL,
 		.hint_count = asked->count,
 		.known = asked->known,
 		.result = &asked->listing,

@@ -192,9 +192,9 @@ static void a_delivery_goes_through_tmp_into_new_with_its_date(void **state)
 
 	deliver(f, MESSAGE_CRLF, 1, name, &size, &identity);
 	assert_int_equal(size, strlen(MESSAGE_CRLF));
+	assert_int_equal(flush(f), 0);
 	assert_int_equal(temp_count(&f->dir, "A/tmp", tmp_name), 1);
 	assert_string_equal(tmp_name, name);
-	assert_int_equal(flush(f), 0);
 	assert_int_equal(f->mailbox->ops->publish(f->mailbox, name, 0, &f->err), 0);
 	char *path = xasprintf("A/new/%s", name);
 	char *text = temp_read(&f->dir, path, NULL);
@@ -243,22 +243,12 @@ static void crlf_deliveries_are_kept_verbatim(void **state)
 	fixture_close(f);
 	fixture_open(f, MAILDIR_CRLF);
 	deliver(f, MESSAGE_CRLF, 1000, name, &size, &identity);
+	assert_int_equal(flush(f), 0);
 	char *path = xasprintf("A/tmp/%s", name);
 	char *text = temp_read(&f->dir, path, NULL);
 	assert_string_equal(text, MESSAGE_CRLF);
 	free(text);
 	free(path);
-}
-
-static void an_aborted_delivery_leaves_nothing(void **state)
-{
-	struct fixture *f = *state;
-	struct local_delivery *delivery;
-
-	assert_int_equal(f->mailbox->ops->deliver_begin(f->mailbox, &delivery, &f->err), 0);
-	assert_int_equal(f->mailbox->ops->deliver_write(delivery, slice_of("x"), &f->err), 0);
-	f->mailbox->ops->deliver_abort(delivery);
-	assert_int_equal(temp_count(&f->dir, "A/tmp", NULL), 0);
 }
 
 static void a_batch_large_enough_for_one_flush_of_all_is_flushed(void **state)
@@ -272,40 +262,6 @@ static void a_batch_large_enough_for_one_flush_of_all_is_flushed(void **state)
 		deliver(f, MESSAGE_CRLF, 1000, name, &size, &identity);
 	assert_int_equal(flush(f), 0);
 	assert_int_equal(temp_count(&f->dir, "A/tmp", NULL), 40);
-}
-
-static void a_delivered_file_that_vanished_fails_the_flush_and_all_after_it(void **state)
-{
-	struct fixture *f = *state;
-	char name[MAIL_NAME_MAX + 1];
-	uint64_t size;
-	struct digest identity;
-
-	deliver(f, MESSAGE_CRLF, 1000, name, &size, &identity);
-	char *path = xasprintf("A/tmp/%s", name);
-	temp_unlink(&f->dir, path);
-	free(path);
-	assert_int_not_equal(flush(f), 0);
-	assert_int_equal(flush(f), SYNCD_EIO);
-}
-
-static void a_cancelled_flush_is_due_again(void **state)
-{
-	struct fixture *f = *state;
-	char name[MAIL_NAME_MAX + 1];
-	uint64_t size;
-	struct digest identity;
-	int code = NOT_DONE;
-	struct local_flush_req req = { .op = { .done = op_done, .impl = &code } };
-
-	deliver(f, MESSAGE_CRLF, 1000, name, &size, &identity);
-	f->mailbox->ops->flush(f->mailbox, &req);
-	f->mailbox->ops->cancel(f->mailbox);
-	assert_int_equal(op_wait(f, &req.op, &code), SYNCD_ECANCELLED);
-	char *path = xasprintf("A/tmp/%s", name);
-	temp_unlink(&f->dir, path);
-	free(path);
-	assert_int_not_equal(flush(f), 0); /* it still looked for the file */
 }
 
 static bool is_staged_name(void *context, const char *name)
@@ -718,10 +674,7 @@ int main(void)
 		TEST(a_delivery_goes_through_tmp_into_new_with_its_date),
 		TEST(a_delivery_with_flags_goes_into_cur_and_publishing_again_is_fine),
 		TEST(crlf_deliveries_are_kept_verbatim),
-		TEST(an_aborted_delivery_leaves_nothing),
 		TEST(a_batch_large_enough_for_one_flush_of_all_is_flushed),
-		TEST(a_delivered_file_that_vanished_fails_the_flush_and_all_after_it),
-		TEST(a_cancelled_flush_is_due_again),
 		TEST(only_our_unstaged_leftovers_go_from_tmp),
 		TEST(a_file_in_new_moves_to_cur_when_it_gets_a_flag),
 		TEST(flags_are_changed_wherever_another_program_moved_the_file),
