@@ -59,8 +59,11 @@ static enum stream_write_result tls_flush(struct tls *tls)
 	return result;
 }
 
+/* OpenSSL spoils the session of a connection that was cut, as TLS 1.0 wanted it; reconnecting
+ * after a cut is what we keep sessions for, and allowed since (RFC 5246 §7.2.1). */
 static void tls_free(struct tls *tls)
 {
+	SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(tls->ssl); /* and both BIOs */
 	free(tls);
 }

@@ -38,19 +38,31 @@ void tls_sessions_prove(struct tls_sessions *sessions, uint64_t now_ms)
 	sessions->proven_ms = now_ms;
 }
 
+/* The newest session that is good, for the caller to free, or NULL. One whose connection ended
+ * in a TLS error is not. */
+static SSL_SESSION *take(struct tls_sessions *sessions)
+{
+	while (sessions->count > 0) {
+		SSL_SESSION *newest = sessions->list[sessions->count - 1];
+		bool is_good = SSL_SESSION_is_resumable(newest);
+		if (is_good && !is_single_use(newest) && SSL_SESSION_up_ref(newest) == 1)
+			return newest;
+		sessions->count--;
+		if (is_good)
+			return newest;
+		SSL_SESSION_free(newest);
+	}
+	return NULL;
+}
+
 void tls_sessions_offer(struct tls_sessions *sessions, SSL *ssl, uint64_t now_ms)
 {
 	if (now_ms - sessions->proven_ms >= TLS_SESSION_LIFE_MS)
 		tls_sessions_forget(sessions);
-	if (sessions->count == 0)
-		return;
-	SSL_SESSION *newest = sessions->list[sessions->count - 1];
-	if (SSL_SESSION_is_resumable(newest))
-		(void)SSL_set_session(ssl, newest);
-	if (!is_single_use(newest))
-		return;
-	SSL_SESSION_free(newest);
-	sessions->count--;
+	SSL_SESSION *session = take(sessions);
+	if (session != NULL)
+		(void)SSL_set_session(ssl, session);
+	SSL_SESSION_free(session);
 }
 
 void tls_sessions_forget(struct tls_sessions *sessions)

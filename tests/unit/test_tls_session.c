@@ -271,6 +271,44 @@ static void certificate_is_asked_for_again_after_a_day_of_resumptions(void **sta
 	}
 }
 
+static void connection_that_was_cut_is_resumed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		struct fixture f;
+
+		fixture_start(&f, versions[i]);
+		SSL_CTX_set_num_tickets(f.server_ctx, 1);
+		struct connection *first = open_connection(&f);
+		listen_to(&f, first);
+		memory_stream_break(first->peer.memory, SYNCD_ENET, "cut", true);
+		loop_fake_advance(f.loop, 0);
+		assert_int_equal(first->sink.broken_calls, 1);
+		close_all(&f);
+		assert_true(is_resumed(open_connection(&f)));
+		fixture_end(&f);
+	}
+}
+
+static void connection_that_was_tampered_with_is_not_resumed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		struct fixture f;
+
+		fixture_start(&f, versions[i]);
+		SSL_CTX_set_num_tickets(f.server_ctx, 1);
+		struct connection *first = open_connection(&f);
+		listen_to(&f, first);
+		memory_stream_push_str(first->peer.memory, "no TLS record at all\r\n");
+		loop_fake_advance(f.loop, 0);
+		assert_int_equal(first->sink.broken.code, SYNCD_EPROTO);
+		close_all(&f);
+		assert_false(is_resumed(open_connection(&f)));
+		fixture_end(&f);
+	}
+}
+
 static void session_tried_in_a_handshake_that_failed_is_forgotten(void **state)
 {
 	(void)state;
@@ -347,6 +385,8 @@ int main(void)
 		CASE(only_so_many_tickets_are_kept),
 		CASE(refused_session_falls_back_to_a_full_handshake),
 		CASE(certificate_is_asked_for_again_after_a_day_of_resumptions),
+		CASE(connection_that_was_cut_is_resumed),
+		CASE(connection_that_was_tampered_with_is_not_resumed),
 		CASE(session_tried_in_a_handshake_that_failed_is_forgotten),
 		CASE(other_trust_begins_without_sessions),
 		CASE(resumed_session_knows_both_certificates),
