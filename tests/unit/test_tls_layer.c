@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "support/deflate_peer.h"
 #include "support/stream_sink.h"
 #include "support/test_cert.h"
 #include "support/tls_peer.h"
@@ -205,6 +206,63 @@ static void garbage_between_records_is_eproto(void **state)
 	assert_int_equal(f->sink.data_calls, 0);
 }
 
+/* As a session does it: inside data(), with what came behind the server's OK. */
+struct compressing {
+	struct stream_sink plain;
+	struct stream_sink sink;
+	struct loop *loop;
+};
+
+static void compress_behind_ok(struct stream_sink *plain)
+{
+	struct compressing *c = container_of(plain, struct compressing, plain);
+	struct slice unread = { plain->data.data + 4, plain->data.len - 4 };
+
+	stream_sink_init(&c->sink, net_compress(c->loop, plain->stream, unread));
+	stream_read_start(c->sink.stream);
+}
+
+static void deflate_goes_over_tls_in_the_middle_of_its_data(void **state)
+{
+	struct fixture *f = *state;
+	struct compressing c = { .loop = f->loop };
+	struct deflate_peer peer;
+	struct buf wire;
+	struct buf received;
+	size_t len;
+
+	deflate_peer_init(&peer);
+	buf_init(&wire, MEMORY_STREAM_MAX);
+	buf_init(&received, MEMORY_STREAM_MAX);
+	open_stream(f);
+	stream_sink_init(&c.plain, f->sink.stream);
+	c.plain.on_event = compress_behind_ok;
+	stream_read_start(c.plain.stream);
+	must(buf_add_str(&wire, "OK\r\n") == 0);
+	deflate_peer_encode(&peer, SLICE_LITERAL("same record, "), &wire);
+	must(SSL_write_ex(f->server.ssl, wire.data, wire.len, &len) == 1);
+	buf_reset(&wire);
+	deflate_peer_encode(&peer, SLICE_LITERAL("next record"), &wire);
+	must(SSL_write_ex(f->server.ssl, wire.data, wire.len, &len) == 1);
+	tls_peer_turn(&f->server);
+	loop_fake_advance(f->loop, 0);
+	assert_string_equal(buf_str(&c.sink.data), "same record, next record");
+	(void)stream_write(c.sink.stream, SLICE_LITERAL("to the server"));
+	loop_fake_advance(f->loop, 0);
+	assert_true(deflate_peer_decode(&peer, buf_slice(&f->server.received), &received));
+	assert_string_equal(buf_str(&received), "to the server");
+	assert_true(stream_is_secure(c.sink.stream));
+	f->sink.stream = NULL;
+	stream_close(c.sink.stream);
+	loop_fake_advance(f->loop, 0);
+	assert_int_equal(SSL_get_shutdown(f->server.ssl), SSL_RECEIVED_SHUTDOWN);
+	stream_sink_free(&c.sink);
+	buf_free(&c.plain.data);
+	buf_free(&wire);
+	buf_free(&received);
+	deflate_peer_free(&peer);
+}
+
 static void loopback_below_shows_through(void **state)
 {
 	struct fixture *f = *state;
@@ -239,6 +297,7 @@ int main(void)
 		CASE(cut_below_is_told_once_and_writes_are_dropped),
 		CASE(servers_close_notify_is_an_end_with_enet),
 		CASE(garbage_between_records_is_eproto),
+		CASE(deflate_goes_over_tls_in_the_middle_of_its_data),
 		CASE(loopback_below_shows_through),
 		CASE(close_tells_the_server_and_then_the_user),
 	};
