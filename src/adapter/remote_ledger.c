@@ -269,12 +269,14 @@ void remote_ledger_list(struct remote_ledger *ledger)
 	ledger->removed = 0;
 }
 
-/* A listing follows SELECT: it has what was true then. */
+/* What follows SELECT has what was true then, if it has all. */
 void remote_ledger_listed(struct remote_ledger *ledger, const struct imap_mailbox *mailbox,
 			  struct remote_observation *result, bool has_changed)
 {
+	bool has_all = result->is_delta || result->is_complete;
+
 	result->exists = mailbox->exists;
-	result->highestmodseq = safe_modseq(ledger, mailbox);
+	result->highestmodseq = has_all ? safe_modseq(ledger, mailbox) : 0;
 	ledger->observed_modseq = result->highestmodseq;
 	ledger->phase = REMOTE_LEDGER_OBSERVED;
 	if (has_changed)

@@ -31,7 +31,8 @@ static void set_uidnext(struct remote_observation *result, uint32_t uidnext)
 }
 
 /* Complete when there are as many UIDs as messages: some servers list only a part (Yahoo, 10,000:
- * rustmailer/bichon#271). When messages came or went meanwhile, the numbers may agree by chance. */
+ * rustmailer/bichon#271). When messages came or went meanwhile, the numbers may agree by chance.
+ * A part has not told all up to any modseq. */
 static void observe_conclude(struct observe_work *work)
 {
 	const struct imap_mailbox *mailbox = remote_box_mailbox(work->work.box);
@@ -39,10 +40,10 @@ static void observe_conclude(struct observe_work *work)
 	bool is_whole = !has_changed(work) && !work->listing.is_damaged;
 
 	remote_observation_sort(result);
-	remote_ledger_listed(&work->work.box->ledger, mailbox, result, has_changed(work));
 	result->is_delta = work->listing.changed_since != 0;
 	result->is_complete = !result->is_delta && result->count == mailbox->exists && is_whole;
 	set_uidnext(result, mailbox->uidnext);
+	remote_ledger_listed(&work->work.box->ledger, mailbox, result, has_changed(work));
 }
 
 static void observe_found(struct imap_listing *listing, uint32_t uid, uint64_t flags)
@@ -54,16 +55,16 @@ static void observe_found(struct imap_listing *listing, uint32_t uid, uint64_t f
 
 static void observe_list(struct observe_work *work);
 
-/* Once more when messages came or went, or, without the modseq, when a change could not be read. */
+/* When a change could not be read, all are asked for; when messages came or went, once more. */
 static bool observe_repeats(struct observe_work *work)
 {
-	bool has_missed = work->listing.changed_since != 0 && work->listing.is_damaged;
-
-	if (work->is_repeated || (!has_changed(work) && !has_missed))
+	if (work->listing.changed_since != 0 && work->listing.is_damaged) {
+		work->listing.changed_since = 0;
+		return true;
+	}
+	if (work->is_repeated || !has_changed(work))
 		return false;
 	work->is_repeated = true;
-	if (has_missed)
-		work->listing.changed_since = 0;
 	return true;
 }
 

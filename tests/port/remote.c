@@ -5,56 +5,14 @@
 #include "syncd/alloc.h"
 
 #define WORK (FLAGS_SYSTEM + 1) /* the first keyword's bit */
-#define DATE_S 1234567890
 #define CONTENTS_MAX 301
-
-/* --- Appending -------------------------------------------------------------------------------- */
-
-struct append {
-	struct remote_append_req req;
-	char *body;
-	size_t at;
-	size_t fail_at; /* 0: never */
-};
-
-static int append_read(struct remote_append_req *req, char *out, size_t size, size_t *len)
-{
-	struct append *append = container_of(req, struct append, req);
-	size_t left = req->size_bytes - append->at;
-
-	if (append->fail_at > 0 && append->at >= append->fail_at)
-		return SYNCD_EMESSAGE;
-	if (append->fail_at > 0 && size > append->fail_at)
-		size = append->fail_at;
-	*len = left < size ? left : size;
-	memcpy(out, append->body + append->at, *len);
-	append->at += *len;
-	return 0;
-}
-
-static int append_with(struct remote_bench *bench, struct append *append, uint32_t content,
-		       uint64_t flags)
-{
-	size_t len = 0;
-
-	append->body = model_body(content, &len);
-	append->req.size_bytes = len;
-	append->req.flags = flags;
-	append->req.internaldate_s = DATE_S + content;
-	append->req.read = append_read;
-	op_prepare(&bench->turner, &append->req.op);
-	bench->open.mailbox->ops->append(bench->open.mailbox, &append->req);
-	int code = op_await(&bench->turner, &append->req.op);
-	free(append->body);
-	return code;
-}
 
 /* Returns the UID, which follows those before it (RFC 3501 §2.3.1.1) even when not told. */
 static uint32_t append(struct remote_bench *bench, uint32_t content, uint64_t flags)
 {
-	struct append append = { .at = 0 };
+	struct ask_append append = { .at = 0 };
 
-	assert_int_equal(append_with(bench, &append, content, flags), 0);
+	assert_int_equal(ask_append(bench, bench->open.mailbox, &append, content, flags), 0);
 	bench->appended++;
 	if (append.req.uid != 0 || bench->kind->has_uidplus) /* some tell unasked */
 		assert_int_equal(append.req.uid, bench->appended);
@@ -70,15 +28,6 @@ static void append_many(struct remote_bench *bench, uint32_t count, uint64_t fla
 
 /* --- Short ways
  * ----------------------------------------------------------------------------------- */
-
-static struct uidset set_of(const char *text)
-{
-	struct uidset set;
-
-	uidset_init(&set);
-	assert_int_equal(uidset_parse(&set, slice_of(text), UINT32_MAX), 0);
-	return set;
-}
 
 static void assert_listing(struct remote_bench *bench, const struct remote_flags *items,
 			   size_t count)
@@ -103,26 +52,12 @@ static void assert_listing(struct remote_bench *bench, const struct remote_flags
 
 static int store(struct remote_bench *bench, const char *text, uint64_t add, uint64_t remove)
 {
-	struct uidset uids = set_of(text);
-	struct remote_store_req req = { .uids = &uids, .add = add, .remove = remove };
-
-	op_prepare(&bench->turner, &req.op);
-	bench->open.mailbox->ops->store(bench->open.mailbox, &req);
-	int code = op_await(&bench->turner, &req.op);
-	uidset_free(&uids);
-	return code;
+	return ask_store(bench, bench->open.mailbox, text, add, remove);
 }
 
 static int expunge(struct remote_bench *bench, const char *text)
 {
-	struct uidset uids = set_of(text);
-	struct remote_expunge_req req = { .uids = &uids };
-
-	op_prepare(&bench->turner, &req.op);
-	bench->open.mailbox->ops->expunge(bench->open.mailbox, &req);
-	int code = op_await(&bench->turner, &req.op);
-	uidset_free(&uids);
-	return code;
+	return ask_expunge(bench, bench->open.mailbox, text);
 }
 
 /* --- Fetching
@@ -171,7 +106,7 @@ static int fetch_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid,
 	assert_int_equal(lane, 0);
 	assert_true(fetch->is_begun);
 	assert_true(uidset_contains(req->uids, uid));
-	assert_int_equal(internaldate_s, DATE_S + uid);
+	assert_int_equal(internaldate_s, ASK_DATE_S + uid);
 	assert_true(uid < ARRAY_LEN(fetch->contents));
 	fetch->contents[uid] = model_content_of(buf_slice(&fetch->body));
 	fetch->is_begun = false;
@@ -204,7 +139,7 @@ static int fetch_finish(struct remote_bench *bench, struct fetch *fetch, struct 
 
 static int fetch(struct remote_bench *bench, struct fetch *fetch, const char *text)
 {
-	struct uidset uids = set_of(text);
+	struct uidset uids = ask_set(text);
 
 	fetch_start(bench, fetch, &uids);
 	return fetch_finish(bench, fetch, &uids);
@@ -267,9 +202,9 @@ static void a_keyword_is_kept(void **state)
 static void an_append_that_cannot_be_read_fails_and_leaves_nothing(void **state)
 {
 	struct remote_bench *bench = *state;
-	struct append broken = { .fail_at = 10 };
+	struct ask_append broken = { .fail_at = 10 };
 
-	assert_int_equal(append_with(bench, &broken, 1, 0), SYNCD_EMESSAGE);
+	assert_int_equal(ask_append(bench, bench->open.mailbox, &broken, 1, 0), SYNCD_EMESSAGE);
 	remote_bench_close(bench);
 	remote_bench_open(bench);
 	assert_int_equal(bench->open.exists, 0);
@@ -326,7 +261,7 @@ static void a_paused_fetch_stops_until_it_is_resumed(void **state)
 {
 	struct remote_bench *bench = *state;
 	struct fetch *result = xcalloc(1, sizeof(*result));
-	struct uidset uids = set_of("1:300");
+	struct uidset uids = ask_set("1:300");
 
 	result->pauses = true;
 	append_many(bench, 300, 0);
@@ -425,7 +360,7 @@ static void identify_found(struct remote_identify_req *req, uint32_t uid,
 
 static void identify(struct remote_bench *bench, struct identify *identify, const char *text)
 {
-	struct uidset uids = set_of(text);
+	struct uidset uids = ask_set(text);
 
 	*identify = (struct identify){ .req = { .uids = &uids, .found = identify_found } };
 	op_prepare(&bench->turner, &identify->req.op);
@@ -472,8 +407,8 @@ static void requests_are_answered_while_others_are_under_way(void **state)
 {
 	struct remote_bench *bench = *state;
 	struct fetch result = { .begun = 0 };
-	struct uidset uids = set_of("1:5");
-	struct uidset seen = set_of("1:2");
+	struct uidset uids = ask_set("1:5");
+	struct uidset seen = ask_set("1:2");
 	struct remote_store_req req = { .uids = &seen, .add = FLAG_SEEN };
 
 	append_many(bench, 5, 0);
@@ -494,8 +429,8 @@ static void cancelling_completes_what_is_under_way_as_cancelled(void **state)
 {
 	struct remote_bench *bench = *state;
 	struct fetch result = { .begun = 0 };
-	struct uidset uids = set_of("1:4");
-	struct uidset seen = set_of("1");
+	struct uidset uids = ask_set("1:4");
+	struct uidset seen = ask_set("1");
 	struct remote_store_req req = { .uids = &seen, .add = FLAG_SEEN };
 
 	append_many(bench, 4, 0);
@@ -570,22 +505,26 @@ void remote_tests_add(struct port_tests *tests)
 	};
 	static const struct port_case missing[] = { PORT_CASE(there_is_no_dovecot_here) };
 
-	for (size_t i = 0; i < REMOTE_KIND_COUNT; i++)
-		port_tests_add(tests, remote_model_kinds[i].name, &remote_model_kinds[i], cases,
-			       ARRAY_LEN(cases), remote_bench_setup, remote_bench_teardown);
-	for (size_t i = 0; i < REMOTE_KIND_COUNT; i++) {
+	for (size_t i = 0; i < REMOTE_MODEL_KINDS; i++) {
+		struct remote_kind *kind = &remote_model_kinds[i];
+		port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases), remote_bench_setup,
+			       remote_bench_teardown);
+	}
+	for (size_t i = 0; i < REMOTE_IMAP_KINDS; i++) {
 		struct remote_kind *kind = &remote_imap_kinds[i];
 		server_start(&kind->server, kind->without);
-		if (kind->server.port != 0)
-			port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases),
-				       remote_bench_setup, remote_bench_teardown);
-		else
+		if (kind->server.port == 0) {
 			port_tests_add(tests, kind->name, NULL, missing, 1, NULL, NULL);
+			continue;
+		}
+		port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases), remote_bench_setup,
+			       remote_bench_teardown);
+		remote_delta_tests_add(tests, kind);
 	}
 }
 
 void remote_tests_end(void)
 {
-	for (size_t i = 0; i < REMOTE_KIND_COUNT; i++)
+	for (size_t i = 0; i < REMOTE_IMAP_KINDS; i++)
 		server_stop(&remote_imap_kinds[i].server);
 }

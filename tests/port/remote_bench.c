@@ -6,7 +6,7 @@
 
 #include "syncd/alloc.h"
 
-/* --- The two kinds -------------------------------------------------------------------------- */
+/* --- The kinds -------------------------------------------------------------------------- */
 
 static void model_make(struct remote_bench *bench)
 {
@@ -54,15 +54,26 @@ static void imap_destroy(struct remote_bench *bench)
 	(void)op_await(&bench->turner, &op);
 }
 
-struct remote_kind remote_model_kinds[REMOTE_KIND_COUNT] = {
+struct remote_kind remote_model_kinds[REMOTE_MODEL_KINDS] = {
 	{ .name = "remote model",
 	  .make = model_make,
 	  .destroy = model_destroy,
 	  .has_uidplus = true },
 	{ .name = "remote model without UIDPLUS", .make = model_make, .destroy = model_destroy },
 };
-struct remote_kind remote_imap_kinds[REMOTE_KIND_COUNT] = {
-	{ .name = "remote imap", .make = imap_make, .destroy = imap_destroy, .has_uidplus = true },
+struct remote_kind remote_imap_kinds[REMOTE_IMAP_KINDS] = {
+	{ .name = "remote imap",
+	  .make = imap_make,
+	  .destroy = imap_destroy,
+	  .has_uidplus = true,
+	  .has_modseq = true,
+	  .tells_gone = true },
+	{ .name = "remote imap without QRESYNC",
+	  .make = imap_make,
+	  .destroy = imap_destroy,
+	  .has_uidplus = true,
+	  .has_modseq = true,
+	  .without = { "QRESYNC" } },
 	{ .name = "remote imap without extensions",
 	  .make = imap_make,
 	  .destroy = imap_destroy,
@@ -110,9 +121,92 @@ int remote_bench_teardown(void **state)
 	struct remote_bench *bench = *state;
 
 	remote_bench_close(bench);
+	if (bench->other.is_there)
+		bench->other.open.mailbox->ops->close(bench->other.open.mailbox);
 	bench->kind->destroy(bench);
 	turner_free(&bench->turner);
 	keyword_table_free(&bench->keywords);
+	keyword_table_free(&bench->other.keywords);
 	free(bench);
 	return 0;
+}
+
+struct remote_mailbox *remote_bench_other(struct remote_bench *bench)
+{
+	struct remote_other *other = &bench->other;
+
+	other->open = (struct remote_open_req){ .name = bench->name, .keywords = &other->keywords };
+	op_prepare(&bench->turner, &other->open.op);
+	bench->account->ops->open(bench->account, &other->open);
+	assert_int_equal(op_await(&bench->turner, &other->open.op), 0);
+	other->is_there = true;
+	return other->open.mailbox;
+}
+
+/* --- Requests -------------------------------------------------------------------------------- */
+
+static int append_read(struct remote_append_req *req, char *out, size_t size, size_t *len)
+{
+	struct ask_append *append = container_of(req, struct ask_append, req);
+	size_t left = req->size_bytes - append->at;
+
+	if (append->fail_at > 0 && append->at >= append->fail_at)
+		return SYNCD_EMESSAGE;
+	if (append->fail_at > 0 && size > append->fail_at)
+		size = append->fail_at;
+	*len = left < size ? left : size;
+	memcpy(out, append->body + append->at, *len);
+	append->at += *len;
+	return 0;
+}
+
+int ask_append(struct remote_bench *bench, struct remote_mailbox *mailbox,
+	       struct ask_append *append, uint32_t content, uint64_t flags)
+{
+	size_t len = 0;
+
+	append->body = model_body(content, &len);
+	append->req.size_bytes = len;
+	append->req.flags = flags;
+	append->req.internaldate_s = ASK_DATE_S + content;
+	append->req.read = append_read;
+	op_prepare(&bench->turner, &append->req.op);
+	mailbox->ops->append(mailbox, &append->req);
+	int code = op_await(&bench->turner, &append->req.op);
+	free(append->body);
+	return code;
+}
+
+struct uidset ask_set(const char *text)
+{
+	struct uidset set;
+
+	uidset_init(&set);
+	assert_int_equal(uidset_parse(&set, slice_of(text), UINT32_MAX), 0);
+	return set;
+}
+
+int ask_store(struct remote_bench *bench, struct remote_mailbox *mailbox, const char *text,
+	      uint64_t add, uint64_t remove)
+{
+	struct uidset uids = ask_set(text);
+	struct remote_store_req req = { .uids = &uids, .add = add, .remove = remove };
+
+	op_prepare(&bench->turner, &req.op);
+	mailbox->ops->store(mailbox, &req);
+	int code = op_await(&bench->turner, &req.op);
+	uidset_free(&uids);
+	return code;
+}
+
+int ask_expunge(struct remote_bench *bench, struct remote_mailbox *mailbox, const char *text)
+{
+	struct uidset uids = ask_set(text);
+	struct remote_expunge_req req = { .uids = &uids };
+
+	op_prepare(&bench->turner, &req.op);
+	mailbox->ops->expunge(mailbox, &req);
+	int code = op_await(&bench->turner, &req.op);
+	uidset_free(&uids);
+	return code;
 }
