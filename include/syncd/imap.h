@@ -21,13 +21,34 @@
 
 /* --- Mailboxes. Names are those of the wire: prefix, separator, modified UTF-7. ---- */
 
-/* LIST prefix*: `found` for each mailbox; its name is valid during the call. */
+/* What STATUS tells (RFC 3501 §7.2.4, RFC 7162 §3.1.7). */
+struct imap_told {
+	uint32_t uidvalidity;
+	uint32_t uidnext;
+	uint32_t messages;
+	uint64_t highestmodseq; /* 0: none */
+};
+
+/* LIST prefix*: `found` for each mailbox, with `wants_status` and IMAP_CAP_LIST_STATUS also `told`
+ * (RFC 5819), before or after; a name is valid during the call and may come twice. */
 struct imap_list {
 	struct imap_command command;
+	bool wants_status; /* input */
 	void (*found)(struct imap_list *list, struct slice name, char separator,
 		      bool is_selectable);
+	void (*told)(struct imap_list *list, struct slice name, const struct imap_told *told);
 };
 void imap_list_start(struct imap_session *session, struct imap_list *list, imap_command_done done);
+
+/* STATUS of one mailbox, which should not be the selected one. */
+struct imap_status {
+	struct imap_command command;
+	struct slice name; /* input, borrowed until done */
+	bool is_told;      /* results */
+	struct imap_told told;
+};
+void imap_status_start(struct imap_session *session, struct imap_status *status,
+		       imap_command_done done);
 
 /* CREATE, DELETE, SUBSCRIBE: the verb and a name. SYNCD_ESERVER, SYNCD_ENOTFOUND. */
 void imap_create_start(struct imap_session *session, struct imap_command *command,

@@ -79,4 +79,8 @@ struct imap_select {
 void imap_select_start(struct imap_session *session, struct imap_select *select,
 		       imap_command_done done);
 
+/* UNSELECT (RFC 3691), with IMAP_CAP_UNSELECT only: a mailbox that is forgotten already. */
+void imap_unselect_start(struct imap_session *session, struct imap_command *command,
+			 imap_command_done done);
+
 #endif

@@ -112,6 +112,10 @@ char imap_session_separator(const struct imap_session *session);
 /* The selected mailbox; is_selected says whether there is one. */
 const struct imap_mailbox *imap_session_mailbox(const struct imap_session *session);
 
+/* The name of the mailbox that the server has selected, forgotten or not; empty: none. Valid until
+ * the next SELECT. */
+struct slice imap_session_selected(const struct imap_session *session);
+
 /* Its keyword table and user are about to go: whatever the server says of it is ignored until
  * the next SELECT. No command of that mailbox may be in flight. */
 void imap_session_forget_mailbox(struct imap_session *session);

@@ -1,5 +1,4 @@
-/* The remote account: its making and end, and what needs no mailbox: the list
- * of mailboxes and the making of one.
+/* The remote account: its making and end, and the making of a mailbox.
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
@@ -19,80 +18,6 @@ static void op_done(struct port_op *op, int code, const struct error *err)
 	if (code < 0)
 		op->err = *err;
 	op->done(op, code);
-}
-
-/* --- list ------------------------------------------------------------------- */
-
-struct list_work {
-	struct remote_lease lease;
-	struct imap_list list;
-	struct remote_list_req *req;
-};
-
-static void list_finish(struct list_work *work, int code, const struct error *err)
-{
-	struct remote_list_req *req = work->req;
-	struct error why = *err;
-
-	if (work->lease.conn != NULL)
-		remote_pool_release(work->lease.conn);
-	free(work);
-	op_done(&req->op, code, &why);
-}
-
-/* The separator of the whole account counts: names under another one (a public
- * namespace) lead nowhere as ours. */
-static void list_found(struct imap_list *list, struct slice wire, char separator,
-		       bool is_selectable)
-{
-	struct list_work *work = container_of(list, struct list_work, list);
-	struct imap_session *session = work->lease.conn->session;
-	struct buf name;
-
-	(void)separator;
-	buf_init(&name, 4 * IMAP_NAME_MAX);
-	bool is_usable = remote_name_from_wire(wire, imap_session_prefix(session),
-					       imap_session_separator(session), &name);
-	if (!is_usable) {
-		buf_reset(&name);
-		(void)buf_add(&name, wire.data, wire.len);
-	}
-	const struct mailbox_info info = {
-		.name = buf_str(&name),
-		.is_selectable = is_selectable && is_usable,
-		.is_marked_unusable = !is_usable,
-	};
-	work->req->found(work->req, &info);
-	buf_free(&name);
-}
-
-static void list_done(struct imap_command *command, int code)
-{
-	struct list_work *work = container_of(command, struct list_work, list.command);
-
-	list_finish(work, code, &command->err);
-}
-
-static void list_granted(struct remote_lease *lease, int code)
-{
-	struct list_work *work = container_of(lease, struct list_work, lease);
-
-	if (code < 0) {
-		list_finish(work, code, &lease->err);
-		return;
-	}
-	work->list.found = list_found;
-	imap_list_start(lease->conn->session, &work->list, list_done);
-}
-
-static void account_list(struct remote_account *account, struct remote_list_req *req)
-{
-	struct list_work *work = xcalloc(1, sizeof(*work));
-
-	error_clear(&req->op.err);
-	work->req = req;
-	work->lease.granted = list_granted;
-	remote_pool_lease(adapter_of(account), &work->lease);
 }
 
 /* --- create ------------------------------------------------------------------- */
@@ -174,7 +99,7 @@ static void account_create(struct remote_account *account, struct remote_create_
 /* --- The account ------------------------------------------------------------------ */
 
 static const struct remote_account_ops account_ops = {
-	.list = account_list,
+	.list = remote_list,
 	.create = account_create,
 	.open = remote_mailbox_open,
 };

@@ -97,6 +97,9 @@ int remote_name_to_wire(const char *name, const char *prefix, char separator, st
 /* And back: false when it has no canonical form that leads to the same name again. */
 bool remote_name_from_wire(struct slice wire, const char *prefix, char separator, struct buf *name);
 
+/* --- remote_list.c --- */
+void remote_list(struct remote_account *account, struct remote_list_req *req);
+
 /* --- remote_mailbox.c --- */
 
 /* Takes the lease over in any outcome; fills req and completes it. */

@@ -14,8 +14,7 @@ static bool has_attribute(const struct imap_arg *attributes, const char *name)
 	return false;
 }
 
-/* The name as bytes: an atom, a string, or a mailbox that is called NIL. */
-static bool name_of(const struct imap_arg *arg, struct slice *name)
+bool imap_list_name(const struct imap_arg *arg, struct slice *name)
 {
 	if (arg != NULL && arg->kind == IMAP_NIL) {
 		*name = arg->text;
@@ -25,22 +24,35 @@ static bool name_of(const struct imap_arg *arg, struct slice *name)
 }
 
 /* * LIST (\HasNoChildren) "/" INBOX */
-static bool list_untagged(struct imap_command *command, const struct imap_response *response)
+static void list_take(struct imap_list *list, const struct imap_response *response)
 {
-	struct imap_list *list = container_of(command, struct imap_list, command);
 	const struct imap_arg *attributes = response->args;
 	struct slice separator;
 	struct slice name;
 
-	if (!slice_equals_str(response->name, "LIST"))
-		return false;
 	if (attributes == NULL || attributes->kind != IMAP_LIST || attributes->next == NULL ||
-	    !name_of(attributes->next->next, &name) || name.len > IMAP_NAME_MAX)
-		return true;
+	    !imap_list_name(attributes->next->next, &name) || name.len > IMAP_NAME_MAX)
+		return;
 	bool has_separator = imap_arg_text(attributes->next, &separator) && separator.len == 1;
 	bool is_selectable = !has_attribute(attributes, "\\Noselect") &&
 			     !has_attribute(attributes, "\\NonExistent");
 	list->found(list, name, has_separator ? separator.data[0] : '\0', is_selectable);
+}
+
+static bool list_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	struct imap_list *list = container_of(command, struct imap_list, command);
+	struct imap_told told;
+	struct slice name;
+
+	if (slice_equals_str(response->name, "LIST")) {
+		list_take(list, response);
+		return true;
+	}
+	if (!list->wants_status || !slice_equals_str(response->name, "STATUS"))
+		return false;
+	if (imap_status_read(response, &name, &told))
+		list->told(list, name, &told);
 	return true;
 }
 
@@ -54,6 +66,8 @@ void imap_list_start(struct imap_session *session, struct imap_list *list, imap_
 {
 	imap_command_init(session, &list->command, &list_type, done);
 	imap_write_text(&list->command.write, "LIST \"\" \"*\"");
+	if (list->wants_status)
+		imap_write_text(&list->command.write, " RETURN (STATUS " IMAP_STATUS_ITEMS ")");
 	imap_command_start(&list->command);
 }
 

@@ -44,6 +44,8 @@ struct imap_login_event {
 	const struct imap_response *greeting; /* in the greeting state only */
 };
 
+struct imap_told;
+
 struct imap_session {
 	struct imap_settings settings;
 	struct imap_user *user;
@@ -92,6 +94,7 @@ struct imap_session {
 	char separator;
 
 	struct imap_mailbox mailbox;
+	struct buf selected; /* its name, also when it is forgotten */
 	struct imap_command logout;
 };
 
@@ -185,6 +188,17 @@ uint32_t imap_fetch_uid(const struct imap_response *response);
 /* The flags it tells; false when it has none. */
 bool imap_fetch_flags(const struct imap_session *session, const struct imap_response *response,
 		      uint64_t *flags);
+
+/* --- imap_list.c, imap_status.c --- */
+
+/* The name as bytes: an atom, a string, or a mailbox that is called NIL. */
+bool imap_list_name(const struct imap_arg *arg, struct slice *name);
+
+/* Reads a STATUS response; false when it is none, or does not tell all that is needed. */
+bool imap_status_read(const struct imap_response *response, struct slice *name,
+		      struct imap_told *told);
+
+#define IMAP_STATUS_ITEMS "(MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)"
 
 /* --- imap_trace.c --- */
 void imap_trace_sent(const struct imap_command *command);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "syncd/imap.h"
+#include "syncd/must.h"
 
 #include "imap_private.h"
 
@@ -21,6 +22,7 @@ static void select_tagged(struct imap_command *command, const struct imap_respon
 
 	if (response->condition != IMAP_OK) {
 		*mailbox = (struct imap_mailbox){ 0 };
+		buf_reset(&command->session->selected);
 		return;
 	}
 	imap_mailbox_take_code(command->session, response);
@@ -56,9 +58,34 @@ void imap_select_start(struct imap_session *session, struct imap_select *select,
 
 	session->mailbox =
 		(struct imap_mailbox){ .keywords = select->keywords, .user = select->user };
+	buf_reset(&session->selected);
+	int rc = buf_add(&session->selected, select->name.data, select->name.len);
+	must(rc == 0);
 	imap_command_init(session, &select->command, &select_type, done);
 	imap_write_text(write, "SELECT ");
 	imap_write_string(write, select->name);
 	write_parameter(session, select, write);
 	imap_command_start(&select->command);
+}
+
+/* --- UNSELECT --------------------------------------------------------------------- */
+
+static void unselect_tagged(struct imap_command *command, const struct imap_response *response)
+{
+	if (response->condition == IMAP_OK)
+		buf_reset(&command->session->selected);
+}
+
+static const struct imap_command_type unselect_type = {
+	.name = "UNSELECT",
+	.tagged = unselect_tagged,
+};
+
+void imap_unselect_start(struct imap_session *session, struct imap_command *command,
+			 imap_command_done done)
+{
+	must(session->mailbox.keywords == NULL);
+	imap_command_init(session, command, &unselect_type, done);
+	imap_write_text(&command->write, "UNSELECT");
+	imap_command_start(command);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "syncd/alloc.h"
+#include "syncd/imap.h"
 #include "syncd/must.h"
 
 #include "imap_private.h"
@@ -51,6 +52,11 @@ const struct imap_mailbox *imap_session_mailbox(const struct imap_session *sessi
 	return &session->mailbox;
 }
 
+struct slice imap_session_selected(const struct imap_session *session)
+{
+	return buf_slice(&session->selected);
+}
+
 void imap_session_forget_mailbox(struct imap_session *session)
 {
 	session->mailbox = (struct imap_mailbox){ 0 };
@@ -70,6 +76,7 @@ static void session_free_if_closed(struct imap_session *session)
 	loop_timer_stop(&session->progress);
 	imap_parser_free(&session->parser);
 	sasl_free(&session->sasl);
+	buf_free(&session->selected);
 	free(session);
 	user->ops->closed(user);
 }
@@ -459,6 +466,7 @@ struct imap_session *imap_session_new(const struct imap_settings *settings, stru
 	session->parser = imap_parser_new(&parser_ops, session);
 	list_init(&session->queue);
 	list_init(&session->flight);
+	buf_init(&session->selected, IMAP_NAME_MAX);
 	loop_timer_init(settings->loop, &session->progress, session_timeout);
 	return session;
 }

@@ -25,7 +25,10 @@ struct client {
 	struct imap_uid_run store;
 	struct imap_expunge expunge;
 	struct imap_append append;
+	struct imap_status status;
+	struct imap_search search;
 	struct imap_idle idle;
+	struct imap_mailbox_user mailbox_user;
 	struct uidset given;
 	bool is_begun;
 	int under_way;
@@ -65,7 +68,30 @@ static void run_done(struct imap_uid_run *run, int code)
 	current->under_way--;
 }
 
+static void search_found(struct imap_search *search, uint32_t low, uint32_t high)
+{
+	must(search == &current->search && low > 0 && low <= high);
+}
+
 /* The last of them: then it waits. */
+static void search_done(struct imap_command *command, int code)
+{
+	command_done(command, code);
+	if (code < 0)
+		return;
+	current->under_way++;
+	imap_idle_start(current->session, &current->idle);
+}
+
+static void status_done(struct imap_command *command, int code)
+{
+	command_done(command, code);
+	if (code < 0)
+		return;
+	current->under_way++;
+	imap_search_start(current->session, &current->search, search_done);
+}
+
 static void expunge_done(struct imap_expunge *expunge, int code)
 {
 	(void)expunge;
@@ -73,7 +99,7 @@ static void expunge_done(struct imap_expunge *expunge, int code)
 	if (code < 0)
 		return;
 	current->under_way++;
-	imap_idle_start(current->session, &current->idle);
+	imap_status_start(current->session, &current->status, status_done);
 }
 
 static void idle_news(struct imap_idle *idle)
@@ -97,12 +123,69 @@ static void list_found(struct imap_list *list, struct slice name, char separator
 	must(name.len <= IMAP_NAME_MAX);
 }
 
+static void list_told(struct imap_list *list, struct slice name, const struct imap_told *told)
+{
+	must(list->wants_status && told->uidvalidity != 0 && name.len <= IMAP_LINE_MAX);
+	must(told->highestmodseq <= INT64_MAX);
+}
+
 static void listing_found(struct imap_listing *listing, uint32_t uid, uint64_t flags)
 {
 	(void)listing;
 	(void)flags;
 	must(uid > 0);
 }
+
+/* --- The mailbox's changes --- */
+
+static void on_fetched(struct imap_mailbox_user *user, const struct imap_fetched *fetched)
+{
+	must(user == &current->mailbox_user);
+	must(fetched->has_flags || fetched->modseq > 0);
+	must(fetched->modseq <= INT64_MAX);
+	must(!fetched->is_own || uidset_contains(&current->uids, fetched->uid));
+}
+
+static void on_vanished(struct imap_mailbox_user *user, uint32_t low, uint32_t high,
+			bool is_earlier, bool is_own)
+{
+	(void)is_earlier;
+	must(user == &current->mailbox_user && low > 0 && low <= high);
+	must(!is_own || uidset_contains_range(&current->uids, low, high));
+}
+
+static void on_expunged(struct imap_mailbox_user *user)
+{
+	must(user == &current->mailbox_user);
+}
+
+static void on_counted(struct imap_mailbox_user *user, uint32_t before, uint32_t now)
+{
+	must(user == &current->mailbox_user && before != now);
+}
+
+static void on_highestmodseq(struct imap_mailbox_user *user, uint64_t modseq, bool is_tagged)
+{
+	(void)is_tagged;
+	must(user == &current->mailbox_user && modseq <= INT64_MAX);
+}
+
+static void on_damaged(struct imap_mailbox_user *user, bool was_asked)
+{
+	(void)was_asked;
+	must(user == &current->mailbox_user);
+}
+
+static const struct imap_mailbox_user_ops mailbox_ops = {
+	.fetched = on_fetched,
+	.vanished = on_vanished,
+	.expunged = on_expunged,
+	.counted = on_counted,
+	.highestmodseq = on_highestmodseq,
+	.damaged = on_damaged,
+};
+
+/* --- Bodies --- */
 
 static int fetch_begin(struct imap_fetch *fetch, uint64_t size_bytes)
 {
@@ -152,6 +235,7 @@ static int append_read(struct imap_append *append, char *out, size_t size, size_
 /* Everything at once, as the server's answers come in any order anyway. */
 static void start_requests(struct client *c)
 {
+	c->list.wants_status = imap_session_can(c->session, IMAP_CAP_LIST_STATUS);
 	imap_list_start(c->session, &c->list, command_done);
 	imap_listing_start(c->session, &c->listing, command_done);
 	imap_fetch_start(c->session, &c->fetch);
@@ -176,6 +260,9 @@ static void on_ready(struct imap_user *user)
 	c->under_way++;
 	c->select.name = SLICE_LITERAL("INBOX");
 	c->select.keywords = &c->keywords;
+	c->select.user = &c->mailbox_user;
+	c->select.known_uidvalidity = 7;
+	c->select.known_modseq = 90;
 	imap_select_start(c->session, &c->select, select_done);
 }
 
@@ -210,8 +297,13 @@ static void client_init(struct client *c)
 	uidset_init(&c->uids);
 	uidset_init(&c->given);
 	must(uidset_add_range(&c->uids, 1, 250) == 0);
+	c->mailbox_user.ops = &mailbox_ops;
 	c->list.found = list_found;
+	c->list.told = list_told;
 	c->listing.found = listing_found;
+	c->listing.changed_since = 90;
+	c->status.name = SLICE_LITERAL("Sent");
+	c->search.found = search_found;
 	c->fetch.uids = &c->uids;
 	c->fetch.begin = fetch_begin;
 	c->fetch.data = fetch_data;

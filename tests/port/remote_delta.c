@@ -344,6 +344,95 @@ static void a_search_names_all_messages_and_no_more(void **state)
 	uidset_free(&present);
 }
 
+/* --- Status ------------------------------------------------------------------------------------
+ */
+
+struct status_list {
+	struct remote_list_req req;
+	const char *name;
+	size_t found;
+	struct mailbox_status status;
+};
+
+static bool status_selects(struct remote_list_req *req, const char *name)
+{
+	return strcmp(name, container_of(req, struct status_list, req)->name) == 0;
+}
+
+static void status_found(struct remote_list_req *req, const struct mailbox_info *info)
+{
+	struct status_list *list = container_of(req, struct status_list, req);
+
+	if (strcmp(info->name, list->name) != 0)
+		return;
+	list->found++;
+	list->status = info->status;
+}
+
+/* On a connection that has had the mailbox selected: the box is closed, and opened again. */
+static struct mailbox_status list_status(struct remote_bench *bench)
+{
+	struct status_list list = { .req = { .selects = status_selects, .found = status_found },
+				    .name = bench->name };
+
+	remote_bench_close(bench);
+	op_prepare(&bench->turner, &list.req.op);
+	bench->account->ops->list(bench->account, &list.req);
+	assert_int_equal(op_await(&bench->turner, &list.req.op), 0);
+	assert_int_equal(list.found, 1);
+	remote_bench_open(bench);
+	return list.status;
+}
+
+static void the_list_tells_how_a_mailbox_stands(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct remote_mailbox *other = remote_bench_other(bench);
+	struct known known = { .modseq = 0 };
+
+	append(bench, other, 0);
+	append(bench, other, 0);
+	assert_false(pass(bench, &known));
+	struct mailbox_status before = list_status(bench);
+	assert_int_equal(ask_store(bench, other, "1", FLAG_SEEN, 0), 0);
+	struct mailbox_status flagged = list_status(bench);
+	append(bench, other, 0);
+	struct mailbox_status appended = list_status(bench);
+	if (!bench->kind->has_modseq) {
+		assert_int_equal(before.uidvalidity, 0);
+		return;
+	}
+	assert_int_equal(before.uidvalidity, bench->open.uidvalidity);
+	assert_int_equal(before.uidnext, 3);
+	assert_int_equal(before.messages, 2);
+	assert_int_equal(before.highestmodseq, known.modseq);
+	assert_int_equal(flagged.messages, 2);
+	assert_true(flagged.highestmodseq > before.highestmodseq);
+	assert_int_equal(appended.messages, 3);
+	assert_int_equal(appended.uidnext, 4);
+}
+
+static void what_settled_is_what_the_list_tells(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct known known = { .modseq = 0 };
+	struct remote_observation result;
+
+	for (int i = 0; i < 4; i++)
+		append(bench, bench->open.mailbox, 0);
+	assert_false(pass(bench, &known));
+	pass_begin(bench, &known, &result);
+	remote_observation_free(&result);
+	pass_store(bench, &known, 1, FLAG_SEEN, 0);
+	pass_expunge(bench, &known, 2);
+	assert_false(pass_settle(bench, &known));
+	struct mailbox_status status = list_status(bench);
+	if (bench->kind->tells_gone)
+		assert_int_equal(status.highestmodseq, known.modseq);
+	if (bench->kind->has_modseq)
+		assert_int_equal(status.messages, 3);
+}
+
 /* --- In any order ------------------------------------------------------------------------------
  */
 
@@ -432,6 +521,8 @@ void remote_delta_tests_add(struct port_tests *tests, struct remote_kind *kind)
 		PORT_CASE(changes_of_others_before_our_own_are_not_lost),
 		PORT_CASE(a_flag_of_others_on_the_message_we_change_is_not_lost),
 		PORT_CASE(a_search_names_all_messages_and_no_more),
+		PORT_CASE(the_list_tells_how_a_mailbox_stands),
+		PORT_CASE(what_settled_is_what_the_list_tells),
 		PORT_CASE(whatever_the_order_nothing_is_lost),
 	};
 

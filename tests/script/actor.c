@@ -39,11 +39,25 @@ void actor_set_uids(struct actor *actor, const char *words)
 
 /* --- The account ------------------------------------------------------------ */
 
+/* "mailbox INBOX", with a status "mailbox INBOX status 77 next 10 messages 3 modseq 100". */
 static void list_found(struct remote_list_req *req, const struct mailbox_info *info)
 {
-	actor_tell(container_of(req, struct actor, list), "mailbox %s%s%s", info->name,
+	const struct mailbox_status *status = &info->status;
+	char text[96] = "";
+
+	if (status->uidvalidity != 0)
+		(void)snprintf(text, sizeof(text), " status %u next %u messages %u modseq %llu",
+			       status->uidvalidity, status->uidnext, status->messages,
+			       (unsigned long long)status->highestmodseq);
+	actor_tell(container_of(req, struct actor, list), "mailbox %s%s%s%s", info->name,
 		   info->is_selectable ? "" : " noselect",
-		   info->is_marked_unusable ? " unusable" : "");
+		   info->is_marked_unusable ? " unusable" : "", text);
+}
+
+static bool list_selects(struct remote_list_req *req, const char *name)
+{
+	(void)req;
+	return strcmp(name, "Junk") != 0;
 }
 
 static void list_done(struct port_op *op, int code)
@@ -51,9 +65,10 @@ static void list_done(struct port_op *op, int code)
 	actor_tell_done(container_of(op, struct actor, list.op), "list", code, &op->err);
 }
 
+/* list [status]: of all but Junk. */
 static void do_list(struct actor *actor, char *words)
 {
-	(void)words;
+	actor->list.selects = strcmp(words, "status") == 0 ? list_selects : NULL;
 	actor->list.op.done = list_done;
 	actor->list.found = list_found;
 	adapter_remote_port(actor->adapter)

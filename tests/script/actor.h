@@ -67,8 +67,7 @@ bool actor_event(struct actor *actor, struct buf *line);
 /* --- Within the actor's own files --- */
 
 /* Adds an event. */
-void actor_tell(struct actor *actor, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void actor_tell(struct actor *actor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* "fetch ok", or "fetch message: NO [CODE]: words". */
 void actor_tell_done(struct actor *actor, const char *what, int code, const struct error *err);

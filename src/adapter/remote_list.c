@@ -1,0 +1,353 @@
+/* The list of mailboxes with their status: in one command (RFC 5819), else by STATUS of each in a
+ * pipeline; where the server has no HIGHESTMODSEQ a status would spare no look, and none is asked.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "syncd/alloc.h"
+#include "syncd/must.h"
+
+#include "remote_private.h"
+
+#define LIST_MAILBOXES_MAX 100000 /* names that a server may list, with those listed twice */
+#define LIST_STATUSES 64          /* in flight at once */
+
+/* A name on the wire and what was told of it; LIST and STATUS each make one, to be joined. */
+struct list_entry {
+	char *name;
+	size_t order;
+	bool is_listed;
+	bool is_selectable;
+	bool is_told;
+	struct imap_told told;
+};
+
+struct list_work;
+
+struct list_status {
+	struct imap_status status;
+	struct list_work *work;
+	struct list_entry *entry; /* or NULL: not in flight */
+};
+
+struct list_work {
+	struct remote_lease lease;
+	struct imap_list list;
+	struct imap_command unselect;
+	struct remote_list_req *req;
+	struct list_entry *entries;
+	size_t count;
+	size_t cap;
+	struct list_status statuses[LIST_STATUSES];
+	size_t next;        /* the entry whose STATUS is asked for next */
+	unsigned in_flight; /* commands */
+	struct error err;   /* the first reason to give up */
+};
+
+static void list_finish(struct list_work *work)
+{
+	struct remote_list_req *req = work->req;
+	struct error why = work->err;
+
+	if (work->lease.conn != NULL)
+		remote_pool_release(work->lease.conn);
+	for (size_t i = 0; i < work->count; i++)
+		free(work->entries[i].name);
+	free(work->entries);
+	free(work);
+	req->op.err = why;
+	req->op.done(&req->op, why.code);
+}
+
+static struct imap_session *session_of(const struct list_work *work)
+{
+	return work->lease.conn->session;
+}
+
+/* --- Collecting -------------------------------------------------------------- */
+
+/* Returns NULL when there is no room, or the name is one that no command could carry. */
+static struct list_entry *list_add(struct list_work *work, struct slice name)
+{
+	if (memchr(name.data, '\0', name.len) != NULL)
+		return NULL;
+	if (work->count == LIST_MAILBOXES_MAX) {
+		if (work->err.code == 0)
+			(void)error_set(&work->err, SYNCD_ELIMIT,
+					"the server lists more than %d mailboxes",
+					LIST_MAILBOXES_MAX);
+		return NULL;
+	}
+	/* INBOX is one mailbox in any case (RFC 3501 §5.1). */
+	if (slice_case_equals_str(name, "INBOX"))
+		name = SLICE_LITERAL("INBOX");
+	work->entries = xgrow(work->entries, work->count, &work->cap, sizeof(*work->entries));
+	struct list_entry *entry = &work->entries[work->count];
+	*entry = (struct list_entry){ .name = xmalloc(name.len + 1), .order = work->count++ };
+	memcpy(entry->name, name.data, name.len);
+	entry->name[name.len] = '\0';
+	return entry;
+}
+
+/* The separator of the whole account counts: names under another one (a public
+ * namespace) lead nowhere as ours. */
+static void list_found(struct imap_list *list, struct slice name, char separator,
+		       bool is_selectable)
+{
+	struct list_entry *entry = list_add(container_of(list, struct list_work, list), name);
+
+	(void)separator;
+	if (entry == NULL)
+		return;
+	entry->is_listed = true;
+	entry->is_selectable = is_selectable;
+}
+
+static void list_told(struct imap_list *list, struct slice name, const struct imap_told *told)
+{
+	struct list_entry *entry = list_add(container_of(list, struct list_work, list), name);
+
+	if (entry == NULL)
+		return;
+	entry->is_told = true;
+	entry->told = *told;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct list_entry *left = a;
+	const struct list_entry *right = b;
+	int order = strcmp(left->name, right->name);
+
+	return order != 0 ? order : (left->order > right->order) - (left->order < right->order);
+}
+
+static int compare_order(const void *a, const void *b)
+{
+	const struct list_entry *left = a;
+	const struct list_entry *right = b;
+
+	return (left->order > right->order) - (left->order < right->order);
+}
+
+/* What is said of one mailbox in several lines becomes one entry: as it was listed first, with the
+ * status told last. */
+static void entry_join(struct list_entry *entry, const struct list_entry *more)
+{
+	if (!entry->is_listed) {
+		entry->is_listed = more->is_listed;
+		entry->is_selectable = more->is_selectable;
+		entry->order = more->order;
+	}
+	if (more->is_told) {
+		entry->is_told = true;
+		entry->told = more->told;
+	}
+}
+
+static void list_join(struct list_work *work)
+{
+	size_t kept = 0;
+
+	if (work->count == 0)
+		return;
+	qsort(work->entries, work->count, sizeof(*work->entries), compare_names);
+	for (size_t i = 0; i < work->count; i++) {
+		struct list_entry *last = kept > 0 ? &work->entries[kept - 1] : NULL;
+		if (last == NULL || strcmp(last->name, work->entries[i].name) != 0) {
+			work->entries[kept++] = work->entries[i];
+			continue;
+		}
+		entry_join(last, &work->entries[i]);
+		free(work->entries[i].name);
+	}
+	work->count = kept;
+	qsort(work->entries, work->count, sizeof(*work->entries), compare_order);
+}
+
+/* --- Telling ------------------------------------------------------------------ */
+
+/* Dovecot's status of the selected mailbox is that of its selection (warmbly/warmbly#180). */
+static bool is_frozen(const struct list_work *work, const struct list_entry *entry)
+{
+	return slice_equals_str(imap_session_selected(session_of(work)), entry->name);
+}
+
+/* True when the name has a canonical form; `name` is that, else the wire's. */
+static bool entry_name(const struct list_work *work, const struct list_entry *entry,
+		       struct buf *name)
+{
+	struct imap_session *session = session_of(work);
+
+	if (remote_name_from_wire(slice_of(entry->name), imap_session_prefix(session),
+				  imap_session_separator(session), name))
+		return true;
+	buf_reset(name);
+	(void)buf_add_str(name, entry->name);
+	return false;
+}
+
+static void entry_tell(struct list_work *work, const struct list_entry *entry)
+{
+	struct buf name;
+
+	buf_init(&name, 4 * IMAP_NAME_MAX);
+	bool is_usable = entry_name(work, entry, &name);
+	struct mailbox_info info = {
+		.name = buf_str(&name),
+		.is_selectable = entry->is_selectable && is_usable,
+		.is_marked_unusable = !is_usable,
+	};
+	if (entry->is_told && !is_frozen(work, entry))
+		info.status = (struct mailbox_status){
+			.uidvalidity = entry->told.uidvalidity,
+			.uidnext = entry->told.uidnext,
+			.messages = entry->told.messages,
+			.highestmodseq = entry->told.highestmodseq,
+		};
+	work->req->found(work->req, &info);
+	buf_free(&name);
+}
+
+static void list_conclude(struct list_work *work)
+{
+	for (size_t i = 0; i < work->count && work->err.code == 0; i++) {
+		if (work->entries[i].is_listed)
+			entry_tell(work, &work->entries[i]);
+	}
+	list_finish(work);
+}
+
+/* --- STATUS of each --------------------------------------------------------------- */
+
+static bool wants_status(const struct list_work *work, const struct list_entry *entry)
+{
+	struct buf name;
+
+	if (!entry->is_selectable || is_frozen(work, entry))
+		return false;
+	buf_init(&name, 4 * IMAP_NAME_MAX);
+	bool is_wanted =
+		entry_name(work, entry, &name) && work->req->selects(work->req, buf_str(&name));
+	buf_free(&name);
+	return is_wanted;
+}
+
+static void status_done(struct imap_command *command, int code);
+
+static void status_fill(struct list_status *slot)
+{
+	struct list_work *work = slot->work;
+
+	while (work->next < work->count && !wants_status(work, &work->entries[work->next]))
+		work->next++;
+	if (work->next == work->count)
+		return;
+	slot->entry = &work->entries[work->next++];
+	slot->status.name = slice_of(slot->entry->name);
+	work->in_flight++;
+	imap_status_start(session_of(work), &slot->status, status_done);
+}
+
+/* A mailbox whose status is refused has none; a session that is over ends it all. */
+static void status_done(struct imap_command *command, int code)
+{
+	struct list_status *slot = container_of(command, struct list_status, status.command);
+	struct list_work *work = slot->work;
+
+	work->in_flight--;
+	slot->entry->is_told = code == 0 && slot->status.is_told;
+	slot->entry->told = slot->status.told;
+	slot->entry = NULL;
+	if (code < 0 && !imap_session_is_live(session_of(work)))
+		work->err = command->err;
+	else
+		status_fill(slot);
+	if (work->in_flight == 0)
+		list_conclude(work);
+}
+
+static void list_ask_each(struct list_work *work)
+{
+	for (size_t i = 0; i < LIST_STATUSES; i++) {
+		work->statuses[i].work = work;
+		status_fill(&work->statuses[i]);
+	}
+	if (work->in_flight == 0)
+		list_conclude(work);
+}
+
+/* --- LIST ------------------------------------------------------------------------- */
+
+static bool asks_status(const struct list_work *work)
+{
+	return work->req->selects != NULL && imap_session_can(session_of(work), IMAP_CAP_CONDSTORE);
+}
+
+/* What was asked in one flight is answered. */
+static void list_answered(struct list_work *work)
+{
+	if (--work->in_flight > 0)
+		return;
+	list_join(work);
+	if (work->err.code == 0 && asks_status(work) && !work->list.wants_status)
+		list_ask_each(work);
+	else
+		list_conclude(work);
+}
+
+/* What a server announces it may refuse all the same: then each mailbox is asked. */
+static void list_done(struct imap_command *command, int code)
+{
+	struct list_work *work = container_of(command, struct list_work, list.command);
+
+	if (code < 0 && work->list.wants_status && imap_session_is_live(session_of(work))) {
+		work->list.wants_status = false;
+		imap_list_start(session_of(work), &work->list, list_done);
+		return;
+	}
+	if (code < 0)
+		work->err = command->err;
+	list_answered(work);
+}
+
+/* Refused, the mailbox stays selected, and is passed over. */
+static void unselect_done(struct imap_command *command, int code)
+{
+	(void)code;
+	list_answered(container_of(command, struct list_work, unselect));
+}
+
+static void list_granted(struct remote_lease *lease, int code)
+{
+	struct list_work *work = container_of(lease, struct list_work, lease);
+	struct imap_session *session;
+
+	if (code < 0) {
+		work->err = lease->err;
+		list_finish(work);
+		return;
+	}
+	session = session_of(work);
+	work->list.wants_status =
+		asks_status(work) && imap_session_can(session, IMAP_CAP_LIST_STATUS);
+	work->list.found = list_found;
+	work->list.told = list_told;
+	if (asks_status(work) && imap_session_selected(session).len > 0 &&
+	    imap_session_can(session, IMAP_CAP_UNSELECT)) {
+		work->in_flight++;
+		imap_unselect_start(session, &work->unselect, unselect_done);
+	}
+	work->in_flight++;
+	imap_list_start(session, &work->list, list_done);
+}
+
+void remote_list(struct remote_account *account, struct remote_list_req *req)
+{
+	struct list_work *work = xcalloc(1, sizeof(*work));
+
+	error_clear(&req->op.err);
+	work->req = req;
+	work->lease.granted = list_granted;
+	remote_pool_lease(container_of(account, struct adapter_remote, account), &work->lease);
+}

@@ -1,0 +1,85 @@
+/* How a mailbox stands without selecting it: STATUS (RFC 3501 §6.3.10, §7.2.4), with HIGHESTMODSEQ
+ * (RFC 7162 §3.1.7).
+ * SPDX-License-Identifier: MIT */
+#include "syncd/imap.h"
+#include "syncd/must.h"
+
+#include "imap_private.h"
+
+/* The number after the named item, or false. */
+static bool item_of(const struct imap_arg *items, const char *name, uint64_t max, uint64_t *value)
+{
+	for (const struct imap_arg *arg = items->child; arg != NULL && arg->next != NULL;
+	     arg = arg->next->next) {
+		if (imap_arg_is(arg, name))
+			return imap_arg_number(arg->next, value) && *value <= max;
+	}
+	return false;
+}
+
+/* A list that lacks something (163.com's is empty: modern-email/defects#15) tells nothing. A
+ * UIDVALIDITY of 0 goes with no modseq, as after SELECT. */
+bool imap_status_read(const struct imap_response *response, struct slice *name,
+		      struct imap_told *told)
+{
+	const struct imap_arg *items = response->args != NULL ? response->args->next : NULL;
+	uint64_t uidvalidity;
+	uint64_t uidnext;
+	uint64_t messages;
+	uint64_t highestmodseq;
+
+	if (!slice_equals_str(response->name, "STATUS") || response->is_damaged ||
+	    !imap_list_name(response->args, name) || items == NULL || items->kind != IMAP_LIST)
+		return false;
+	if (!item_of(items, "UIDVALIDITY", UINT32_MAX, &uidvalidity) ||
+	    !item_of(items, "UIDNEXT", UINT32_MAX, &uidnext) ||
+	    !item_of(items, "MESSAGES", UINT32_MAX, &messages))
+		return false;
+	if (!item_of(items, "HIGHESTMODSEQ", INT64_MAX, &highestmodseq) || uidvalidity == 0)
+		highestmodseq = 0;
+	*told = (struct imap_told){
+		.uidvalidity = imap_quirk_uidvalidity((uint32_t)uidvalidity),
+		.uidnext = (uint32_t)uidnext,
+		.messages = (uint32_t)messages,
+		.highestmodseq = highestmodseq,
+	};
+	return true;
+}
+
+static bool is_same_mailbox(struct slice a, struct slice b)
+{
+	return slice_equals(a, b) ||
+	       (slice_case_equals_str(a, "INBOX") && slice_case_equals_str(b, "INBOX"));
+}
+
+/* Several are in flight: each takes the answer that names its mailbox. */
+static bool status_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	struct imap_status *status = container_of(command, struct imap_status, command);
+	struct imap_told told;
+	struct slice name;
+
+	if (!imap_status_read(response, &name, &told) || !is_same_mailbox(name, status->name))
+		return false;
+	status->is_told = true;
+	status->told = told;
+	return true;
+}
+
+static const struct imap_command_type status_type = {
+	.name = "STATUS",
+	.untagged = status_untagged,
+};
+
+void imap_status_start(struct imap_session *session, struct imap_status *status,
+		       imap_command_done done)
+{
+	struct imap_write *write = &status->command.write;
+
+	status->is_told = false;
+	imap_command_init(session, &status->command, &status_type, done);
+	imap_write_text(write, "STATUS ");
+	imap_write_string(write, status->name);
+	imap_write_text(write, " " IMAP_STATUS_ITEMS);
+	imap_command_start(&status->command);
+}
