@@ -99,6 +99,96 @@ static void names_outlive_the_growth_of_the_listing(void **state)
 	local_listing_free(&listing);
 }
 
+static void a_message_is_gone_only_if_nothing_says_that_it_is_there(void **state)
+{
+	struct local_listing listing;
+
+	(void)state;
+	local_listing_init(&listing);
+	local_listing_add_gone(&listing, slice_of("c"));
+	local_listing_add_gone(&listing, slice_of("b"));
+	local_listing_add(&listing, slice_of("a"), FLAG_SEEN);
+	local_listing_add(&listing, slice_of("b"), FLAG_DRAFT);
+	local_listing_add_gone(&listing, slice_of("a"));
+	local_listing_add_gone(&listing, slice_of("c"));
+	local_listing_sort(&listing);
+	assert_int_equal(listing.count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		static const uint64_t flags[] = { FLAG_SEEN, FLAG_DRAFT, 0 };
+		assert_int_equal(listing.items[i].is_gone, i == 2);
+		assert_int_equal(listing.items[i].flags, flags[i]);
+	}
+	local_listing_free(&listing);
+}
+
+#define RANDOM_NAMES 20000
+
+/* A few bytes only, so that many names are equal or begin alike. */
+static void random_name(unsigned *seed, char *name)
+{
+	static const char bytes[] = { 'a', 'b', 'z', '.', '\x01', '\xff' };
+	size_t len = 0;
+
+	do {
+		*seed = *seed * 1103515245u + 12345u;
+		name[len++] = bytes[(*seed >> 16) % ARRAY_LEN(bytes)];
+	} while (len < 5 && (*seed >> 24) % 8 != 0);
+	name[len] = '\0';
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void names_are_sorted_as_strcmp_compares_them_each_once(void **state)
+{
+	static char names[RANDOM_NAMES][8];
+	struct local_listing listing;
+	unsigned seed = 4711;
+	size_t at = 0;
+
+	(void)state;
+	local_listing_init(&listing);
+	for (size_t i = 0; i < RANDOM_NAMES; i++) {
+		random_name(&seed, names[i]);
+		local_listing_add(&listing, slice_of(names[i]), 0);
+	}
+	local_listing_sort(&listing);
+	qsort(names, RANDOM_NAMES, sizeof(names[0]), compare_strings);
+	for (size_t i = 0; i < RANDOM_NAMES; i++) {
+		if (i > 0 && strcmp(names[i - 1], names[i]) == 0)
+			continue;
+		assert_true(at < listing.count);
+		assert_string_equal(listing.items[at++].name, names[i]);
+	}
+	assert_int_equal(at, listing.count);
+	assert_true(at < RANDOM_NAMES / 2); /* many were equal */
+	local_listing_free(&listing);
+}
+
+static void names_of_every_length_with_one_beginning_are_sorted(void **state)
+{
+	struct local_listing listing;
+	char name[MAIL_NAME_MAX + 1];
+
+	(void)state;
+	local_listing_init(&listing);
+	memset(name, 'a', sizeof(name));
+	for (size_t round = 0; round < 2; round++) {
+		for (size_t len = MAIL_NAME_MAX; len > 0; len--)
+			local_listing_add(&listing, (struct slice){ name, len },
+					  (uint64_t)1 << round);
+	}
+	local_listing_sort(&listing);
+	assert_int_equal(listing.count, MAIL_NAME_MAX);
+	for (size_t i = 0; i < listing.count; i++) {
+		assert_int_equal(strlen(listing.items[i].name), i + 1);
+		assert_int_equal(listing.items[i].flags, 3);
+	}
+	local_listing_free(&listing);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +196,9 @@ int main(void)
 		cmocka_unit_test(many_equal_uids_keep_the_last_that_came),
 		cmocka_unit_test(a_local_listing_sorts_and_joins_equal_names),
 		cmocka_unit_test(names_outlive_the_growth_of_the_listing),
+		cmocka_unit_test(a_message_is_gone_only_if_nothing_says_that_it_is_there),
+		cmocka_unit_test(names_are_sorted_as_strcmp_compares_them_each_once),
+		cmocka_unit_test(names_of_every_length_with_one_beginning_are_sorted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
