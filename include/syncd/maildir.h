@@ -233,7 +233,8 @@ void maildir_deliver_abort(struct maildir_delivery *delivery);
 int maildir_publish(struct maildir *maildir, const char *base, uint64_t letters, struct error *err);
 
 /* Adds and removes flags on the file as it is; from new/ to cur/ when it gets any. `expected`:
- * the letters it had last; where these are right, no directory is read.
+ * the letters it had last; where these are right, or only system flags differ, no directory is
+ * read.
  * SYNCD_ENOTFOUND when it is gone; SYNCD_EMESSAGE when another file has the new name, or
  * there is no room in the name for the flags. */
 int maildir_set_letters(struct maildir *maildir, const char *base, uint64_t expected, uint64_t add,

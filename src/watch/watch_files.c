@@ -15,8 +15,13 @@
 #define HOLD_MS 50   /* the first write to a file follows its making within this time */
 #define HELD_MAX 256 /* beyond them the oldest is told as it is */
 
-const uint32_t watch_files_mask =
-	IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE;
+#ifdef __linux__
+#define WRITE_MASK (IN_MODIFY | IN_CLOSE_WRITE)
+#else
+#define WRITE_MASK 0 /* kqueue would need a descriptor for every file */
+#endif
+
+const uint32_t watch_files_mask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | WRITE_MASK;
 
 void watch_files_init(struct watch_files *files, struct loop *loop, loop_timer_cb due)
 {

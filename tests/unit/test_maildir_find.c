@@ -90,6 +90,21 @@ static void a_file_is_found_by_its_expected_flags(void **state)
 	assert_int_equal(fixture_directories_read, 0);
 }
 
+/* The server keeps no $Forwarded, so the state knows none. */
+static void a_file_with_a_system_flag_too_many_is_found_without_reading(void **state)
+{
+	struct maildir_fixture *f = *state;
+	uint64_t work = fixture_keyword(f, "work");
+
+	fixture_put(f, "cur/1.a:2,PSa");
+	fixture_put(f, "cur/2.b:2,P");
+	assert_int_equal(set_flags(f, "1.a", FLAG_SEEN | work, FLAG_FLAGGED, 0), 0);
+	assert_int_equal(f->mailbox->ops->remove(f->mailbox, "2.b", 0, &f->err), 0);
+	assert_true(fixture_has(f, "cur/1.a:2,FPSa"));
+	assert_false(fixture_has(f, "cur/2.b:2,P"));
+	assert_int_equal(fixture_directories_read, 0);
+}
+
 static void a_file_with_other_flags_than_expected_is_found_too(void **state)
 {
 	struct maildir_fixture *f = *state;
@@ -152,6 +167,7 @@ int main(void)
 		TEST(a_file_that_was_looked_at_is_found_by_what_was_seen),
 		TEST(a_scan_forgets_nothing_that_a_look_behind_it_adds_to),
 		TEST(a_file_is_found_by_its_expected_flags),
+		TEST(a_file_with_a_system_flag_too_many_is_found_without_reading),
 		TEST(a_file_with_other_flags_than_expected_is_found_too),
 		TEST(publishing_in_place_and_removing_read_no_directory),
 		TEST(removing_by_a_guess_takes_twins_with_fewer_flags_too),

@@ -358,6 +358,7 @@ static void a_mailbox_that_never_stands_still_is_listed_as_unstable(void **state
 
 	temp_write_str(&f->dir, "A/cur/0.m.h:2,", "");
 	assert_int_equal(pthread_create(&thread, NULL, touch_without_pause, &renamer), 0);
+	wait_for_a_rename(&renamer);
 	assert_int_equal(scan(f), 0);
 	assert_false(f->listing.is_stable);
 	atomic_store(&renamer.is_over, true);
