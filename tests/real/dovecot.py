@@ -119,7 +119,7 @@ class Dovecot:
                  extra="", users=None):
         self.root = scratch.directory("syncd-dovecot")
         self.certificates = certificates or scratch.Certificates.of()
-        self.separator, self.prefix = separator, prefix
+        self.separator, self.prefix, self.without = separator, prefix, set(without)
         self.port, self.tls_port = scratch.free_port(), scratch.free_port()
         self.users = users or {USER: PASSWORD}
         self.process = None

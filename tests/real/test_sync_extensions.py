@@ -14,10 +14,13 @@ WITHOUT = {
     "no UIDPLUS": {"UIDPLUS"},
     "no LITERAL+": {"LITERAL+"},
     "no SASL-IR": {"SASL-IR"},
+    "no QRESYNC": {"QRESYNC"},
+    "no QRESYNC and no ESEARCH": {"QRESYNC", "ESEARCH", "SEARCHRES"},
     "no CONDSTORE": {"CONDSTORE", "QRESYNC"},
     "no ENABLE": {"ENABLE", "CONDSTORE", "QRESYNC"},
     "no MULTIAPPEND": {"MULTIAPPEND"},
     "no UNSELECT": {"UNSELECT"},
+    "no LIST-STATUS": {"LIST-STATUS"},
     "no LIST extensions": {"LIST-EXTENDED", "LIST-STATUS", "CHILDREN", "NAMESPACE"},
     "no ESEARCH": {"ESEARCH", "SEARCHRES"},
     "no ID": {"ID"},
@@ -53,11 +56,31 @@ class RoundTrip(Case):
         self.pass_once(client)
         self.assert_equal_sides(local, remote)
         self.drift(local, remote, mail)
+        before = self.server.sessions()
         self.pass_once(client)
+        self.assert_fast_path(b"\n".join(self.server.sent(before)))
         self.assert_equal_sides(local, remote)
         self.assertEqual(len(local.messages("INBOX")), 6)
         self.assertEqual(sum("\\Deleted" in m.flags for m in remote.messages("INBOX")), 1)
         self.assert_quiet(client, local)
+
+    def assert_fast_path(self, sent):
+        """Of what each server offers the best was taken."""
+        offered = set(dovecot.CAPABILITIES) - self.server.without
+        has_condstore = "CONDSTORE" in offered
+        has_qresync = {"QRESYNC", "ENABLE"} <= offered
+        self.assertEqual(b"(QRESYNC (" in sent, has_qresync)
+        self.assertEqual(b"(CHANGEDSINCE" in sent, has_condstore and not has_qresync)
+        # Without a word of what vanished, the messages are counted, and then the UIDs asked for.
+        self.assertEqual(b"UID 1:*\n" in sent, has_condstore and not has_qresync)
+        self.assertEqual(b"SEARCH RETURN (ALL)" in sent,
+                         has_condstore and not has_qresync and "ESEARCH" in offered)
+        self.assertEqual(b"RETURN (STATUS" in sent, has_condstore and "LIST-STATUS" in offered)
+        self.assertEqual(b" STATUS " in sent.replace(b"(STATUS", b""),
+                         has_condstore and "LIST-STATUS" not in offered)
+        # What is new has no modseq to begin from; what was there is not listed again.
+        inbox = sent[sent.index(b'SELECT "INBOX"'):].split(b"SELECT", 2)[1]
+        self.assertEqual(b"UID FETCH 1:* (UID FLAGS)\n" in inbox + b"\n", not has_condstore)
 
     def drift(self, local, remote, mail):
         """One deleted, one flagged, one added on each side, a mailbox made here."""
