@@ -75,9 +75,9 @@ static void ledger_fetched(struct imap_mailbox_user *user, const struct imap_fet
 static void collect_vanished(struct remote_ledger *ledger, uint32_t low, uint32_t high,
 			     bool is_earlier)
 {
-	if (ledger->phase == REMOTE_LEDGER_SELECTING && !is_earlier)
-		ledger->is_void = true;
-	else if (uidset_add_range(&ledger->delta.gone, low, high) != 0)
+	bool is_odd = ledger->phase == REMOTE_LEDGER_SELECTING && !is_earlier;
+
+	if (is_odd || uidset_add_range(&ledger->delta.gone, low, high) != 0)
 		ledger->is_void = true;
 }
 

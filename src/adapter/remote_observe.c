@@ -196,10 +196,16 @@ static void settle_conclude(struct settle_work *work)
 	remote_ledger_settle(&box->ledger, remote_box_mailbox(box), work->req);
 }
 
+/* Refused, though nothing is wrong with the session: then it is not known what is pending. */
 static void settle_done(struct imap_command *command, int code)
 {
 	struct settle_work *work = container_of(command, struct settle_work, noop);
+	struct remote_box *box = work->work.box;
 
+	if (code < 0 && imap_session_is_live(box->conn->session)) {
+		box->ledger.is_unsure = true;
+		code = 0;
+	}
 	if (code == 0)
 		settle_conclude(work);
 	remote_work_finish(&work->work, code, &command->err);

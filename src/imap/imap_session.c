@@ -268,7 +268,8 @@ static struct imap_command *find_claimer(struct imap_session *session,
 	list_for_each(link, &session->flight)
 	{
 		struct imap_command *command = command_of(link);
-		if (command != taker && command_claims(command, response))
+		bool was_asked = taker != NULL && taker == command;
+		if (!was_asked && command_claims(command, response))
 			return command;
 	}
 	return NULL;
