@@ -47,7 +47,7 @@ static void model_take(struct local_bench *bench, const char *name)
 
 static void model_age(struct local_bench *bench, int64_t ms)
 {
-	bench->turner.world->now_s += (ms + 999) / 1000;
+	world_wait(bench->turner.world, (ms + 999) / 1000);
 }
 
 static size_t model_tmp_count(struct local_bench *bench)

@@ -10,13 +10,12 @@
 #define FLAG_CHOICES 8 /* six system flags and two keywords */
 
 static const char *const step_names[STEP_KIND_COUNT] = {
-	"local new",  "local copy",  "local flags",  "local delete",  "remote new",
+	"local new",   "local copy",   "local flags",   "local delete", "remote new",
 	"remote copy", "remote flags", "remote delete", "both new",     "renumber",
 };
 
 static const char *const fault_names[FAULT_KIND_COUNT] = {
-	"none",       "fail",         "lose reply", "kill before",
-	"kill after", "power before", "power after",
+	"none", "fail", "lose reply", "kill before", "kill after", "power before", "power after",
 };
 
 /* --- Making ---------------------------------------------------------------------- */
@@ -55,8 +54,8 @@ void history_make(struct history *history, uint64_t seed)
 		step->a = rng_next(&rng);
 		step->b = rng_next(&rng);
 		if (i >= early)
-			step->at_call = history->steps[i - 1 + (i == 0)].at_call +
-					rng_below(&rng, 40);
+			step->at_call =
+				history->steps[i - 1 + (i == 0)].at_call + rng_below(&rng, 40);
 		else if (rng_below(&rng, 4) == 0)
 			step->kind = STEP_BOTH_NEW;
 	}
@@ -75,7 +74,8 @@ void history_print(const struct history *history)
 		const struct step *step = &history->steps[i];
 		(void)printf("#   after call %-4llu %s (%llu, %llu)\n",
 			     (unsigned long long)step->at_call, step_names[step->kind],
-			     (unsigned long long)step->a % 1000, (unsigned long long)step->b % 1000);
+			     (unsigned long long)step->a % 1000,
+			     (unsigned long long)step->b % 1000);
 	}
 	for (size_t i = 0; i < history->fault_count; i++)
 		(void)printf("#   at call    %-4llu fault: %s\n",
@@ -163,8 +163,8 @@ static void count_deletion(struct run *run, uint32_t content, const char *name, 
 {
 	const struct model_store *store = &run->world.store;
 	struct ledger_row *row = &run->ledger[content];
-	bool is_current = store->has_mailbox &&
-			  store->mailbox.uidvalidity == run->world.server.uidvalidity;
+	bool is_current =
+		store->has_mailbox && store->mailbox.uidvalidity == run->world.server.uidvalidity;
 
 	for (size_t i = 0; is_current && i < store->message_count; i++) {
 		const struct message_record *record = &store->messages[i];
@@ -211,7 +211,7 @@ static void step_remote_change(struct run *run, const struct step *step)
 	} else {
 		uint64_t changed = choose_flags(step->b);
 		touch(run, message->content, changed);
-		message->flags ^= changed;
+		model_message_set_flags(&run->world, message, message->flags ^ changed);
 	}
 }
 

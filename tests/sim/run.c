@@ -180,7 +180,7 @@ static void run_settle(struct run *run)
 			run->world.faults_are_on = true;
 			return;
 		}
-		run->world.now_s += 60;
+		world_wait(&run->world, 60);
 	}
 	violated(run, "it does not come to rest", 0);
 	(void)snprintf(run->why + strlen(run->why), sizeof(run->why) - strlen(run->why), ": %s",
@@ -235,7 +235,7 @@ bool history_run(const struct history *history, char *why)
 	world->after_call = run_after_call;
 	for (unsigned i = 0; i < history->passes && run->why[0] == '\0'; i++) {
 		run_pass(run, pass_run.result.wants_another, &pass_run);
-		world->now_s += (int64_t)rng_below(&rng, 7200);
+		world_wait(world, (int64_t)rng_below(&rng, 7200));
 		if (rng_below(&rng, 4) == 0) {
 			world->after_call = NULL;
 			run_settle(run);

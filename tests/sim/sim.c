@@ -27,8 +27,8 @@ static struct report *report_new(void)
 	FILE *file = tmpfile();
 	must(file != NULL);
 	must(ftruncate(fileno(file), (off_t)sizeof(struct report)) == 0);
-	struct report *report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED,
-				     fileno(file), 0);
+	struct report *report =
+		mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
 	must(report != MAP_FAILED);
 	(void)fclose(file);
 	return report;
@@ -160,7 +160,8 @@ static int run_one(uint64_t seed)
 	history_make(&history, seed);
 	history_print(&history);
 	bool is_well = history_run(&history, why);
-	(void)printf("%s - seed %llu %s\n", is_well ? "ok" : "not ok", (unsigned long long)seed, why);
+	(void)printf("%s - seed %llu %s\n", is_well ? "ok" : "not ok", (unsigned long long)seed,
+		     why);
 	return is_well ? 0 : 1;
 }
 

@@ -36,12 +36,15 @@ struct fault {
 
 #define MODEL_FILES_MAX 512
 #define MODEL_MESSAGES_MAX 512
+#define MODEL_VANISHED_MAX 1024
+#define MODEL_NS_PER_S 1000000000
 
 enum model_place { PLACE_NONE, PLACE_TMP, PLACE_NEW, PLACE_CUR };
 
 /* A file: where directory entries say it is, now and after a power cut. */
 struct model_file {
 	bool is_used;
+	struct world *world;
 	uint32_t content; /* which message; 0: torn beyond recognition */
 	bool is_data_durable;
 	bool is_users; /* made by a user, perhaps not flushed by anybody yet */
@@ -52,6 +55,15 @@ struct model_file {
 	enum model_place durable_place;
 	uint64_t durable_flags;
 	char durable_name[MAIL_NAME_MAX + 1];
+	struct local_mtimes changed; /* by what is not durable yet; 0: nothing */
+};
+
+/* Something that happened to an entry of new/ or cur/, as inotify tells it. */
+struct model_event {
+	char *file; /* with its flags */
+	bool is_new;
+	bool is_gone;
+	bool is_own; /* done through the port */
 };
 
 struct model_message {
@@ -59,7 +71,16 @@ struct model_message {
 	uint32_t content;
 	uint64_t flags;
 	int64_t date_s;
+	uint64_t modseq;
 };
+
+/* A message that is gone, and the modseq of that (RFC 7162 §3.2.9). */
+struct model_vanished {
+	uint32_t uid;
+	uint64_t modseq;
+};
+
+enum model_modseqs { MODSEQS_NONE, MODSEQS_CONDSTORE, MODSEQS_QRESYNC, MODSEQS_KIND_COUNT };
 
 struct model_server {
 	struct model_message messages[MODEL_MESSAGES_MAX];
@@ -72,6 +93,20 @@ struct model_server {
 	uint64_t flags_mask;
 	uint32_t refuses_fetch;  /* content it never gives, 0: none */
 	uint32_t refuses_append; /* content it never takes */
+
+	enum model_modseqs modseqs;
+	uint64_t highestmodseq;
+	struct model_vanished vanished[MODEL_VANISHED_MAX];
+	size_t vanished_count;
+	uint64_t forgotten;      /* nothing is known of what vanished up to this modseq */
+	uint64_t others_changes; /* by others than the open session, and told to it if asked */
+	bool tells_status;       /* with the list of mailboxes */
+	bool forgets_vanished;   /* and then names every UID it does not have */
+	bool names_unknown;      /* also as vanished: UIDs that never were */
+	bool hides_expunges;     /* CONDSTORE: they do not raise HIGHESTMODSEQ */
+	bool is_lazy;            /* does not always tell a session what others did */
+	bool bumps_for_nothing;  /* a STORE that changes nothing has a modseq (RFC 7162 §3.1.11) */
+	bool is_untrustworthy;   /* some changes raise nothing */
 };
 
 struct model_store {
@@ -89,7 +124,9 @@ struct model_store {
 
 struct world {
 	struct rng rng;   /* the schedule */
-	int64_t now_s;
+	int64_t now_ns;
+	int64_t step_ns;  /* what one step takes is less than this */
+	int64_t tick_ns;  /* what the disk's clock counts in; at most two seconds */
 	uint64_t calls;   /* port calls so far: what faults and history refer to */
 	struct list tasks;
 	const struct fault *faults;
@@ -102,6 +139,11 @@ struct world {
 	struct model_server server;
 	struct model_file files[MODEL_FILES_MAX];
 	uint64_t names_made;
+	struct local_mtimes mtimes;
+	struct local_mtimes durable_mtimes;
+	struct model_event *events; /* until world_drop_events */
+	size_t event_count;
+	size_t event_cap;
 	/* Contents of users' own files that a power cut took before anybody had flushed them or
 	 * the state knew them. */
 	uint32_t lost[MODEL_FILES_MAX];
@@ -127,6 +169,12 @@ bool world_step(struct world *world);
 /* After a crash: everything pending has come back as cancelled; the disk shows
  * what survived. */
 void world_restart(struct world *world);
+
+int64_t world_now_s(const struct world *world);
+void world_wait(struct world *world, int64_t seconds);
+
+/* The oldest `count` are forgotten. */
+void world_drop_events(struct world *world, size_t count);
 
 /* --- For the models ----------------------------------------------------------------------- */
 
@@ -156,6 +204,8 @@ int world_enter(struct world *world, enum fault_kind *fault, struct error *err);
 int world_leave(struct world *world, enum fault_kind fault, struct error *err);
 
 void model_remote_init(struct world *world);
+void model_server_init(struct model_server *server);
+void model_disk_init(struct world *world);
 void model_local_init(struct world *world);
 void model_store_init(struct world *world);
 /* Whether a record or the journal names the file. */
@@ -167,6 +217,31 @@ char *model_body(uint32_t content, size_t *len);
 uint32_t model_content_of(struct slice body);
 void model_identity(uint32_t content, struct digest *identity, uint64_t *size_bytes);
 
+/* --- The server's mailbox (model_server.c) --- */
+
+/* Changes by others have `is_own` false: an open session may be told of them. */
+struct model_message *model_server_add(struct world *world, uint32_t content, uint64_t flags,
+				       bool is_own);
+void model_server_set_flags(struct world *world, struct model_message *message, uint64_t flags,
+			    bool is_own);
+void model_server_remove(struct world *world, struct model_message *message, bool is_own);
+
+/* HIGHESTMODSEQ, 0 when it keeps none. */
+uint64_t model_server_modseq(const struct model_server *server);
+/* What changed since that modseq; the counts are the caller's. */
+void model_server_delta(struct world *world, uint64_t since, struct remote_observation *out);
+
+/* --- The disk (model_disk.c) --- */
+
+struct model_file *model_file_new(struct world *world);
+/* By base name, wherever it is; NULL when it is nowhere. */
+struct model_file *model_file_find(struct world *world, struct slice name);
+bool model_file_is_visible(const struct model_file *file);
+/* A rename or unlink: gives the directories concerned their mtimes and tells of it. */
+void model_file_move(struct model_file *file, enum model_place place, uint64_t flags, bool is_own);
+/* Everything on the disk survives a power cut from here on. */
+void model_disk_flush(struct world *world);
+
 /* What users and other programs do, at once and durably. */
 struct model_file *model_file_create(struct world *world, uint32_t content, uint64_t flags,
 				     bool is_new);
@@ -176,8 +251,9 @@ void model_file_delete(struct model_file *file);
 struct model_file *model_file_visible(struct world *world, size_t n);
 
 struct model_message *model_message_create(struct world *world, uint32_t content, uint64_t flags);
+void model_message_set_flags(struct world *world, struct model_message *message, uint64_t flags);
 void model_message_delete(struct world *world, struct model_message *message);
-/* A new UIDVALIDITY, all UIDs given anew. */
+/* A new UIDVALIDITY, all UIDs and modseqs given anew. */
 void model_server_renumber(struct world *world);
 
 #endif

@@ -34,149 +34,93 @@ static struct model_mailbox *mailbox_of(struct local_mailbox *mailbox)
 	return container_of(mailbox, struct model_mailbox, port);
 }
 
-/* --- Files ------------------------------------------------------------------------- */
-
-static struct model_file *file_new(struct world *world)
-{
-	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		if (!world->files[i].is_used) {
-			world->files[i] = (struct model_file){ .is_used = true };
-			return &world->files[i];
-		}
-	}
-	must_fail("room for one more file", __FILE__, __LINE__);
-}
-
-static bool file_is_visible(const struct model_file *file)
-{
-	return file->is_used && (file->place == PLACE_NEW || file->place == PLACE_CUR);
-}
-
-static struct model_file *file_find(struct world *world, const char *name)
-{
-	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		struct model_file *file = &world->files[i];
-		if (file->is_used && file->place != PLACE_NONE && strcmp(file->name, name) == 0)
-			return file;
-	}
-	return NULL;
-}
+/* --- scan ------------------------------------------------------------------------------------ */
 
 static struct model_file *file_find_visible(struct world *world, const char *name)
 {
-	struct model_file *file = file_find(world, name);
+	struct model_file *file = model_file_find(world, slice_of(name));
 
-	return file != NULL && file_is_visible(file) ? file : NULL;
+	return file != NULL && model_file_is_visible(file) ? file : NULL;
 }
 
-/* Content and directory entry survive a power cut from here on. */
-static void file_make_durable(struct model_file *file)
+/* Files that are renamed while they are looked for may be seen nowhere. */
+static bool scan_sees_moving(struct world *world)
 {
-	file->is_data_durable = true;
-	file->durable_place = file->place;
-	file->durable_flags = file->flags;
-	memcpy(file->durable_name, file->name, sizeof(file->name));
-	if (file->place == PLACE_NONE)
-		file->is_used = false;
+	return world->may_see_moving && world->faults_are_on && rng_below(&world->rng, 8) == 0;
 }
 
-/* --- What users do: at once, and durable --------------------------------------------- */
-
-struct model_file *model_file_create(struct world *world, uint32_t content, uint64_t flags,
-				     bool is_new)
+static bool scan_overlooks(struct world *world, bool is_moving)
 {
-	struct model_file *file = file_new(world);
-
-	(void)snprintf(file->name, sizeof(file->name), "user%llu.model",
-		       (unsigned long long)++world->names_made);
-	file->content = content;
-	file->flags = is_new ? 0 : flags;
-	file->place = is_new ? PLACE_NEW : PLACE_CUR;
-	file->mtime_s = world->now_s;
-	file->is_users = true;
-	if (rng_below(&world->rng, 2) == 0) /* not every program flushes what it writes */
-		file_make_durable(file);
-	return file;
+	return is_moving && rng_below(&world->rng, 3) == 0;
 }
 
-void model_file_set_flags(struct model_file *file, uint64_t flags)
+/* An mtime less than two seconds old may be that of a change still to come (DESIGN 5). */
+static struct local_mtimes mtimes_to_trust(const struct world *world)
 {
-	file->flags = flags;
-	file->place = PLACE_CUR;
-	file_make_durable(file);
+	int64_t latest_ns = world->mtimes.cur_ns > world->mtimes.new_ns ? world->mtimes.cur_ns
+									: world->mtimes.new_ns;
+
+	if (world->now_ns - latest_ns < (int64_t)2 * MODEL_NS_PER_S)
+		return (struct local_mtimes){ .cur_ns = 0 };
+	return world->mtimes;
 }
 
-void model_file_delete(struct model_file *file)
+static void scan_all(struct world *world, struct local_listing *result)
 {
-	file->place = PLACE_NONE;
-	file_make_durable(file);
-}
+	bool is_moving = scan_sees_moving(world);
 
-struct model_file *model_file_visible(struct world *world, size_t n)
-{
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		if (file_is_visible(&world->files[i]) && n-- == 0)
-			return &world->files[i];
+		const struct model_file *file = &world->files[i];
+		if (model_file_is_visible(file) && !scan_overlooks(world, is_moving))
+			local_listing_add(result, slice_of(file->name), file->flags);
 	}
-	return NULL;
+	local_listing_sort(result);
+	result->is_stable = !is_moving;
+	if (result->is_stable)
+		result->mtimes = mtimes_to_trust(world);
 }
 
-/* --- Crashes ------------------------------------------------------------------------------ */
-
-/* Each file's last unflushed change is kept or lost by itself; unflushed data may
- * be whole, torn or empty. */
-static void file_lose_entry(struct world *world, struct model_file *file)
+/* Only base names matter: what is true of a message is what is found now. */
+static void scan_hinted(struct world *world, const struct local_scan_req *req)
 {
-	if (file->is_users && file->durable_place == PLACE_NONE &&
-	    !model_store_knows(world, file->name))
-		world->lost[world->lost_count++] = file->content;
-	file->place = file->durable_place;
-	file->flags = file->durable_flags;
-	memcpy(file->name, file->durable_name, sizeof(file->name));
-}
+	bool is_moving = scan_sees_moving(world);
 
-static void disk_lose_power(struct world *world)
-{
-	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		struct model_file *file = &world->files[i];
-		if (!file->is_used)
-			continue;
-		if (rng_below(&world->rng, 2) == 0)
-			file_lose_entry(world, file);
-		if (!file->is_users && !file->is_data_durable && rng_below(&world->rng, 2) == 0)
-			file->content = 0;
-		file_make_durable(file);
+	for (size_t i = 0; i < req->hint_count; i++) {
+		const char *hinted = req->hints[i].file;
+		struct slice name = { hinted, strcspn(hinted, ":") };
+		const struct model_file *file = model_file_find(world, name);
+		bool is_found = file != NULL && model_file_is_visible(file) &&
+				!scan_overlooks(world, is_moving);
+		if (is_found)
+			local_listing_add(req->result, name, file->flags);
+		else if (!scan_overlooks(world, is_moving))
+			local_listing_add_gone(req->result, name);
 	}
+	local_listing_sort(req->result);
+	req->result->is_delta = true;
+	req->result->is_stable = !is_moving;
 }
 
-void world_restart(struct world *world)
+static bool mtimes_are_current(const struct world *world, const struct local_mtimes *known)
 {
-	must(world->is_dead && list_is_empty(&world->tasks));
-	if (world->was_power_cut)
-		disk_lose_power(world);
-	world->is_dead = false;
-	world->now_s += 10;
+	return known->cur_ns != 0 && known->new_ns != 0 && known->cur_ns == world->mtimes.cur_ns &&
+	       known->new_ns == world->mtimes.new_ns;
 }
-
-/* --- scan ------------------------------------------------------------------------------------ */
 
 static int run_scan(struct task *task)
 {
 	struct local_scan_req *req = container_of(task->op, struct local_scan_req, op);
 	struct world *world = task->world;
-	bool is_moving = world->may_see_moving && world->faults_are_on &&
-			 rng_below(&world->rng, 8) == 0;
 
-	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		const struct model_file *file = &world->files[i];
-		if (!file_is_visible(file))
-			continue;
-		if (is_moving && rng_below(&world->rng, 3) == 0)
-			continue; /* renamed while the directory was read: seen nowhere */
-		local_listing_add(req->result, slice_of(file->name), file->flags);
+	if (req->hints != NULL) {
+		scan_hinted(world, req);
+	} else if (mtimes_are_current(world, &req->known)) {
+		req->result->is_delta = true;
+		req->result->is_stable = true;
+		req->result->mtimes = req->known;
+	} else {
+		scan_all(world, req->result);
 	}
-	local_listing_sort(req->result);
-	req->result->is_stable = !is_moving;
 	return 0;
 }
 
@@ -191,7 +135,8 @@ static uint64_t model_flags_mask(struct local_mailbox *mailbox)
 	return FLAGS_SYSTEM | (uint64_t)3 << FLAGS_SYSTEM_COUNT;
 }
 
-/* --- delivery ----------------------------------------------------------------------------------- */
+/* --- delivery -----------------------------------------------------------------------------------
+ */
 
 static int model_deliver_begin(struct local_mailbox *mailbox, struct local_delivery **delivery,
 			       struct error *err)
@@ -202,7 +147,7 @@ static int model_deliver_begin(struct local_mailbox *mailbox, struct local_deliv
 
 	if (code != 0)
 		return code;
-	struct model_file *file = file_new(world);
+	struct model_file *file = model_file_new(world);
 	(void)snprintf(file->name, sizeof(file->name), "sd%llu.model",
 		       (unsigned long long)++world->names_made);
 	file->place = PLACE_TMP;
@@ -263,14 +208,12 @@ static int model_deliver_end(struct local_delivery *delivery, int64_t mtime_s, c
 	return world_leave(world, fault, err);
 }
 
-/* --- flush, publish, flags, remove ------------------------------------------------------------------ */
+/* --- flush, publish, flags, remove
+ * ------------------------------------------------------------------ */
 
 static int run_flush(struct task *task)
 {
-	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		if (task->world->files[i].is_used)
-			file_make_durable(&task->world->files[i]);
-	}
+	model_disk_flush(task->world);
 	return 0;
 }
 
@@ -288,13 +231,12 @@ static int model_publish(struct local_mailbox *mailbox, const char *name, uint64
 
 	if (code != 0)
 		return code;
-	struct model_file *file = file_find(world, name);
+	struct model_file *file = model_file_find(world, slice_of(name));
 	if (file == NULL)
 		return error_set(err, SYNCD_ENOTFOUND, "%s is not there", name);
-	if (file->place == PLACE_TMP) {
-		file->flags = flags & model_flags_mask(mailbox);
-		file->place = file->flags != 0 ? PLACE_CUR : PLACE_NEW;
-	}
+	flags &= model_flags_mask(mailbox);
+	if (file->place == PLACE_TMP)
+		model_file_move(file, flags != 0 ? PLACE_CUR : PLACE_NEW, flags, true);
 	return world_leave(world, fault, err);
 }
 
@@ -311,9 +253,8 @@ static int model_set_flags(struct local_mailbox *mailbox, const char *name, uint
 	struct model_file *file = file_find_visible(world, name);
 	if (file == NULL)
 		return error_set(err, SYNCD_ENOTFOUND, "%s is not there", name);
-	file->flags = (file->flags & ~remove) | add;
-	if (file->flags != 0)
-		file->place = PLACE_CUR;
+	uint64_t flags = (file->flags & ~remove) | add;
+	model_file_move(file, flags != 0 ? PLACE_CUR : file->place, flags, true);
 	return world_leave(world, fault, err);
 }
 
@@ -329,11 +270,12 @@ static int model_remove(struct local_mailbox *mailbox, const char *name, uint64_
 		return code;
 	struct model_file *file = file_find_visible(world, name);
 	if (file != NULL)
-		file->place = PLACE_NONE;
+		model_file_move(file, PLACE_NONE, 0, true);
 	return world_leave(world, fault, err);
 }
 
-/* --- examine and read --------------------------------------------------------------------------------- */
+/* --- examine and read
+ * --------------------------------------------------------------------------------- */
 
 static int run_examine(struct task *task)
 {
@@ -398,7 +340,8 @@ static void model_reader_close(struct local_reader *reader)
 	free(reader);
 }
 
-/* --- the mailbox and the account ------------------------------------------------------------------------- */
+/* --- the mailbox and the account
+ * ------------------------------------------------------------------------- */
 
 static int model_clean_tmp(struct local_mailbox *mailbox,
 			   bool (*is_staged)(void *context, const char *name), void *context,
@@ -489,6 +432,13 @@ static void model_local_list(struct local_account *account, struct local_list_re
 		   run_local_list);
 }
 
+static bool model_local_is_unchanged(struct local_account *account, const char *name,
+				     const struct local_mtimes *known)
+{
+	(void)name;
+	return mtimes_are_current(container_of(account, struct world, local), known);
+}
+
 static int model_local_create(struct local_account *account, const char *name, struct error *err)
 {
 	(void)account;
@@ -497,20 +447,10 @@ static int model_local_create(struct local_account *account, const char *name, s
 	return 0;
 }
 
-/* Not told from one another here: every look is a listing. */
-static bool model_is_unchanged(struct local_account *account, const char *name,
-			       const struct local_mtimes *known)
-{
-	(void)account;
-	(void)name;
-	(void)known;
-	return false;
-}
-
 static const struct local_account_ops model_account_ops = {
 	.check = model_local_check,
 	.list = model_local_list,
-	.is_unchanged = model_is_unchanged,
+	.is_unchanged = model_local_is_unchanged,
 	.create = model_local_create,
 	.open = model_local_open,
 };

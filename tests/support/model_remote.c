@@ -13,7 +13,15 @@
 struct model_session {
 	bool is_broken;
 	bool is_cancelled;
+	bool has_written;
+	bool has_appended;
 	uint32_t uidvalidity;
+	uint64_t known_modseq;           /* the caller's, 0 when it gets a listing */
+	uint64_t open_modseq;            /* HIGHESTMODSEQ in the answer to SELECT */
+	uint64_t observed_modseq;        /* as told by observe */
+	uint64_t seen;                   /* of the server's others_changes */
+	uint32_t exists;                 /* what it has been told by now */
+	struct remote_observation early; /* what SELECT brought (QRESYNC) */
 	struct world *world;
 	struct remote_mailbox port;
 };
@@ -21,6 +29,12 @@ struct model_session {
 static struct model_session *session_of(struct remote_mailbox *mailbox)
 {
 	return container_of(mailbox, struct model_session, port);
+}
+
+static void session_free(struct model_session *session)
+{
+	remote_observation_free(&session->early);
+	free(session);
 }
 
 /* A session that is over, or whose UIDs mean nothing any more. */
@@ -37,65 +51,80 @@ static int session_check(struct task *task)
 	return 0;
 }
 
-/* --- What others do to the mailbox --------------------------------------------------- */
+/* --- observe, search, settle ------------------------------------------------------------ */
 
-struct model_message *model_message_create(struct world *world, uint32_t content, uint64_t flags)
+/* What is told from here on is news. */
+static void session_has_seen(struct model_session *session,
+			     const struct remote_observation *observation)
 {
-	struct model_server *server = &world->server;
-
-	must(server->count < MODEL_MESSAGES_MAX);
-	struct model_message *message = &server->messages[server->count++];
-	*message = (struct model_message){
-		.uid = server->uidnext++,
-		.content = content,
-		.flags = flags,
-		.date_s = world->now_s,
-	};
-	return message;
+	session->seen = session->world->server.others_changes;
+	session->observed_modseq = observation->highestmodseq;
+	session->exists = observation->exists;
 }
 
-void model_message_delete(struct world *world, struct model_message *message)
+static void observation_count(const struct model_session *session,
+			      struct remote_observation *observation)
 {
-	struct model_server *server = &world->server;
-	size_t index = (size_t)(message - server->messages);
+	const struct model_server *server = &session->world->server;
 
-	must(index < server->count);
-	memmove(message, message + 1, (server->count - index - 1) * sizeof(*message));
-	server->count--;
+	observation->exists = (uint32_t)server->count;
+	observation->uidnext = server->tells_uidnext ? server->uidnext : 0;
+	observation->highestmodseq = session->open_modseq;
 }
 
-void model_server_renumber(struct world *world)
+/* What SELECT brought (RFC 7162 §3.2.5), or FETCH CHANGEDSINCE brings now. */
+static void observe_changes(struct model_session *session, struct remote_observation *result)
 {
-	struct model_server *server = &world->server;
+	const struct remote_observation *early = &session->early;
 
-	server->uidvalidity++;
-	server->uidnext = 1;
-	for (size_t i = 0; i < server->count; i++)
-		server->messages[i].uid = server->uidnext++;
+	if (!early->is_delta) {
+		model_server_delta(session->world, session->known_modseq, result);
+		observation_count(session, result);
+		session_has_seen(session, result);
+		return;
+	}
+	for (size_t i = 0; i < early->count; i++)
+		remote_observation_add(result, early->items[i].uid, early->items[i].flags);
+	must(uidset_merge(&result->gone, &early->gone) == 0);
+	result->is_delta = true;
+	result->tells_gone = early->tells_gone;
+	result->exists = early->exists;
+	result->uidnext = early->uidnext;
+	result->highestmodseq = early->highestmodseq;
+	session->observed_modseq = early->highestmodseq;
 }
 
-/* --- observe --------------------------------------------------------------------------- */
+/* A server that lists only so many (QUIRKS, Yahoo) has not told all up to any modseq. */
+static void observe_all(struct model_session *session, struct remote_observation *result)
+{
+	struct world *world = session->world;
+	const struct model_server *server = &world->server;
+	size_t listed = server->count;
+
+	if (world->faults_are_on && rng_below(&world->rng, 16) == 0)
+		listed = rng_below(&world->rng, server->count + 1);
+	for (size_t i = 0; i < listed; i++)
+		remote_observation_add(result, server->messages[i].uid, server->messages[i].flags);
+	remote_observation_sort(result);
+	observation_count(session, result);
+	result->is_complete = listed == server->count;
+	if (!result->is_complete)
+		result->highestmodseq = 0;
+	session_has_seen(session, result);
+}
 
 static int run_observe(struct task *task)
 {
 	struct remote_observe_req *req = container_of(task->op, struct remote_observe_req, op);
-	struct model_server *server = &task->world->server;
-	size_t listed = server->count;
+	struct model_session *session = task->target;
 	int code = session_check(task);
 
 	if (code != 0)
 		return code;
-	req->result->is_complete = true;
-	if (task->world->faults_are_on && rng_below(&task->world->rng, 16) == 0) {
-		/* A server that lists only so many (QUIRKS, Yahoo). */
-		listed = rng_below(&task->world->rng, server->count + 1);
-		req->result->is_complete = listed == server->count;
-	}
-	for (size_t i = 0; i < listed; i++)
-		remote_observation_add(req->result, server->messages[i].uid,
-				       server->messages[i].flags);
-	remote_observation_sort(req->result);
-	req->result->uidnext = server->tells_uidnext ? server->uidnext : 0;
+	if (session->known_modseq > 0 && !req->wants_all)
+		observe_changes(session, req->result);
+	else
+		observe_all(session, req->result);
 	return 0;
 }
 
@@ -104,6 +133,65 @@ static void model_observe(struct remote_mailbox *mailbox, struct remote_observe_
 	struct model_session *session = session_of(mailbox);
 
 	world_post(session->world, LANE_REMOTE, &req->op, session, run_observe);
+}
+
+static int run_search(struct task *task)
+{
+	struct remote_search_req *req = container_of(task->op, struct remote_search_req, op);
+	struct world *world = task->world;
+	const struct model_server *server = &world->server;
+	bool is_partial = world->faults_are_on && rng_below(&world->rng, 8) == 0;
+	int code = session_check(task);
+
+	if (code != 0)
+		return code;
+	for (size_t i = 0; i < server->count; i++) {
+		if (!is_partial || rng_below(&world->rng, 2) == 0)
+			must(uidset_add(req->present, server->messages[i].uid) == 0);
+	}
+	req->is_complete = !is_partial;
+	return 0;
+}
+
+static void model_search(struct remote_mailbox *mailbox, struct remote_search_req *req)
+{
+	struct model_session *session = session_of(mailbox);
+
+	world_post(session->world, LANE_REMOTE, &req->op, session, run_search);
+}
+
+/* Own changes may move the modseq on only while nobody else has changed anything since the
+ * look: the others' modseqs would lie below. */
+static int run_settle(struct task *task)
+{
+	struct remote_settle_req *req = container_of(task->op, struct remote_settle_req, op);
+	struct model_session *session = task->target;
+	struct world *world = task->world;
+	const struct model_server *server = &world->server;
+	bool is_alone = server->others_changes == session->seen;
+	int code = session_check(task);
+
+	if (code != 0)
+		return code;
+	req->exists = session->exists;
+	req->highestmodseq = session->observed_modseq;
+	if (req->highestmodseq > 0 && is_alone && session->has_written && !session->has_appended &&
+	    rng_below(&world->rng, 4) != 0)
+		req->highestmodseq = model_server_modseq(server);
+	req->has_news = !is_alone && !(server->is_lazy && rng_below(&world->rng, 2) == 0);
+	if (req->has_news)
+		req->exists = (uint32_t)server->count;
+	return 0;
+}
+
+static void model_settle(struct remote_mailbox *mailbox, struct remote_settle_req *req)
+{
+	struct model_session *session = session_of(mailbox);
+
+	req->highestmodseq = 0;
+	req->exists = 0;
+	req->has_news = false;
+	world_post(session->world, LANE_REMOTE, &req->op, session, run_settle);
 }
 
 /* --- fetch -------------------------------------------------------------------------------- */
@@ -185,6 +273,7 @@ static int append_read(struct remote_append_req *req, struct buf *body)
 static int run_append(struct task *task)
 {
 	struct remote_append_req *req = container_of(task->op, struct remote_append_req, op);
+	struct model_session *session = task->target;
 	struct world *world = task->world;
 	struct buf body;
 	int code = session_check(task);
@@ -197,7 +286,7 @@ static int run_append(struct task *task)
 	bool is_whole = body.len == req->size_bytes;
 	buf_free(&body);
 	if (code != 0) { /* a literal that stops in the middle ends the connection */
-		((struct model_session *)task->target)->is_broken = true;
+		session->is_broken = true;
 		return error_set(&task->op->err, code, "could not read the message");
 	}
 	must(is_whole && content != 0);
@@ -206,9 +295,11 @@ static int run_append(struct task *task)
 	if (world->faults_are_on && rng_below(&world->rng, 16) == 0)
 		return error_set(&task->op->err, SYNCD_ENOSPC, "over quota");
 	struct model_message *message =
-		model_message_create(world, content, req->flags & world->server.flags_mask);
+		model_server_add(world, content, req->flags & world->server.flags_mask, true);
 	message->date_s = req->internaldate_s;
 	req->uid = world->server.has_uidplus ? message->uid : 0;
+	session->exists++;
+	session->has_appended = true;
 	return 0;
 }
 
@@ -220,21 +311,28 @@ static void model_append(struct remote_mailbox *mailbox, struct remote_append_re
 	world_post(session->world, LANE_REMOTE, &req->op, session, run_append);
 }
 
-/* --- store, expunge, identify ------------------------------------------------------------------ */
+/* --- store, expunge, identify ------------------------------------------------------------------
+ */
 
 static int run_store(struct task *task)
 {
 	struct remote_store_req *req = container_of(task->op, struct remote_store_req, op);
+	struct model_session *session = task->target;
 	struct model_server *server = &task->world->server;
 	int code = session_check(task);
 
-	for (size_t i = 0; code == 0 && i < server->count; i++) {
+	if (code != 0)
+		return code;
+	session->has_written = true;
+	for (size_t i = 0; i < server->count; i++) {
 		struct model_message *message = &server->messages[i];
 		if (uidset_contains(req->uids, message->uid))
-			message->flags = (message->flags | (req->add & server->flags_mask)) &
-					 ~(req->remove & server->flags_mask);
+			model_server_set_flags(task->world, message,
+					       (message->flags | (req->add & server->flags_mask)) &
+						       ~(req->remove & server->flags_mask),
+					       true);
 	}
-	return code;
+	return 0;
 }
 
 static void model_store_flags(struct remote_mailbox *mailbox, struct remote_store_req *req)
@@ -247,14 +345,20 @@ static void model_store_flags(struct remote_mailbox *mailbox, struct remote_stor
 static int run_expunge(struct task *task)
 {
 	struct remote_expunge_req *req = container_of(task->op, struct remote_expunge_req, op);
+	struct model_session *session = task->target;
 	struct model_server *server = &task->world->server;
 	int code = session_check(task);
 
-	for (size_t i = server->count; code == 0 && i-- > 0;) {
-		if (uidset_contains(req->uids, server->messages[i].uid))
-			model_message_delete(task->world, &server->messages[i]);
+	if (code != 0)
+		return code;
+	session->has_written = true;
+	for (size_t i = server->count; i-- > 0;) {
+		if (!uidset_contains(req->uids, server->messages[i].uid))
+			continue;
+		model_server_remove(task->world, &server->messages[i], true);
+		session->exists--;
 	}
-	return code;
+	return 0;
 }
 
 static void model_expunge(struct remote_mailbox *mailbox, struct remote_expunge_req *req)
@@ -290,20 +394,8 @@ static void model_identify(struct remote_mailbox *mailbox, struct remote_identif
 	world_post(session->world, LANE_REMOTE, &req->op, session, run_identify);
 }
 
-/* No modseq is known here: every look is a listing. */
-static int run_settle(struct task *task)
-{
-	return session_check(task);
-}
-
-static void model_settle(struct remote_mailbox *mailbox, struct remote_settle_req *req)
-{
-	struct model_session *session = session_of(mailbox);
-
-	world_post(session->world, LANE_REMOTE, &req->op, session, run_settle);
-}
-
-/* --- the session and the account ------------------------------------------------------------------ */
+/* --- the session and the account
+ * ------------------------------------------------------------------ */
 
 static void model_cancel(struct remote_mailbox *mailbox)
 {
@@ -316,11 +408,12 @@ static void model_close(struct remote_mailbox *mailbox)
 
 	list_for_each(node, &session->world->tasks)
 		must(container_of(node, struct task, link)->target != session);
-	free(session);
+	session_free(session);
 }
 
 static const struct remote_mailbox_ops model_mailbox_ops = {
 	.observe = model_observe,
+	.search = model_search,
 	.fetch = model_fetch,
 	.fetch_pause = model_fetch_pause,
 	.fetch_resume = model_fetch_resume,
@@ -333,6 +426,24 @@ static const struct remote_mailbox_ops model_mailbox_ops = {
 	.close = model_close,
 };
 
+/* Others may be at work between SELECT and what follows it. */
+static void open_look(struct model_session *session, const struct remote_open_req *req)
+{
+	const struct model_server *server = &session->world->server;
+
+	session->open_modseq = model_server_modseq(server);
+	session->seen = server->others_changes;
+	session->exists = (uint32_t)server->count;
+	if (req->known_uidvalidity != server->uidvalidity ||
+	    req->known_modseq > session->open_modseq)
+		return;
+	session->known_modseq = req->known_modseq;
+	if (session->known_modseq == 0 || server->modseqs != MODSEQS_QRESYNC)
+		return;
+	model_server_delta(session->world, session->known_modseq, &session->early);
+	observation_count(session, &session->early);
+}
+
 static int run_open(struct task *task)
 {
 	struct remote_open_req *req = container_of(task->op, struct remote_open_req, op);
@@ -342,6 +453,8 @@ static int run_open(struct task *task)
 	session->world = world;
 	session->port.ops = &model_mailbox_ops;
 	session->uidvalidity = world->server.uidvalidity;
+	remote_observation_init(&session->early);
+	open_look(session, req);
 	req->mailbox = &session->port;
 	req->uidvalidity = world->server.uidvalidity;
 	req->uidnext = world->server.tells_uidnext ? world->server.uidnext : 0;
@@ -350,24 +463,32 @@ static int run_open(struct task *task)
 	return 0;
 }
 
-/* The answer to SELECT may be lost like any other; then there is no session. */
-static int run_open_or_fail(struct task *task)
+/* Without a connection yet, whatever breaks is one that could not be had. */
+static int run_without_session(struct task *task, int (*run)(struct task *task))
 {
-	struct remote_open_req *req = container_of(task->op, struct remote_open_req, op);
 	enum fault_kind fault = FAULT_NONE;
 	int code = world_enter(task->world, &fault, &task->op->err);
 
 	if (code == 0)
-		code = run_open(task);
+		code = run(task);
 	if (code == 0)
 		code = world_leave(task->world, fault, &task->op->err);
-	if (code != 0 && req->mailbox != NULL) {
-		free(session_of(req->mailbox));
-		req->mailbox = NULL;
-	}
 	return code == SYNCD_EIO || code == SYNCD_ENOSPC
 		       ? error_set(&task->op->err, SYNCD_ENET, "no connection")
 		       : code;
+}
+
+/* The answer to SELECT may be lost like any other; then there is no session. */
+static int run_open_or_fail(struct task *task)
+{
+	struct remote_open_req *req = container_of(task->op, struct remote_open_req, op);
+	int code = run_without_session(task, run_open);
+
+	if (code != 0 && req->mailbox != NULL) {
+		session_free(session_of(req->mailbox));
+		req->mailbox = NULL;
+	}
+	return code;
 }
 
 static void model_open(struct remote_account *account, struct remote_open_req *req)
@@ -378,18 +499,39 @@ static void model_open(struct remote_account *account, struct remote_open_req *r
 	world_post(world, LANE_ENV, &req->op, NULL, run_open_or_fail);
 }
 
+/* A server that keeps no modseqs for this mailbox may tell the rest all the same. */
+static struct mailbox_status list_status(const struct model_server *server)
+{
+	if (!server->tells_status)
+		return (struct mailbox_status){ .uidvalidity = 0 };
+	return (struct mailbox_status){
+		.uidvalidity = server->uidvalidity,
+		.uidnext = server->uidnext,
+		.messages = (uint32_t)server->count,
+		.highestmodseq = model_server_modseq(server),
+	};
+}
+
 static int run_list(struct task *task)
 {
 	struct remote_list_req *req = container_of(task->op, struct remote_list_req, op);
+	struct mailbox_info info = { .name = "INBOX", .is_selectable = true };
 
-	req->found(req, &(struct mailbox_info){ .name = "INBOX", .is_selectable = true });
+	if (req->selects != NULL && req->selects(req, info.name))
+		info.status = list_status(&task->world->server);
+	req->found(req, &info);
 	return 0;
+}
+
+static int run_list_or_fail(struct task *task)
+{
+	return run_without_session(task, run_list);
 }
 
 static void model_list(struct remote_account *account, struct remote_list_req *req)
 {
 	world_post(container_of(account, struct world, remote), LANE_ENV, &req->op, NULL,
-		   run_list);
+		   run_list_or_fail);
 }
 
 static int run_create(struct task *task)
@@ -413,9 +555,4 @@ static const struct remote_account_ops model_account_ops = {
 void model_remote_init(struct world *world)
 {
 	world->remote.ops = &model_account_ops;
-	world->server.uidvalidity = 7;
-	world->server.uidnext = 1;
-	world->server.flags_mask = ~(uint64_t)0;
-	world->server.has_uidplus = true;
-	world->server.tells_uidnext = true;
 }

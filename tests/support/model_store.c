@@ -222,8 +222,7 @@ static int model_messages_after(struct store_port *port, uint32_t mailbox_id, ui
 }
 
 static int model_names_after(struct store_port *port, uint32_t mailbox_id, const char *after_name,
-			     struct name_record *out, size_t max, size_t *count,
-			     struct error *err)
+			     struct name_record *out, size_t max, size_t *count, struct error *err)
 {
 	struct model_store *store = store_of(port);
 

@@ -28,7 +28,7 @@ uint64_t rng_below(struct rng *rng, uint64_t bound)
 
 static int64_t env_wall_s(struct env_port *env)
 {
-	return container_of(env, struct world, env)->now_s;
+	return world_now_s(container_of(env, struct world, env));
 }
 
 static uint64_t env_random(struct env_port *env)
@@ -231,9 +231,21 @@ bool world_step(struct world *world)
 
 	if (task == NULL)
 		return false;
-	world->now_s += (int64_t)rng_below(&world->rng, 2);
+	world->now_ns += (int64_t)rng_below(&world->rng, (uint64_t)world->step_ns);
 	task_run(task);
 	return true;
+}
+
+/* --- Time ------------------------------------------------------------------------------------ */
+
+int64_t world_now_s(const struct world *world)
+{
+	return world->now_ns / MODEL_NS_PER_S;
+}
+
+void world_wait(struct world *world, int64_t seconds)
+{
+	world->now_ns += seconds * MODEL_NS_PER_S;
 }
 
 /* --- Life --------------------------------------------------------------------------------- */
@@ -242,10 +254,14 @@ void world_init(struct world *world, uint64_t seed)
 {
 	memset(world, 0, sizeof(*world));
 	world->rng.state = seed;
-	world->now_s = 1700000000;
+	world->now_ns = (int64_t)1700000000 * MODEL_NS_PER_S;
+	world->step_ns = (int64_t)2 * MODEL_NS_PER_S;
+	world->tick_ns = 4000000;
 	world->env.ops = &env_model_ops;
 	list_init(&world->tasks);
+	model_server_init(&world->server);
 	model_remote_init(world);
+	model_disk_init(world);
 	model_local_init(world);
 	model_store_init(world);
 }
@@ -253,6 +269,8 @@ void world_init(struct world *world, uint64_t seed)
 void world_free(struct world *world)
 {
 	must(list_is_empty(&world->tasks));
+	world_drop_events(world, world->event_count);
+	free(world->events);
 	keyword_table_free(&world->store.mailbox.keywords);
 }
 
