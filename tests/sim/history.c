@@ -22,7 +22,7 @@ static const char *const fault_names[FAULT_KIND_COUNT] = {
 
 static enum step_kind choose_kind(struct rng *rng, bool may_renumber)
 {
-	static const unsigned char weights[STEP_KIND_COUNT] = { 6, 1, 5, 4, 6, 1, 5, 4, 0, 1 };
+	static const unsigned char weights[STEP_KIND_COUNT] = { 6, 1, 5, 4, 6, 1, 5, 4, 0, 2 };
 	uint64_t total = 0;
 
 	for (size_t i = 0; i < STEP_KIND_COUNT; i++)
@@ -45,7 +45,7 @@ void history_make(struct history *history, uint64_t seed)
 
 	memset(history, 0, sizeof(*history));
 	history->seed = seed;
-	history->passes = 2 + (unsigned)rng_below(&rng, 6);
+	history->passes = 3 + (unsigned)rng_below(&rng, 10);
 	history->step_count = early + rng_below(&rng, HISTORY_STEPS_MAX - early);
 	history->fault_count = rng_below(&rng, HISTORY_FAULTS_MAX / 2 + 1);
 	for (size_t i = 0; i < history->step_count; i++) {
@@ -126,6 +126,20 @@ static size_t count_visible(struct world *world)
 	return count;
 }
 
+/* A deletion may have been carried out or not, a flag may have either value. */
+void history_take_back(struct run *run, const struct model_loss *loss)
+{
+	struct ledger_row *row = &run->ledger[loss->content];
+
+	row->deleted_weakly += loss->was_created;
+	if (loss->was_deleted_firmly) {
+		row->deleted--;
+		row->deleted_weakly++;
+	}
+	for (size_t i = 0; i < FLAG_CHOICES; i++)
+		row->touches[i] += (loss->flags_changed >> i & 1) != 0 ? 2 : 0;
+}
+
 static void touch(struct run *run, uint32_t content, uint64_t changed)
 {
 	for (size_t i = 0; i < FLAG_CHOICES; i++)
@@ -158,8 +172,9 @@ static bool is_on_other_side(struct run *run, const struct message_record *recor
 }
 
 /* A deletion is firm when the state binds the message, so that its absence can be
- * understood; and it is none when the other side's copy has been deleted before. */
-static void count_deletion(struct run *run, uint32_t content, const char *name, uint32_t uid)
+ * understood; and it is none when the other side's copy has been deleted before. True when it is
+ * firm. */
+static bool count_deletion(struct run *run, uint32_t content, const char *name, uint32_t uid)
 {
 	const struct model_store *store = &run->world.store;
 	struct ledger_row *row = &run->ledger[content];
@@ -172,10 +187,13 @@ static void count_deletion(struct run *run, uint32_t content, const char *name, 
 			continue;
 		if (journal_has(store, record->name))
 			break;
-		row->deleted += is_on_other_side(run, record, name != NULL);
-		return;
+		if (!is_on_other_side(run, record, name != NULL))
+			return false;
+		row->deleted++;
+		return true;
 	}
 	row->deleted_weakly++;
+	return false;
 }
 
 static void step_local_change(struct run *run, const struct step *step)
@@ -189,7 +207,7 @@ static void step_local_change(struct run *run, const struct step *step)
 	if (file->content == 0)
 		return;
 	if (step->kind == STEP_LOCAL_DELETE) {
-		count_deletion(run, file->content, file->name, 0);
+		file->is_deletion_firm = count_deletion(run, file->content, file->name, 0);
 		model_file_delete(file);
 	} else {
 		uint64_t changed = choose_flags(step->b);
@@ -206,7 +224,7 @@ static void step_remote_change(struct run *run, const struct step *step)
 		return;
 	struct model_message *message = &server->messages[step->a % server->count];
 	if (step->kind == STEP_REMOTE_DELETE) {
-		count_deletion(run, message->content, NULL, message->uid);
+		(void)count_deletion(run, message->content, NULL, message->uid);
 		model_message_delete(&run->world, message);
 	} else {
 		uint64_t changed = choose_flags(step->b);
@@ -223,6 +241,8 @@ static void step_renumber(struct run *run)
 		run->ledger[i].deleted_weakly += run->ledger[i].deleted;
 		run->ledger[i].deleted = 0;
 	}
+	for (size_t i = 0; i < MODEL_FILES_MAX; i++)
+		run->world.files[i].is_deletion_firm = false;
 	run->was_renumbered = true;
 	model_server_renumber(&run->world);
 }

@@ -5,6 +5,7 @@
 #define SIM_HISTORY_H
 
 #include "support/model.h"
+#include "syncd/sync_pass.h"
 
 #define HISTORY_STEPS_MAX 64
 #define HISTORY_FAULTS_MAX 16
@@ -56,6 +57,11 @@ struct ledger_row {
 struct run {
 	struct world world;
 	struct history history;
+	struct rng rng;  /* the daemon's */
+	bool must_look;  /* at the whole maildir: events are known to be missing */
+	bool has_missed; /* some are, and nobody knows */
+	bool has_tree;   /* passes are begun by the tree */
+	int64_t verify_interval_s;
 	size_t next_step;
 	struct ledger_row ledger[LEDGER_MAX];
 	uint32_t contents; /* ledger rows in use; row 0 is not */
@@ -69,8 +75,28 @@ void history_print(const struct history *history);
 /* Carries out a step of the history on the world and in the ledger. */
 void history_step(struct run *run, const struct step *step);
 
+/* A power cut has undone something a user did. */
+void history_take_back(struct run *run, const struct model_loss *loss);
+
 /* Compares both sides with the ledger; fills run->why. */
 void ledger_check(struct run *run);
+/* Notes a violation; the first one counts. */
+void ledger_violated(struct run *run, const char *what, uint32_t content);
+
+/* What a pass is told of changes. */
+struct look {
+	struct local_hint *hints; /* NULL: the whole maildir */
+	size_t hint_count;
+	bool is_remote_quiet;
+	size_t events; /* of the world's: those that this look answers */
+};
+
+/* Begins a look: whatever a daemon might do now; at everything; at what inotify told, when that
+ * is all that changed. Each is ended with how its pass ended. */
+void look_choose(struct run *run, struct look *look);
+void look_at_all(struct run *run, struct look *look);
+void look_by_hints(struct run *run, struct look *look);
+void look_end(struct run *run, struct look *look, const struct sync_result *result, bool has_died);
 
 /* Runs a history from beginning to end. True when nothing was violated; `why`
  * (256 bytes) says what was. */

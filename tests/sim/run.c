@@ -7,115 +7,20 @@
 
 #include "history.h"
 #include "syncd/alloc.h"
+#include "syncd/log.h"
 #include "syncd/must.h"
-#include "syncd/sync_pass.h"
+#include "syncd/sync_tree.h"
 
 #define SETTLE_PASSES_MAX 12
+#define REST_PASSES 3
 #define PASS_STEPS_MAX 200000
 #define SERVER_FLAGS_MASK (FLAGS_SYSTEM | (uint64_t)3 << FLAGS_SYSTEM_COUNT)
+#define VERIFY_INTERVAL_S (24 * 60 * 60)
 
 struct pass_run {
 	bool is_done;
 	struct sync_result result;
 };
-
-static void violated(struct run *run, const char *what, uint32_t content)
-{
-	if (run->why[0] == '\0')
-		(void)snprintf(run->why, sizeof(run->why), "%s (message %u)", what, content);
-}
-
-/* --- The ledger ----------------------------------------------------------------------- */
-
-struct tally {
-	unsigned local;
-	unsigned remote;
-	uint64_t local_flags;
-	uint64_t remote_flags;
-};
-
-static void tally_sides(struct run *run, struct tally *tallies)
-{
-	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
-		const struct model_file *file = model_file_visible(&run->world, i);
-		if (file->content == 0)
-			violated(run, "a torn file is visible", 0);
-		tallies[file->content].local++;
-		tallies[file->content].local_flags = file->flags;
-	}
-	for (size_t i = 0; i < run->world.server.count; i++) {
-		const struct model_message *message = &run->world.server.messages[i];
-		tallies[message->content].remote++;
-		tallies[message->content].remote_flags = message->flags;
-	}
-}
-
-/* A flag that one hand changed once has that value everywhere. */
-static void check_touches(struct run *run, uint32_t content, const struct tally *tally)
-{
-	const struct ledger_row *row = &run->ledger[content];
-
-	if (row->created != 1 || row->is_on_both || row->deleted_weakly > 0 || run->was_renumbered)
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(row->touches); i++) {
-		uint64_t bit = (uint64_t)1 << i;
-		uint64_t expected = row->touches[i] == 1 ? ~row->first_flags : row->first_flags;
-		if (row->touches[i] <= 1 && ((tally->local_flags ^ expected) & bit) != 0)
-			violated(run, "a flag change was lost or invented", content);
-	}
-}
-
-/* A local message that the server took and lost again, without UIDPLUS. */
-static bool is_set_aside(struct world *world, uint32_t content)
-{
-	for (size_t i = 0; i < world->store.setaside_count; i++) {
-		const struct setaside_record *record = &world->store.setaside[i];
-		for (size_t n = 0; model_file_visible(world, n) != NULL; n++) {
-			const struct model_file *file = model_file_visible(world, n);
-			if (file->content == content && strcmp(file->name, record->name) == 0)
-				return !world->server.has_uidplus;
-		}
-	}
-	return false;
-}
-
-static void check_row(struct run *run, uint32_t content, const struct tally *tally)
-{
-	const struct ledger_row *row = &run->ledger[content];
-	unsigned most = row->created > row->deleted ? row->created - row->deleted : 0;
-	unsigned least = most > row->deleted_weakly ? most - row->deleted_weakly : 0;
-	unsigned held = tally->local > tally->remote ? tally->local : tally->remote;
-	bool is_refused = content == run->world.server.refuses_fetch ||
-			  content == run->world.server.refuses_append ||
-			  is_set_aside(&run->world, content);
-
-	if (held < least)
-		violated(run, "a message was lost", content);
-	if (held > most)
-		violated(run, "a message was doubled or came back", content);
-	if (tally->local != tally->remote && !is_refused)
-		violated(run, "a message is not on both sides", content);
-	if (tally->local == 1 && tally->remote == 1) {
-		if (tally->local_flags != tally->remote_flags)
-			violated(run, "flags differ", content);
-		check_touches(run, content, tally);
-	}
-}
-
-void ledger_check(struct run *run)
-{
-	struct tally tallies[LEDGER_MAX] = { 0 };
-
-	tally_sides(run, tallies);
-	for (uint32_t content = 1; content <= run->contents; content++)
-		check_row(run, content, &tallies[content]);
-	if (run->world.store.journal_count > 0)
-		violated(run, "the journal is not empty at rest", 0);
-	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		if (run->world.files[i].is_used && run->world.files[i].place == PLACE_TMP)
-			violated(run, "a file was left in tmp/", 0);
-	}
-}
 
 /* --- Passes -------------------------------------------------------------------------------- */
 
@@ -127,7 +32,69 @@ static void pass_over(struct sync_pass *pass, const struct sync_result *result)
 	pass_run->result = *result;
 }
 
-static void run_pass(struct run *run, bool is_repeat, struct pass_run *pass_run)
+static void start_pass(struct run *run, const struct sync_ports *ports, const struct look *look,
+		       bool is_repeat, struct pass_run *pass_run)
+{
+	struct sync_pass_options options = {
+		.hints = look->hints,
+		.hint_count = look->hint_count,
+		.is_remote_quiet = look->is_remote_quiet,
+		.verify_interval_s = run->verify_interval_s,
+		.is_repeat = is_repeat,
+		.group_messages = 1 + (uint32_t)(run->history.seed % 4),
+		.context = pass_run,
+	};
+
+	(void)sync_pass_start(ports, "INBOX", &options, pass_over);
+}
+
+/* The tree may begin no pass at all, or several in a row. */
+static void tree_pass_over(struct sync_tree *tree, const char *name,
+			   const struct sync_result *result)
+{
+	struct pass_run *pass_run = sync_tree_context(tree);
+	struct sync_counts counts = pass_run->result.counts;
+
+	(void)name;
+	sync_counts_add(&counts, &result->counts);
+	pass_run->result = *result;
+	pass_run->result.counts = counts;
+}
+
+static void tree_over(struct sync_tree *tree, const struct error *err)
+{
+	struct pass_run *pass_run = sync_tree_context(tree);
+
+	pass_run->is_done = true;
+	if (err->code != 0)
+		pass_run->result.err = *err;
+}
+
+/* `target` is borrowed until the tree is over. */
+static void start_tree(struct run *run, const struct sync_ports *ports, const struct look *look,
+		       struct sync_target *target, struct pass_run *pass_run)
+{
+	static const struct sync_tree_ops ops = { .ended = tree_pass_over, .done = tree_over };
+	bool is_full = look->hints == NULL && !look->is_remote_quiet;
+	struct sync_tree_options options = {
+		.passes_at_once = 1,
+		.verify_interval_s = run->verify_interval_s,
+		.targets = is_full ? NULL : target,
+		.target_count = 1,
+		.context = pass_run,
+	};
+
+	*target = (struct sync_target){
+		.name = "INBOX",
+		.is_remote_quiet = look->is_remote_quiet,
+		.hints = look->hints,
+		.hint_count = look->hint_count,
+	};
+	(void)sync_tree_start(ports, &options, &ops);
+}
+
+/* Ends the look. */
+static void run_pass(struct run *run, struct look *look, bool is_repeat, struct pass_run *pass_run)
 {
 	struct world *world = &run->world;
 	struct sync_ports ports = {
@@ -136,25 +103,29 @@ static void run_pass(struct run *run, bool is_repeat, struct pass_run *pass_run)
 		.store = &world->store.port,
 		.env = &world->env,
 	};
-	struct sync_pass_options options = {
-		.is_repeat = is_repeat,
-		.group_messages = 1 + (uint32_t)(run->history.seed % 4),
-		.context = pass_run,
-	};
+	struct sync_target target;
 
+	if (look->hints != NULL)
+		log_trace(NULL, "-- %zu hints of %zu events%s", look->hint_count, look->events,
+			  look->is_remote_quiet ? ", remote quiet" : "");
+	else
+		log_trace(NULL, "-- everything%s", look->is_remote_quiet ? ", remote quiet" : "");
 	*pass_run = (struct pass_run){ .is_done = false };
-	(void)sync_pass_start(&ports, "INBOX", &options, pass_over);
+	if (run->has_tree)
+		start_tree(run, &ports, look, &target, pass_run);
+	else
+		start_pass(run, &ports, look, is_repeat, pass_run);
 	for (unsigned steps = 0; !pass_run->is_done; steps++) {
-		if (steps == PASS_STEPS_MAX || !world_step(world)) {
+		if (steps == PASS_STEPS_MAX || !world_step(world))
 			must_fail("the pass goes on", __FILE__, __LINE__);
-		}
 	}
 	must(list_is_empty(&world->tasks));
+	look_end(run, look, &pass_run->result, world->is_dead);
 	if (world->is_dead)
 		world_restart(world);
-	for (size_t i = 0; i < world->lost_count; i++)
-		run->ledger[world->lost[i]].deleted_weakly++;
-	world->lost_count = 0;
+	for (size_t i = 0; i < world->loss_count; i++)
+		history_take_back(run, &world->losses[i]);
+	world->loss_count = 0;
 }
 
 static bool is_idle(const struct sync_result *result)
@@ -167,24 +138,88 @@ static bool is_idle(const struct sync_result *result)
 		       0;
 }
 
-/* Nothing breaks any more: it must come to rest, in bounded time. */
-static void run_settle(struct run *run)
+/* Nothing breaks any more: passes must come to one that does nothing, in bounded time. */
+static void come_to_rest(struct run *run, unsigned passes_max,
+			 void (*look_begin)(struct run *run, struct look *look))
 {
 	struct pass_run pass_run = { .is_done = false };
+	struct look look;
 
-	run->world.faults_are_on = false;
-	for (unsigned i = 0; i < SETTLE_PASSES_MAX; i++) {
-		run_pass(run, pass_run.result.wants_another, &pass_run);
-		if (is_idle(&pass_run.result)) {
-			ledger_check(run);
-			run->world.faults_are_on = true;
+	for (unsigned i = 0; i < passes_max; i++) {
+		look_begin(run, &look);
+		run_pass(run, &look, pass_run.result.wants_another, &pass_run);
+		if (is_idle(&pass_run.result))
 			return;
-		}
 		world_wait(&run->world, 60);
 	}
-	violated(run, "it does not come to rest", 0);
-	(void)snprintf(run->why + strlen(run->why), sizeof(run->why) - strlen(run->why), ": %s",
+	ledger_violated(run, "it does not come to rest", 0);
+	(void)snprintf(run->why + strlen(run->why), sizeof(run->why) - strlen(run->why), ": %s%s",
+		       pass_run.result.wants_another ? "another pass is wanted" : "",
 		       pass_run.result.err.text);
+}
+
+/* What inotify told is enough when it told all. A server that cannot be trusted is found out by
+ * the next comparison of everything, the others at once. */
+static void run_settle(struct run *run)
+{
+	bool by_hints = !run->must_look && !run->has_missed && rng_below(&run->rng, 2) == 0;
+
+	run->world.faults_are_on = false;
+	come_to_rest(run, SETTLE_PASSES_MAX, by_hints ? look_by_hints : look_at_all);
+	if (run->world.server.is_untrustworthy) {
+		world_wait(&run->world, VERIFY_INTERVAL_S + 1);
+		come_to_rest(run, SETTLE_PASSES_MAX, look_at_all);
+	}
+	ledger_check(run);
+	if (by_hints)
+		come_to_rest(run, 1, look_at_all);
+	run->world.faults_are_on = true;
+}
+
+/* What nobody has changed is not listed, and not even opened where its status was told: but for
+ * a pass that has yet to see how things are by now, and one that compares everything. */
+static void check_rest_is_cheap(struct run *run)
+{
+	struct world *world = &run->world;
+	const struct model_server *server = &world->server;
+	bool tells = run->has_tree && server->tells_status && server->tells_uidnext;
+	unsigned listed = 0;
+	unsigned opened = 0;
+
+	if (server->modseqs == MODSEQS_NONE || server->is_untrustworthy ||
+	    world->store.setaside_count > 0 || world->store.message_count == 0)
+		return;
+	world->faults_are_on = false;
+	for (unsigned i = 0; i < REST_PASSES && run->why[0] == '\0'; i++) {
+		uint64_t listings = world->listings;
+		uint64_t opens = world->opens;
+		world_wait(world, 60);
+		come_to_rest(run, 1, look_at_all);
+		listed += world->listings > listings;
+		opened += world->opens > opens;
+	}
+	if (listed == REST_PASSES)
+		ledger_violated(run, "all is listed though nothing has changed", 0);
+	if (tells && opened == REST_PASSES)
+		ledger_violated(run, "the mailbox is opened though nothing has changed", 0);
+}
+
+/* In the end nothing is refused any more, and what was set aside has its next try: long before
+ * everything is compared again. */
+static void run_forgive(struct run *run)
+{
+	struct world *world = &run->world;
+	int64_t latest_s = world_now_s(world);
+
+	world->server.refuses_fetch = 0;
+	world->server.refuses_append = 0;
+	for (size_t i = 0; i < world->store.setaside_count; i++) {
+		int64_t next_try_s = world->store.setaside[i].next_try_s;
+		if (next_try_s != INT64_MAX && next_try_s > latest_s)
+			latest_s = next_try_s;
+	}
+	world_wait(world, latest_s + 1 - world_now_s(world));
+	run_settle(run);
 }
 
 /* --- A whole run ------------------------------------------------------------------------------ */
@@ -201,6 +236,39 @@ static void run_after_call(struct world *world)
 	run_due_steps(world->context);
 }
 
+static void configure_modseqs(struct model_server *server, struct rng *rng)
+{
+	static const enum model_modseqs kinds[] = {
+		MODSEQS_NONE,    MODSEQS_CONDSTORE, MODSEQS_CONDSTORE,
+		MODSEQS_QRESYNC, MODSEQS_QRESYNC,   MODSEQS_QRESYNC,
+	};
+
+	server->modseqs = kinds[rng_below(rng, ARRAY_LEN(kinds))];
+	server->tells_status = rng_below(rng, 4) != 0;
+	server->forgets_vanished = rng_below(rng, 3) == 0;
+	server->names_unknown = rng_below(rng, 3) == 0;
+	server->hides_expunges = rng_below(rng, 2) == 0 && server->modseqs == MODSEQS_CONDSTORE;
+	server->is_lazy = rng_below(rng, 2) == 0;
+	server->bumps_for_nothing = rng_below(rng, 3) == 0;
+	server->is_untrustworthy = rng_below(rng, 6) == 0;
+	log_trace(NULL, "modseqs %d%s%s%s%s%s%s%s", server->modseqs,
+		  server->tells_status ? ", tells status" : "",
+		  server->forgets_vanished ? ", forgets vanished" : "",
+		  server->names_unknown ? ", names unknown" : "",
+		  server->hides_expunges ? ", hides expunges" : "", server->is_lazy ? ", lazy" : "",
+		  server->bumps_for_nothing ? ", bumps for nothing" : "",
+		  server->is_untrustworthy ? ", not to be trusted" : "");
+}
+
+static void configure_clocks(struct world *world, struct rng *rng)
+{
+	static const int64_t steps_ns[] = { 20000000, 2000000000 };
+	static const int64_t ticks_ns[] = { 1, 4000000, 1000000000, 2000000000 };
+
+	world->step_ns = steps_ns[rng_below(rng, ARRAY_LEN(steps_ns))];
+	world->tick_ns = ticks_ns[rng_below(rng, ARRAY_LEN(ticks_ns))];
+}
+
 static void run_configure(struct run *run)
 {
 	struct model_server *server = &run->world.server;
@@ -215,17 +283,50 @@ static void run_configure(struct run *run)
 		server->refuses_fetch = 1 + (uint32_t)rng_below(&rng, 12);
 	if (rng_below(&rng, 4) == 0)
 		server->refuses_append = 1 + (uint32_t)rng_below(&rng, 12);
+	configure_modseqs(server, &rng);
+	configure_clocks(&run->world, &rng);
+	run->has_tree = rng_below(&rng, 2) == 0;
+	if (server->is_untrustworthy || rng_below(&rng, 2) == 0)
+		run->verify_interval_s = VERIFY_INTERVAL_S;
+}
+
+/* Until the next pass: as after a push, as between two polls, or as over a weekend. */
+static void run_wait(struct run *run)
+{
+	static const uint64_t longest_s[] = { 4, 4, 7200, 7200, 7200, 200000 };
+
+	world_wait(&run->world,
+		   (int64_t)rng_below(&run->rng,
+				      longest_s[rng_below(&run->rng, ARRAY_LEN(longest_s))]));
+}
+
+static void run_passes(struct run *run)
+{
+	struct world *world = &run->world;
+	struct pass_run pass_run = { .is_done = false };
+	struct look look;
+
+	for (unsigned i = 0; i < run->history.passes && run->why[0] == '\0'; i++) {
+		look_choose(run, &look);
+		run_pass(run, &look, pass_run.result.wants_another, &pass_run);
+		run_wait(run);
+		if (rng_below(&run->rng, 4) == 0) {
+			world->after_call = NULL;
+			run_settle(run);
+			world->after_call = run_after_call;
+		}
+	}
 }
 
 bool history_run(const struct history *history, char *why)
 {
 	struct run *run = xcalloc(1, sizeof(*run));
 	struct world *world = &run->world;
-	struct pass_run pass_run = { .is_done = false };
-	struct rng rng = { .state = history->seed ^ 0x9a55 };
 
 	world_init(world, history->seed);
 	run->history = *history;
+	run->rng.state = history->seed ^ 0x9a55;
+	run->must_look = true;
 	world->faults = run->history.faults;
 	world->fault_count = history->fault_count;
 	world->faults_are_on = true;
@@ -233,20 +334,16 @@ bool history_run(const struct history *history, char *why)
 	run_configure(run);
 	run_due_steps(run);
 	world->after_call = run_after_call;
-	for (unsigned i = 0; i < history->passes && run->why[0] == '\0'; i++) {
-		run_pass(run, pass_run.result.wants_another, &pass_run);
-		world_wait(world, (int64_t)rng_below(&rng, 7200));
-		if (rng_below(&rng, 4) == 0) {
-			world->after_call = NULL;
-			run_settle(run);
-			world->after_call = run_after_call;
-		}
-	}
+	run_passes(run);
 	world->calls += 1u << 20; /* what is left of the history happens now */
 	run_due_steps(run);
 	world->after_call = NULL;
 	if (run->why[0] == '\0')
 		run_settle(run);
+	if (run->why[0] == '\0')
+		run_forgive(run);
+	if (run->why[0] == '\0')
+		check_rest_is_cheap(run);
 	memcpy(why, run->why, sizeof(run->why));
 	world_free(world);
 	free(run);

@@ -14,6 +14,7 @@
 
 #define WORKERS 2
 #define SHRINK_RUNS_MAX 1500
+#define HISTORY_S_MAX 60 /* one takes milliseconds: this one hangs */
 
 /* What a worker tells: in memory shared with its parent, as it may die. */
 struct report {
@@ -48,6 +49,7 @@ static bool run_apart(const struct history *history, struct report *report, bool
 			log_set_level(LOG_LEVEL_TRACE);
 		else
 			must(freopen("/dev/null", "w", stderr) != NULL);
+		(void)alarm(HISTORY_S_MAX);
 		report->has_failed = !history_run(history, report->why);
 		_exit(0);
 	}
@@ -115,6 +117,7 @@ static _Noreturn void work(uint64_t first, uint64_t count, struct report *report
 
 	for (uint64_t i = first; i < count; i += WORKERS) {
 		report->seed = i + 1;
+		(void)alarm(HISTORY_S_MAX);
 		history_make(&history, report->seed);
 		if (!history_run(&history, report->why)) {
 			report->has_failed = true;

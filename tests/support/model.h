@@ -47,7 +47,11 @@ struct model_file {
 	struct world *world;
 	uint32_t content; /* which message; 0: torn beyond recognition */
 	bool is_data_durable;
-	bool is_users; /* made by a user, perhaps not flushed by anybody yet */
+	bool is_users; /* made by a user */
+	/* What users did to it since it was last flushed. */
+	bool was_deleted;
+	bool is_deletion_firm; /* as the ledger counts it */
+	uint64_t flags_changed;
 	int64_t mtime_s;
 	uint64_t flags;
 	char name[MAIL_NAME_MAX + 1];
@@ -56,6 +60,15 @@ struct model_file {
 	uint64_t durable_flags;
 	char durable_name[MAIL_NAME_MAX + 1];
 	struct local_mtimes changed; /* by what is not durable yet; 0: nothing */
+};
+
+/* Something a user did that a power cut took back, before anybody had flushed it or the state
+ * knew of it. */
+struct model_loss {
+	uint32_t content;
+	bool was_created;
+	bool was_deleted_firmly;
+	uint64_t flags_changed;
 };
 
 /* Something that happened to an entry of new/ or cur/, as inotify tells it. */
@@ -135,6 +148,8 @@ struct world {
 	bool is_dead;      /* between a crash and world_restart */
 	bool was_power_cut;
 	uint64_t crashes;
+	uint64_t opens;    /* of the server's mailbox */
+	uint64_t listings; /* complete looks at either side */
 
 	struct model_server server;
 	struct model_file files[MODEL_FILES_MAX];
@@ -144,10 +159,8 @@ struct world {
 	struct model_event *events; /* until world_drop_events */
 	size_t event_count;
 	size_t event_cap;
-	/* Contents of users' own files that a power cut took before anybody had flushed them or
-	 * the state knew them. */
-	uint32_t lost[MODEL_FILES_MAX];
-	size_t lost_count;
+	struct model_loss losses[MODEL_FILES_MAX];
+	size_t loss_count;
 	bool may_see_moving; /* scans may find the directories moving */
 	struct model_store store;
 
@@ -242,7 +255,7 @@ void model_file_move(struct model_file *file, enum model_place place, uint64_t f
 /* Everything on the disk survives a power cut from here on. */
 void model_disk_flush(struct world *world);
 
-/* What users and other programs do, at once and durably. */
+/* What users and other programs do; not all of them flush what they did. */
 struct model_file *model_file_create(struct world *world, uint32_t content, uint64_t flags,
 				     bool is_new);
 void model_file_set_flags(struct model_file *file, uint64_t flags);

@@ -119,6 +119,8 @@ static void file_make_durable(struct model_file *file)
 	mtimes_raise(&file->world->durable_mtimes, &file->changed);
 	file->changed = (struct local_mtimes){ .cur_ns = 0 };
 	file->is_data_durable = true;
+	file->was_deleted = false;
+	file->flags_changed = 0;
 	file->durable_place = file->place;
 	file->durable_flags = file->flags;
 	memcpy(file->durable_name, file->name, sizeof(file->name));
@@ -134,13 +136,27 @@ void model_disk_flush(struct world *world)
 	}
 }
 
+/* A user's change that is lost without a trace. */
+static void note_loss(struct world *world, const struct model_file *file)
+{
+	bool was_created = file->is_users && file->durable_place == PLACE_NONE;
+
+	if (was_created && (file->place == PLACE_NONE || model_store_knows(world, file->name)))
+		return;
+	must(world->loss_count < MODEL_FILES_MAX);
+	world->losses[world->loss_count++] = (struct model_loss){
+		.content = file->content,
+		.was_created = was_created,
+		.was_deleted_firmly = file->was_deleted && file->is_deletion_firm,
+		.flags_changed = file->flags_changed,
+	};
+}
+
 /* Each file's last unflushed change is kept or lost by itself; unflushed data may
  * be whole, torn or empty. */
 static void file_lose_entry(struct world *world, struct model_file *file)
 {
-	if (file->is_users && file->durable_place == PLACE_NONE &&
-	    !model_store_knows(world, file->name))
-		world->lost[world->lost_count++] = file->content;
+	note_loss(world, file);
 	file->place = file->durable_place;
 	file->flags = file->durable_flags;
 	file->changed = (struct local_mtimes){ .cur_ns = 0 };
@@ -173,13 +189,18 @@ void world_restart(struct world *world)
 
 void model_disk_init(struct world *world)
 {
-	int64_t made_ns = world->now_ns - (int64_t)3600 * MODEL_NS_PER_S;
-
-	world->mtimes = (struct local_mtimes){ .cur_ns = made_ns, .new_ns = made_ns };
+	world->mtimes = (struct local_mtimes){ .cur_ns = world->now_ns, .new_ns = world->now_ns };
 	world->durable_mtimes = world->mtimes;
 }
 
-/* --- What users do: at once, and durable --------------------------------------------- */
+/* --- What users do ---------------------------------------------------------------------- */
+
+/* Not every program flushes what it writes. */
+static void users_flush(struct model_file *file)
+{
+	if (rng_below(&file->world->rng, 2) == 0)
+		file_make_durable(file);
+}
 
 struct model_file *model_file_create(struct world *world, uint32_t content, uint64_t flags,
 				     bool is_new)
@@ -192,21 +213,22 @@ struct model_file *model_file_create(struct world *world, uint32_t content, uint
 	file->mtime_s = world_now_s(world);
 	file->is_users = true;
 	model_file_move(file, is_new ? PLACE_NEW : PLACE_CUR, is_new ? 0 : flags, false);
-	if (rng_below(&world->rng, 2) == 0) /* not every program flushes what it writes */
-		file_make_durable(file);
+	users_flush(file);
 	return file;
 }
 
 void model_file_set_flags(struct model_file *file, uint64_t flags)
 {
+	file->flags_changed |= file->flags ^ flags;
 	model_file_move(file, PLACE_CUR, flags, false);
-	file_make_durable(file);
+	users_flush(file);
 }
 
 void model_file_delete(struct model_file *file)
 {
+	file->was_deleted = true;
 	model_file_move(file, PLACE_NONE, 0, false);
-	file_make_durable(file);
+	users_flush(file);
 }
 
 struct model_file *model_file_visible(struct world *world, size_t n)

@@ -55,14 +55,9 @@ static bool scan_overlooks(struct world *world, bool is_moving)
 }
 
 /* An mtime less than two seconds old may be that of a change still to come (DESIGN 5). */
-static struct local_mtimes mtimes_to_trust(const struct world *world)
+static int64_t mtime_to_trust(const struct world *world, int64_t mtime_ns)
 {
-	int64_t latest_ns = world->mtimes.cur_ns > world->mtimes.new_ns ? world->mtimes.cur_ns
-									: world->mtimes.new_ns;
-
-	if (world->now_ns - latest_ns < (int64_t)2 * MODEL_NS_PER_S)
-		return (struct local_mtimes){ .cur_ns = 0 };
-	return world->mtimes;
+	return world->now_ns - mtime_ns >= (int64_t)2 * MODEL_NS_PER_S ? mtime_ns : 0;
 }
 
 static void scan_all(struct world *world, struct local_listing *result)
@@ -74,31 +69,58 @@ static void scan_all(struct world *world, struct local_listing *result)
 		if (model_file_is_visible(file) && !scan_overlooks(world, is_moving))
 			local_listing_add(result, slice_of(file->name), file->flags);
 	}
+	world->listings++;
 	local_listing_sort(result);
 	result->is_stable = !is_moving;
-	if (result->is_stable)
-		result->mtimes = mtimes_to_trust(world);
+	if (!result->is_stable)
+		return;
+	result->mtimes.cur_ns = mtime_to_trust(world, world->mtimes.cur_ns);
+	result->mtimes.new_ns = mtime_to_trust(world, world->mtimes.new_ns);
 }
 
-/* Only base names matter: what is true of a message is what is found now. */
+static struct slice hinted_name(const struct local_hint *hint)
+{
+	return (struct slice){ hint->file, strcspn(hint->file, ":") };
+}
+
+static bool is_last_of_message(const struct local_scan_req *req, size_t at)
+{
+	for (size_t i = at + 1; i < req->hint_count; i++) {
+		if (slice_equals(hinted_name(&req->hints[i]), hinted_name(&req->hints[at])))
+			return false;
+	}
+	return true;
+}
+
+/* What is true of a message is what is found now. One that the last event said was there is being
+ * renamed when it is not: of that there will be another event. */
 static void scan_hinted(struct world *world, const struct local_scan_req *req)
 {
 	bool is_moving = scan_sees_moving(world);
 
+	req->result->is_delta = true;
+	req->result->is_stable = true;
 	for (size_t i = 0; i < req->hint_count; i++) {
-		const char *hinted = req->hints[i].file;
-		struct slice name = { hinted, strcspn(hinted, ":") };
+		struct slice name = hinted_name(&req->hints[i]);
 		const struct model_file *file = model_file_find(world, name);
-		bool is_found = file != NULL && model_file_is_visible(file) &&
-				!scan_overlooks(world, is_moving);
-		if (is_found)
+		if (!is_last_of_message(req, i))
+			continue;
+		if (scan_overlooks(world, is_moving))
+			req->result->is_stable = false;
+		else if (file != NULL && model_file_is_visible(file))
 			local_listing_add(req->result, name, file->flags);
-		else if (!scan_overlooks(world, is_moving))
+		else if (req->hints[i].is_gone)
 			local_listing_add_gone(req->result, name);
+		else
+			req->result->is_stable = false;
 	}
 	local_listing_sort(req->result);
-	req->result->is_delta = true;
-	req->result->is_stable = !is_moving;
+}
+
+/* Of many hints a listing is cheaper, and always right. */
+static bool prefers_listing(struct world *world)
+{
+	return rng_below(&world->rng, 16) == 0;
 }
 
 static bool mtimes_are_current(const struct world *world, const struct local_mtimes *known)
@@ -112,9 +134,11 @@ static int run_scan(struct task *task)
 	struct local_scan_req *req = container_of(task->op, struct local_scan_req, op);
 	struct world *world = task->world;
 
-	if (req->hints != NULL) {
+	bool takes_hints = req->hints != NULL && !(req->hint_count > 0 && prefers_listing(world));
+
+	if (takes_hints) {
 		scan_hinted(world, req);
-	} else if (mtimes_are_current(world, &req->known)) {
+	} else if (req->hints == NULL && mtimes_are_current(world, &req->known)) {
 		req->result->is_delta = true;
 		req->result->is_stable = true;
 		req->result->mtimes = req->known;

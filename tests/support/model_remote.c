@@ -94,7 +94,7 @@ static void observe_changes(struct model_session *session, struct remote_observa
 	session->observed_modseq = early->highestmodseq;
 }
 
-/* A server that lists only so many (QUIRKS, Yahoo) has not told all up to any modseq. */
+/* A server may list only so many (QUIRKS, Yahoo). */
 static void observe_all(struct model_session *session, struct remote_observation *result)
 {
 	struct world *world = session->world;
@@ -105,11 +105,10 @@ static void observe_all(struct model_session *session, struct remote_observation
 		listed = rng_below(&world->rng, server->count + 1);
 	for (size_t i = 0; i < listed; i++)
 		remote_observation_add(result, server->messages[i].uid, server->messages[i].flags);
+	world->listings++;
 	remote_observation_sort(result);
 	observation_count(session, result);
 	result->is_complete = listed == server->count;
-	if (!result->is_complete)
-		result->highestmodseq = 0;
 	session_has_seen(session, result);
 }
 
@@ -150,6 +149,7 @@ static int run_search(struct task *task)
 			must(uidset_add(req->present, server->messages[i].uid) == 0);
 	}
 	req->is_complete = !is_partial;
+	world->listings++;
 	return 0;
 }
 
@@ -450,6 +450,7 @@ static int run_open(struct task *task)
 	struct world *world = task->world;
 	struct model_session *session = xcalloc(1, sizeof(*session));
 
+	world->opens++;
 	session->world = world;
 	session->port.ops = &model_mailbox_ops;
 	session->uidvalidity = world->server.uidvalidity;
