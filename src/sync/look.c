@@ -109,6 +109,7 @@ static void look_decide(struct sync_pass *pass)
 	if (make_local_delta(pass, &err) != 0)
 		pass_fail(pass, &err);
 	pass->needs_remote = pass->local_delta.count > 0;
+	pass_note_moving(pass);
 }
 
 static void look_scanned(struct port_op *op, int code)

@@ -109,9 +109,7 @@ static void enter_plan(struct sync_pass *pass)
 	delta_free(&pass->local_delta); /* 100,000 new messages are megabytes */
 	delta_free(&pass->remote_delta);
 	pass_trace_plan(pass);
-	pass->result.is_local_moving = !pass->listing.is_stable;
-	if (!pass->listing.is_stable)
-		pass->result.wants_another = true;
+	pass_note_moving(pass);
 	pass_review_aside(pass);
 	if (pass->options.is_dry_run && pass->options.planned != NULL)
 		pass->options.planned(pass, &pass->plan, &pass->mailbox.keywords);

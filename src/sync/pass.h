@@ -217,6 +217,9 @@ void pass_fail(struct sync_pass *pass, const struct error *err);
 /* Notes something that could not be done while the rest goes on: told at the pass's end. */
 void pass_refuse(struct sync_pass *pass, const struct error *err);
 
+/* Tells of a maildir that changed while it was read. */
+void pass_note_moving(struct sync_pass *pass);
+
 /* True when nothing new may be started. */
 bool pass_is_failing(const struct sync_pass *pass);
 

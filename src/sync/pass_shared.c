@@ -34,6 +34,14 @@ void pass_refuse(struct sync_pass *pass, const struct error *err)
 		pass->refusal = *err;
 }
 
+void pass_note_moving(struct sync_pass *pass)
+{
+	if (pass->listing.is_stable)
+		return;
+	pass->result.is_local_moving = true;
+	pass->result.wants_another = true;
+}
+
 size_t pass_group(const struct sync_pass *pass, size_t best)
 {
 	return pass->options.group_messages > 0 ? pass->options.group_messages : best;
