@@ -55,6 +55,12 @@ static void note_local(const struct sync_pass *pass, struct mailbox_record *mail
 		mailbox->mtimes = *mtimes;
 }
 
+/* With news, the count may tell of what went meanwhile: not to be taken for applied. */
+static uint32_t applied_exists(const struct sync_pass *pass)
+{
+	return pass->settle.has_news ? UINT32_MAX : pass->settle.exists;
+}
+
 static void note_remote(const struct sync_pass *pass, struct mailbox_record *mailbox)
 {
 	uint32_t uidnext = pass->observation.uidnext;
@@ -66,7 +72,7 @@ static void note_remote(const struct sync_pass *pass, struct mailbox_record *mai
 	if (!pass_is_settled(pass))
 		return;
 	mailbox->highestmodseq = pass->settle.highestmodseq;
-	mailbox->exists = mailbox->highestmodseq != 0 ? pass->settle.exists : 0;
+	mailbox->exists = mailbox->highestmodseq != 0 ? applied_exists(pass) : 0;
 	mailbox->policy = sync_policy_digest(pass->options.direction,
 					     pass->local->ops->flags_mask(pass->local));
 	if (pass->wants_all && !pass->listing.is_delta && !pass->observation.is_delta &&
