@@ -80,11 +80,16 @@ static void note_remote(const struct sync_pass *pass, struct mailbox_record *mai
 		mailbox->verified_s = pass->now_s;
 }
 
-static bool is_alike(const struct mailbox_record *a, const struct mailbox_record *b)
+static bool are_alike_locally(const struct mailbox_record *a, const struct mailbox_record *b)
+{
+	return a->mtimes.cur_ns == b->mtimes.cur_ns && a->mtimes.new_ns == b->mtimes.new_ns;
+}
+
+static bool are_alike(const struct mailbox_record *a, const struct mailbox_record *b)
 {
 	return a->uidnext == b->uidnext && a->highestmodseq == b->highestmodseq &&
 	       a->exists == b->exists && a->policy == b->policy && a->verified_s == b->verified_s &&
-	       a->mtimes.cur_ns == b->mtimes.cur_ns && a->mtimes.new_ns == b->mtimes.new_ns;
+	       are_alike_locally(a, b);
 }
 
 static void finish_done(struct port_op *op, int code)
@@ -96,6 +101,18 @@ static void finish_done(struct port_op *op, int code)
 	pass_piece_done(pass);
 }
 
+/* Directories' times are of what the disk has to keep, too: of a file made and removed within one
+ * tick of its clock a power cut could take back the removal, and the time would stay. */
+static void finish_commit(struct sync_pass *pass, bool tells_of_maildir)
+{
+	if (pass_is_recorded(pass))
+		pass_piece_done(pass);
+	else if (tells_of_maildir)
+		pass_flush_commit(pass, &pass->finish, finish_done);
+	else
+		pass_commit(pass, &pass->finish, finish_done);
+}
+
 void finish_start(struct sync_pass *pass)
 {
 	struct mailbox_record now = pass->mailbox; /* its keywords are the same table */
@@ -104,12 +121,10 @@ void finish_start(struct sync_pass *pass)
 		note_remote(pass, &now);
 	if (pass_is_settled(pass))
 		note_local(pass, &now);
-	if (!is_alike(&now, &pass->mailbox)) {
+	bool tells_of_maildir = !are_alike_locally(&now, &pass->mailbox);
+	if (!are_alike(&now, &pass->mailbox)) {
 		pass->mailbox = now;
 		pass->is_mailbox_recorded = false;
 	}
-	if (pass_is_recorded(pass))
-		pass_piece_done(pass);
-	else
-		pass_commit(pass, &pass->finish, finish_done);
+	finish_commit(pass, tells_of_maildir);
 }
