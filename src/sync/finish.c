@@ -55,13 +55,21 @@ static void note_local(const struct sync_pass *pass, struct mailbox_record *mail
 		mailbox->mtimes = *mtimes;
 }
 
-/* With news, the count may tell of what went meanwhile: not to be taken for applied. */
-static uint32_t applied_exists(const struct sync_pass *pass)
+/* The server's count, as far as it is what the state accounts for. With news it may tell of what
+ * went meanwhile; and where removals are told by number only, of another's in place of ours. */
+static uint32_t applied_exists(struct sync_pass *pass)
 {
-	return pass->settle.has_news ? UINT32_MAX : pass->settle.exists;
+	struct store_port *store = pass->ports.store;
+	struct error err = { 0 };
+	size_t known = 0;
+
+	if (store->ops->message_count(store, pass->mailbox.id, &known, &err) != 0 ||
+	    pass->settle.has_news || known + pass_aside_count(pass) != pass->settle.exists)
+		return UINT32_MAX;
+	return pass->settle.exists;
 }
 
-static void note_remote(const struct sync_pass *pass, struct mailbox_record *mailbox)
+static void note_remote(struct sync_pass *pass, struct mailbox_record *mailbox)
 {
 	uint32_t uidnext = pass->observation.uidnext;
 

@@ -307,16 +307,6 @@ static size_t count_changes(const struct delta *delta, enum side_change change)
 	return count;
 }
 
-/* Messages on the server that the state only knows as refused. */
-static size_t count_remote_aside(const struct sync_pass *pass)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < pass->setaside.count; i++)
-		count += pass->setaside.records[i].uid != 0;
-	return count;
-}
-
 /* Where the delta does not tell what is gone: the server's count against ours. */
 static int compare_counts(struct sync_pass *pass, struct error *err)
 {
@@ -325,7 +315,7 @@ static int compare_counts(struct sync_pass *pass, struct error *err)
 							 &known, err);
 
 	pass->are_counts_equal =
-		known + count_changes(&pass->remote_delta, SIDE_NEW) + count_remote_aside(pass) ==
+		known + count_changes(&pass->remote_delta, SIDE_NEW) + pass_aside_count(pass) ==
 		pass->observation.exists;
 	return code;
 }

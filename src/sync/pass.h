@@ -217,6 +217,9 @@ void pass_fail(struct sync_pass *pass, const struct error *err);
 /* Notes something that could not be done while the rest goes on: told at the pass's end. */
 void pass_refuse(struct sync_pass *pass, const struct error *err);
 
+/* Messages on the server that the state only knows as refused. */
+size_t pass_aside_count(const struct sync_pass *pass);
+
 /* Tells of a maildir that changed while it was read. */
 void pass_note_moving(struct sync_pass *pass);
 

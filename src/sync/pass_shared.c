@@ -34,6 +34,15 @@ void pass_refuse(struct sync_pass *pass, const struct error *err)
 		pass->refusal = *err;
 }
 
+size_t pass_aside_count(const struct sync_pass *pass)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < pass->setaside.count; i++)
+		count += pass->setaside.records[i].uid != 0;
+	return count;
+}
+
 void pass_note_moving(struct sync_pass *pass)
 {
 	if (pass->listing.is_stable)
