@@ -164,6 +164,19 @@ static int upload_read(struct remote_append_req *req, char *out, size_t size, si
 	return local->ops->reader_read(item->reader, out, size, len, &item->err);
 }
 
+/* Nothing is stored of it yet: that it has vanished meanwhile costs nothing. */
+static int upload_rewind(struct remote_append_req *req)
+{
+	struct upload_item *item = container_of(req, struct upload_item, append);
+	struct local_mailbox *local = item->pass->local;
+	struct error err = { 0 };
+
+	upload_close_reader(item);
+	int code = local->ops->reader_open(local, item->action->name, &item->reader, &err);
+	item->is_journal_void = code != 0;
+	return code == SYNCD_ENOTFOUND ? SYNCD_EMESSAGE : code;
+}
+
 /* Over quota: nothing more is sent, but what this pass would delete may be the cure. */
 static void upload_stop(struct sync_pass *pass, const struct error *err)
 {
@@ -179,7 +192,7 @@ static void upload_appended(struct port_op *op, int code)
 	upload_close_reader(item);
 	if (code == 0)
 		item->is_sent = true;
-	else if (code == SYNCD_EMESSAGE && item->err.code == 0)
+	else if (code == SYNCD_EMESSAGE && item->err.code == 0 && !item->is_journal_void)
 		item->err = op->err;
 	else if (code == SYNCD_ENOSPC)
 		upload_stop(pass, &op->err);
@@ -228,6 +241,7 @@ static void upload_send_group(struct sync_pass *pass)
 		item->append.flags = item->action->flags & pass->open.flags_mask;
 		item->append.internaldate_s = item->examine.mtime_s;
 		item->append.read = upload_read;
+		item->append.rewind = upload_rewind;
 		pass->remote->ops->append(pass->remote, &item->append);
 	}
 }
