@@ -14,6 +14,7 @@
 #include "syncd/imap_command.h"
 #include "syncd/imap_mailbox.h"
 #include "syncd/imap_session.h"
+#include "syncd/list.h"
 #include "syncd/loop.h"
 #include "syncd/uidset.h"
 
@@ -167,21 +168,35 @@ struct imap_expunge {
 };
 void imap_expunge_start(struct imap_session *session, struct imap_expunge *expunge);
 
-/* APPEND (RFC 3501 §6.3.11, UIDPLUS RFC 4315). Several may be started at once. */
-struct imap_append {
-	struct imap_command command;
-	struct slice mailbox; /* inputs */
-	struct keyword_table *keywords;
-	uint64_t flags;
+#define IMAP_APPEND_MESSAGES_MAX 100 /* of one command */
+
+/* One message of an APPEND. */
+struct imap_append_message {
+	struct list link;
+	uint64_t flags; /* inputs */
 	int64_t internaldate_s;
 	uint64_t size_bytes;
 	bool has_nul; /* sent as literal8: only with IMAP_CAP_BINARY */
 	/* Fills up to `size` bytes; a failure, or an end that is not at size_bytes, breaks the
 	 * session, as the announced literal cannot be taken back. */
-	int (*read)(struct imap_append *append, char *out, size_t size, size_t *len);
+	int (*read)(struct imap_append_message *message, char *out, size_t size, size_t *len);
+	uint32_t uid; /* result; 0: the server does not say */
+};
+
+/* APPEND of one message (RFC 3501 §6.3.11, UIDPLUS RFC 4315), or, with IMAP_CAP_MULTIAPPEND, of
+ * many: the server stores all of them or none (RFC 3502). Several commands may be started at once.
+ */
+struct imap_append {
+	struct imap_command command;
+	struct slice mailbox; /* inputs */
+	struct keyword_table *keywords;
+	struct list messages; /* 1 to IMAP_APPEND_MESSAGES_MAX, borrowed until done */
 	uint32_t uidvalidity; /* results; 0: the server does not say */
-	uint32_t uid;
-	uint64_t sent;
+	/* The message that could not be read, with the command's error; the session is over then
+	 * and what it says of the others. */
+	struct imap_append_message *unreadable;
+	struct list *sending;
+	uint64_t sent; /* of that one */
 };
 void imap_append_start(struct imap_session *session, struct imap_append *append,
 		       imap_command_done done);

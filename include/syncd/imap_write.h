@@ -28,10 +28,10 @@
 #include "syncd/flags.h"
 #include "syncd/uidset.h"
 
-#define IMAP_COMMAND_LINE_MAX 8000    /* RFC 2683 §3.2.1.5: what every server must take */
-#define IMAP_COMMAND_MAX (256 * 1024) /* bytes of one command without bodies */
-#define IMAP_QUOTED_MAX 1024          /* longer strings become literals */
-#define IMAP_LITERAL_MINUS_MAX 4096   /* RFC 7888 §5 */
+#define IMAP_COMMAND_LINE_MAX 8000     /* RFC 2683 §3.2.1.5: what every server must take */
+#define IMAP_COMMAND_MAX (1024 * 1024) /* bytes of one command without bodies */
+#define IMAP_QUOTED_MAX 1024           /* longer strings become literals */
+#define IMAP_LITERAL_MINUS_MAX 4096    /* RFC 7888 §5 */
 
 enum imap_literal_mode {
 	IMAP_LITERAL_SYNC,  /* {n}: always wait */

@@ -1,61 +1,8 @@
-/* Changing a remote mailbox: appends, flags, removals.
+/* Changing messages of a remote mailbox: flags, removals.
  * SPDX-License-Identifier: MIT */
 #include "syncd/must.h"
 
 #include "remote_private.h"
-
-/* --- append -------------------------------------------------------------------- */
-
-struct append_work {
-	struct remote_work work;
-	struct imap_append append;
-	struct remote_append_req *req;
-};
-
-static int append_read(struct imap_append *append, char *out, size_t size, size_t *len)
-{
-	struct remote_append_req *req = container_of(append, struct append_work, append)->req;
-
-	return req->read(req, out, size, len);
-}
-
-/* An APPENDUID of another UIDVALIDITY tells nothing about this mailbox. */
-static void append_done(struct imap_command *command, int code)
-{
-	struct append_work *work = container_of(command, struct append_work, append.command);
-	const struct imap_mailbox *mailbox = remote_box_mailbox(work->work.box);
-
-	work->work.box->ledger.appended += code == 0;
-	if (work->append.uidvalidity == mailbox->uidvalidity)
-		work->req->uid = work->append.uid;
-	remote_work_finish(&work->work, code, &command->err);
-}
-
-void remote_append(struct remote_mailbox *mailbox, struct remote_append_req *req)
-{
-	struct append_work *work = remote_work_new(mailbox, &req->op, sizeof(*work));
-
-	req->uid = 0;
-	if (work == NULL)
-		return;
-	work->req = req;
-	if (req->has_nul && !imap_session_can(work->work.box->conn->session, IMAP_CAP_BINARY)) {
-		(void)error_set(
-			&work->work.err, SYNCD_EMESSAGE,
-			"the message holds NULs, which this server cannot take (no BINARY)");
-		remote_work_finish_later(&work->work);
-		return;
-	}
-	work->append.mailbox = buf_slice(&work->work.box->wire);
-	work->append.keywords = work->work.box->keywords;
-	work->append.flags = req->flags;
-	work->append.internaldate_s = req->internaldate_s;
-	work->append.size_bytes = req->size_bytes;
-	work->append.has_nul = req->has_nul;
-	work->append.read = append_read;
-	work->work.box->ledger.has_written = true;
-	imap_append_start(work->work.box->conn->session, &work->append, append_done);
-}
 
 /* --- store ---------------------------------------------------------------------- */
 

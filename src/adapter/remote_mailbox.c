@@ -195,6 +195,7 @@ void remote_mailbox_open(struct remote_account *account, struct remote_open_req 
 	buf_init(&box->wire, IMAP_NAME_MAX);
 	list_init(&box->fetches);
 	remote_ledger_init(&box->ledger);
+	remote_append_init(box);
 	work->req = req;
 	work->box = box;
 	work->lease.granted = open_granted;

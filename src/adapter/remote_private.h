@@ -175,6 +175,9 @@ struct remote_box {
 	unsigned under_way;
 	struct list fetches;
 	struct remote_ledger ledger;
+	struct list appends; /* to be sent in the loop's next turn */
+	struct loop_defer append_turn;
+	size_t append_most; /* in one command */
 };
 
 struct remote_box *remote_box_of(struct remote_mailbox *mailbox);
@@ -201,7 +204,7 @@ void remote_work_finish(struct remote_work *work, int code, const struct error *
 /* The same in the loop's next turn, with success. */
 void remote_work_finish_later(struct remote_work *work);
 
-/* --- remote_observe.c, remote_look.c, remote_change.c: the mailbox's operations --- */
+/* --- remote_observe.c, _look.c, _append.c, _change.c: the mailbox's operations --- */
 
 void remote_observe(struct remote_mailbox *mailbox, struct remote_observe_req *req);
 void remote_search(struct remote_mailbox *mailbox, struct remote_search_req *req);
@@ -211,6 +214,7 @@ void remote_fetch_pause(struct remote_mailbox *mailbox, struct remote_fetch_req 
 void remote_fetch_resume(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
 void remote_fetch_cancel_all(struct remote_box *box);
 void remote_identify(struct remote_mailbox *mailbox, struct remote_identify_req *req);
+void remote_append_init(struct remote_box *box);
 void remote_append(struct remote_mailbox *mailbox, struct remote_append_req *req);
 void remote_store(struct remote_mailbox *mailbox, struct remote_store_req *req);
 void remote_expunge(struct remote_mailbox *mailbox, struct remote_expunge_req *req);

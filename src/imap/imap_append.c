@@ -1,6 +1,8 @@
-/* APPEND: a message to the server as a literal, streamed with back-pressure
- * (RFC 3501 §6.3.11, literal8 RFC 3516 §4.4, APPENDUID RFC 4315 §3).
- * SPDX-License-Identifier: MIT */
+/* APPEND: messages to the server as literals, streamed with back-pressure (RFC 3501 §6.3.11, many
+ * in one command RFC 3502, literal8 RFC 3516 §4.4, APPENDUID RFC 4315 §3). SPDX-License-Identifier:
+ * MIT */
+#include <string.h>
+
 #include "syncd/imap.h"
 #include "syncd/must.h"
 
@@ -13,16 +15,23 @@ static struct imap_append *append_of(struct imap_command *command)
 	return container_of(command, struct imap_append, command);
 }
 
+static struct imap_append_message *message_of(struct list *link)
+{
+	return container_of(link, struct imap_append_message, link);
+}
+
+/* --- Sending ---------------------------------------------------------------------- */
+
 /* Reads and sends one chunk. Returns the write's result, or negative. */
-static int append_chunk(struct imap_append *append)
+static int append_chunk(struct imap_append *append, struct imap_append_message *message)
 {
 	struct imap_command *command = &append->command;
-	uint64_t left = append->size_bytes - append->sent;
+	uint64_t left = message->size_bytes - append->sent;
 	char chunk[APPEND_CHUNK];
 	size_t len = 0;
 
-	int rc = append->read(append, chunk, left < sizeof(chunk) ? (size_t)left : sizeof(chunk),
-			      &len);
+	int rc = message->read(message, chunk, left < sizeof(chunk) ? (size_t)left : sizeof(chunk),
+			       &len);
 	if (rc < 0)
 		return error_set(&command->err, rc, "the message could not be read");
 	if (len == 0)
@@ -35,32 +44,98 @@ static int append_chunk(struct imap_append *append)
 static int append_body(struct imap_command *command)
 {
 	struct imap_append *append = append_of(command);
+	struct imap_append_message *message = message_of(append->sending);
 
-	while (append->sent < append->size_bytes) {
-		int rc = append_chunk(append);
+	while (append->sent < message->size_bytes) {
+		int rc = append_chunk(append, message);
+		if (rc < 0)
+			append->unreadable = message;
 		if (rc < 0)
 			return rc;
 		if (rc == STREAM_FULL)
 			return 0;
 	}
+	append->sending = append->sending->next;
+	append->sent = 0;
 	return 1;
 }
 
-/* [APPENDUID 38505 3955] */
+/* --- [APPENDUID 38505 3955], [APPENDUID 38505 3955:3957,3960] ------------------------- */
+
+/* The set's next part, up to a comma. */
+static struct slice take_part(struct slice *text)
+{
+	const char *comma = memchr(text->data, ',', text->len);
+	size_t len = comma != NULL ? (size_t)(comma - text->data) : text->len;
+	size_t used = comma != NULL ? len + 1 : len;
+	struct slice part = { text->data, len };
+
+	text->data += used;
+	text->len -= used;
+	return part;
+}
+
+/* UIDs are given in ascending order, to messages in the order they were sent (RFC 4315 §3). A
+ * set whose parts are in another order tells nothing that could be relied on. */
+static bool parse_uids(struct slice text, struct uidset *uids)
+{
+	while (text.len > 0) {
+		struct uidset part = { 0 };
+		uint32_t before = uidset_highest(uids);
+		int rc = uidset_parse(&part, take_part(&text), 0);
+		bool is_behind = rc == 0 && uidset_lowest(&part) > before;
+		if (is_behind)
+			rc = uidset_merge(uids, &part);
+		uidset_free(&part);
+		if (!is_behind || rc != 0)
+			return false;
+	}
+	return true;
+}
+
+static void hand_out(struct imap_append *append, const struct uidset *uids)
+{
+	struct uidset_place place = { 0 };
+
+	list_for_each(link, &append->messages)
+	{
+		bool has_more = uidset_next(uids, &place, &message_of(link)->uid);
+		must(has_more);
+	}
+}
+
+static uint64_t message_count(const struct imap_append *append)
+{
+	uint64_t count = 0;
+
+	list_for_each(link, &append->messages)
+	{
+		count++;
+	}
+	return count;
+}
+
+/* With more or fewer UIDs than messages nobody knows which is whose. */
 static void append_tagged(struct imap_command *command, const struct imap_response *response)
 {
 	struct imap_append *append = append_of(command);
 	const struct imap_arg *args = response->code_args;
+	struct uidset uids = { 0 };
 	uint64_t uidvalidity;
-	uint64_t uid;
+	struct slice text;
 
 	if (response->condition != IMAP_OK || !slice_equals_str(response->code, "APPENDUID") ||
 	    !imap_arg_number(args, &uidvalidity) || uidvalidity > UINT32_MAX ||
-	    !imap_arg_number(args->next, &uid) || uid > UINT32_MAX)
+	    !imap_arg_text(args->next, &text))
 		return;
-	append->uidvalidity = imap_quirk_uidvalidity((uint32_t)uidvalidity);
-	append->uid = (uint32_t)uid;
+	if (parse_uids(text, &uids) && uidset_count(&uids) == message_count(append)) {
+		append->uidvalidity = imap_quirk_uidvalidity((uint32_t)uidvalidity);
+		hand_out(append, &uids);
+	}
+	uidset_free(&uids);
 }
+
+/* --- The command ------------------------------------------------------------------- */
 
 static const struct imap_command_type append_type = {
 	.name = "APPEND",
@@ -69,22 +144,35 @@ static const struct imap_command_type append_type = {
 	.tagged = append_tagged,
 };
 
-void imap_append_start(struct imap_session *session, struct imap_append *append,
-		       imap_command_done done)
+static void write_message(struct imap_append *append, struct imap_append_message *message)
 {
 	struct imap_write *write = &append->command.write;
 
-	append->uid = 0;
+	message->uid = 0;
+	imap_write_text(write, " ");
+	imap_write_flags(write, append->keywords, message->flags);
+	imap_write_text(write, " ");
+	imap_write_date(write, message->internaldate_s);
+	imap_write_text(write, " ");
+	imap_write_body(write, message->size_bytes, message->has_nul);
+}
+
+void imap_append_start(struct imap_session *session, struct imap_append *append,
+		       imap_command_done done)
+{
+	uint64_t count = message_count(append);
+
+	must(count > 0 && count <= IMAP_APPEND_MESSAGES_MAX);
 	append->uidvalidity = 0;
+	append->unreadable = NULL;
+	append->sending = list_first(&append->messages);
 	append->sent = 0;
 	imap_command_init(session, &append->command, &append_type, done);
-	imap_write_text(write, "APPEND ");
-	imap_write_string(write, append->mailbox);
-	imap_write_text(write, " ");
-	imap_write_flags(write, append->keywords, append->flags);
-	imap_write_text(write, " ");
-	imap_write_date(write, append->internaldate_s);
-	imap_write_text(write, " ");
-	imap_write_body(write, append->size_bytes, append->has_nul);
+	imap_write_text(&append->command.write, "APPEND ");
+	imap_write_string(&append->command.write, append->mailbox);
+	list_for_each(link, &append->messages)
+	{
+		write_message(append, message_of(link));
+	}
 	imap_command_start(&append->command);
 }

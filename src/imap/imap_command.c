@@ -93,6 +93,10 @@ static void command_send(struct imap_command *command)
 		if (!piece.is_body)
 			(void)stream_write(session->stream, piece.bytes);
 		command->piece++;
+		/* Refused already: without the messages that would follow, the command is complete
+		 * (RFC 3502). */
+		if (piece.is_body && command->is_answered && command->code < 0)
+			command->piece = count - 1;
 	}
 	command->state = IMAP_COMMAND_SENT;
 	session->sending = NULL;

@@ -25,6 +25,7 @@ struct client {
 	struct imap_uid_run store;
 	struct imap_expunge expunge;
 	struct imap_append append;
+	struct imap_append_message messages[2];
 	struct imap_status status;
 	struct imap_search search;
 	struct imap_idle idle;
@@ -224,9 +225,9 @@ static void identify_found(struct imap_identify *identify, uint32_t uid,
 	must(uidset_contains(identify->uids, uid));
 }
 
-static int append_read(struct imap_append *append, char *out, size_t size, size_t *len)
+static int append_read(struct imap_append_message *message, char *out, size_t size, size_t *len)
 {
-	(void)append;
+	(void)message;
 	memset(out, 'x', size);
 	*len = size;
 	return 0;
@@ -318,8 +319,12 @@ static void client_init(struct client *c)
 	c->expunge.done = expunge_done;
 	c->append.mailbox = SLICE_LITERAL("INBOX");
 	c->append.keywords = &c->keywords;
-	c->append.size_bytes = 100;
-	c->append.read = append_read;
+	list_init(&c->append.messages);
+	for (size_t i = 0; i < ARRAY_LEN(c->messages); i++) {
+		c->messages[i].size_bytes = 100;
+		c->messages[i].read = append_read;
+		list_append(&c->append.messages, &c->messages[i].link);
+	}
 	c->idle.news = idle_news;
 	c->idle.done = idle_done;
 }

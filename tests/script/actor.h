@@ -8,7 +8,7 @@
 
 #include "syncd/adapter_remote.h"
 
-#define ACTOR_APPENDS_MAX 8
+#define ACTOR_APPENDS_MAX 64
 #define EVENTS_MAX (1 << 20)
 
 struct actor;
@@ -17,6 +17,7 @@ struct actor_append {
 	struct actor *actor;
 	uint64_t sent;
 	bool is_unreadable;
+	bool is_vanishing; /* cannot be sent once more */
 };
 
 struct actor {

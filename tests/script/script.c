@@ -11,6 +11,7 @@
  *     E: LINE                    what must come of it next
  *     login CAPABILITIES         greeting and login up to the authenticated state
  *     swallow MIN MAX            the client has sent that many bytes more, looked at no further
+ *     skip N                     the same of the next N bytes that it has sent
  *     silence                    the client must have sent nothing, nothing must have come
  *     compress                   the account wants COMPRESS=DEFLATE
  *     loopback                   the server is on this machine
@@ -125,6 +126,17 @@ static bool step_swallow(struct script *script, char *words)
 	}
 	(void)snprintf(text, sizeof(text), "%zu bytes", len);
 	return fail(script, "the client sent another amount", text);
+}
+
+static bool step_skip(struct script *script, char *words)
+{
+	struct memory_stream *stream = connection(script);
+	size_t len = (size_t)strtoul(words, NULL, 10);
+
+	if (stream == NULL || wire_sent(wire(script), stream).len < len)
+		return fail(script, "the client has not sent as much", "");
+	wire_consume(wire(script), len);
+	return true;
 }
 
 static bool step_silence(struct script *script, char *words)
@@ -375,6 +387,7 @@ static const struct {
 	{ "tls", step_tls },
 	{ "auth", step_auth },
 	{ "swallow", step_swallow },
+	{ "skip", step_skip },
 	{ "S+", step_server_later },
 	{ "deflate", step_deflate },
 	{ "compress", step_compress },
