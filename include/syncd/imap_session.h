@@ -71,6 +71,13 @@ enum imap_capability {
 	IMAP_CAP_COMPRESS_DEFLATE = 1 << 20,
 };
 
+/* What the server announced that it takes at most; UINT64_MAX where it did not. */
+struct imap_limits {
+	uint64_t append_bytes;   /* of one message (APPENDLIMIT=n, RFC 7889) */
+	uint64_t messages;       /* that one command may name (MESSAGELIMIT=n, RFC 9738) */
+	uint64_t saved_messages; /* that one APPEND or COPY may bring (SAVELIMIT=n too) */
+};
+
 #define IMAP_PREFIX_MAX 256 /* bytes of a personal namespace's prefix */
 
 /* Allocates a session that has done nothing yet. `settings` is copied, `user` borrowed
@@ -100,6 +107,8 @@ void imap_session_resume(struct imap_session *session);
 bool imap_session_is_live(
 	const struct imap_session *session); /* ready, neither broken nor closed */
 bool imap_session_can(const struct imap_session *session, enum imap_capability capability);
+
+const struct imap_limits *imap_session_limits(const struct imap_session *session);
 
 /* QRESYNC is in use: offered, asked for and confirmed (RFC 7162 §3.2.3). Valid once ready. */
 bool imap_session_has_qresync(const struct imap_session *session);

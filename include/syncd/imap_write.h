@@ -6,7 +6,7 @@
  *     imap_write_text(&write, "A7 APPEND ");
  *     imap_write_mailbox(&write, "Entwürfe");
  *     imap_write_text(&write, " ");
- *     imap_write_body(&write, size_bytes, false);
+ *     imap_write_body(&write, size_bytes, IMAP_BODY_PLAIN);
  *     rc = imap_write_end(&write);
  *     for (i = 0; i < imap_write_piece_count(&write); i++) {
  *             piece = imap_write_piece(&write, i);
@@ -94,9 +94,15 @@ void imap_write_date(struct imap_write *write, int64_t seconds);
 uint64_t imap_write_uids(struct imap_write *write, const struct uidset *set,
 			 struct uidset_place *place, size_t reserve);
 
-/* Announces a message body of `size_bytes` that the session streams itself. `is_binary`: as
- * literal8, for a message with NULs on a server with BINARY. */
-void imap_write_body(struct imap_write *write, uint64_t size_bytes, bool is_binary);
+/* How a message body is announced; may be joined by |. */
+enum imap_body_form {
+	IMAP_BODY_PLAIN = 0,
+	IMAP_BODY_BINARY = 1, /* as literal8, for a message with NULs on a server with BINARY */
+	IMAP_BODY_ASKED = 2,  /* waits for the server's word whatever the mode */
+};
+
+/* Announces a message body of `size_bytes` that the session streams itself. */
+void imap_write_body(struct imap_write *write, uint64_t size_bytes, unsigned form);
 
 /* Ends the command's line. Returns 0, SYNCD_ELIMIT (longer than IMAP_COMMAND_MAX) or
  * SYNCD_EPROTO (a name that is not UTF-8). Pieces may be asked for after 0 only. */

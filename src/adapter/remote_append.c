@@ -1,6 +1,7 @@
 /* Uploads to a remote mailbox. Those started in one turn of the loop go out together: many in one
  * APPEND where the server can (MULTIAPPEND, RFC 3502), else as APPENDs one behind another.
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "syncd/alloc.h"
@@ -87,9 +88,12 @@ static void send_some(struct remote_box *box, struct list *waiting, size_t most,
 
 static size_t most_together(const struct remote_box *box)
 {
-	bool can_many = imap_session_can(box->conn->session, IMAP_CAP_MULTIAPPEND);
+	const struct imap_session *session = box->conn->session;
+	uint64_t limit = imap_session_limits(session)->saved_messages;
 
-	return can_many ? box->append_most : 1;
+	if (!imap_session_can(session, IMAP_CAP_MULTIAPPEND))
+		return 1;
+	return limit < box->append_most ? (size_t)limit : box->append_most;
 }
 
 static void append_turn(struct loop_defer *defer)
@@ -192,14 +196,21 @@ static int append_read(struct imap_append_message *message, char *out, size_t si
 	return req->read(req, out, size, len);
 }
 
-/* Whether the server could take it at all, so that nothing is sent in vain. */
-static int check(const struct remote_box *box, const struct remote_append_req *req,
+/* What the server cannot take is not sent in vain. */
+static int check(const struct imap_session *session, const struct remote_append_req *req,
 		 struct error *err)
 {
-	if (req->has_nul && !imap_session_can(box->conn->session, IMAP_CAP_BINARY))
+	uint64_t limit = imap_session_limits(session)->append_bytes;
+
+	if (req->has_nul && !imap_session_can(session, IMAP_CAP_BINARY))
 		return error_set(err, SYNCD_EMESSAGE,
 				 "the message holds NULs, which this server cannot take (no "
 				 "BINARY)");
+	if (req->size_bytes > limit)
+		return error_set(err, SYNCD_EMESSAGE,
+				 "the message has %" PRIu64 " bytes, this server takes %" PRIu64
+				 " at most",
+				 req->size_bytes, limit);
 	return 0;
 }
 
@@ -211,7 +222,7 @@ void remote_append(struct remote_mailbox *mailbox, struct remote_append_req *req
 	if (work == NULL)
 		return;
 	struct remote_box *box = work->work.box;
-	if (check(box, req, &work->work.err) < 0) {
+	if (check(box->conn->session, req, &work->work.err) < 0) {
 		remote_work_finish_later(&work->work);
 		return;
 	}

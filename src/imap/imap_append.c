@@ -9,6 +9,7 @@
 #include "imap_private.h"
 
 #define APPEND_CHUNK (32 * 1024)
+#define APPEND_UNASKED_MAX (1024 * 1024) /* bytes sent to a server that may refuse them unread */
 
 static struct imap_append *append_of(struct imap_command *command)
 {
@@ -144,6 +145,20 @@ static const struct imap_command_type append_type = {
 	.tagged = append_tagged,
 };
 
+/* "A client SHOULD avoid use of non-synchronizing literals when the maximum upload size is unknown"
+ * (RFC 7889 §4). For all but large messages a round trip costs more than what may be sent in vain.
+ */
+static unsigned form_of(const struct imap_append *append, const struct imap_append_message *message)
+{
+	bool is_limit_known =
+		imap_session_limits(append->command.session)->append_bytes != UINT64_MAX;
+	unsigned form = message->has_nul ? IMAP_BODY_BINARY : IMAP_BODY_PLAIN;
+
+	if (message->size_bytes > APPEND_UNASKED_MAX && !is_limit_known)
+		form |= IMAP_BODY_ASKED;
+	return form;
+}
+
 static void write_message(struct imap_append *append, struct imap_append_message *message)
 {
 	struct imap_write *write = &append->command.write;
@@ -154,7 +169,7 @@ static void write_message(struct imap_append *append, struct imap_append_message
 	imap_write_text(write, " ");
 	imap_write_date(write, message->internaldate_s);
 	imap_write_text(write, " ");
-	imap_write_body(write, message->size_bytes, message->has_nul);
+	imap_write_body(write, message->size_bytes, form_of(append, message));
 }
 
 void imap_append_start(struct imap_session *session, struct imap_append *append,

@@ -48,9 +48,38 @@ static void take_mechanism(struct imap_session *session, struct slice name)
 	to[name.len] = '\0';
 }
 
+/* "PREFIX123": the smallest told counts. Without a number APPENDLIMIT means that each mailbox has
+ * its own (RFC 7889 §2): then the server's word on the message itself has to do. */
+static void take_limit(struct slice name, const char *prefix, uint64_t least, uint64_t *limit)
+{
+	size_t len = strlen(prefix);
+	uint64_t value;
+
+	if (name.len < len || !slice_case_equals_str((struct slice){ name.data, len }, prefix))
+		return;
+	const struct imap_arg number = {
+		.kind = IMAP_ATOM,
+		.text = { name.data + len, name.len - len },
+	};
+	if (imap_arg_number(&number, &value) && value >= least && value < *limit)
+		*limit = value;
+}
+
+/* A size of 0 takes no message at all (RFC 7889 §5); none may be named never (RFC 9738 §3). */
+static void take_limits(struct imap_session *session, struct slice name)
+{
+	struct imap_limits *limits = &session->limits;
+
+	take_limit(name, "APPENDLIMIT=", 0, &limits->append_bytes);
+	take_limit(name, "MESSAGELIMIT=", 1, &limits->messages);
+	take_limit(name, "MESSAGELIMIT=", 1, &limits->saved_messages);
+	take_limit(name, "SAVELIMIT=", 1, &limits->saved_messages);
+}
+
 void imap_capability_forget(struct imap_session *session)
 {
 	session->capabilities = 0;
+	session->limits = (struct imap_limits){ UINT64_MAX, UINT64_MAX, UINT64_MAX };
 	session->mechanism_count = 0;
 	session->has_capabilities = false;
 }
@@ -68,6 +97,7 @@ void imap_capability_take(struct imap_session *session, const struct imap_arg *n
 			take_mechanism(session, (struct slice){ name.data + 5, name.len - 5 });
 			continue;
 		}
+		take_limits(session, name);
 		for (size_t i = 0; i < ARRAY_LEN(capabilities); i++) {
 			if (slice_case_equals_str(name, capabilities[i].name))
 				session->capabilities |= capabilities[i].bits;

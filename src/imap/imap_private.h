@@ -79,6 +79,7 @@ struct imap_session {
 	uint32_t last_tag;
 
 	uint32_t capabilities;
+	struct imap_limits limits;
 	bool has_capabilities;
 	char mechanisms[SASL_MECHANISMS_MAX][IMAP_MECHANISM_LEN_MAX];
 	size_t mechanism_count;

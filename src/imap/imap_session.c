@@ -32,6 +32,11 @@ bool imap_session_can(const struct imap_session *session, enum imap_capability c
 	return (session->capabilities & (uint32_t)capability) != 0;
 }
 
+const struct imap_limits *imap_session_limits(const struct imap_session *session)
+{
+	return &session->limits;
+}
+
 bool imap_session_has_qresync(const struct imap_session *session)
 {
 	return session->has_qresync;
@@ -465,6 +470,7 @@ struct imap_session *imap_session_new(const struct imap_settings *settings, stru
 	session->user = user;
 	session->stream_user.ops = &stream_ops;
 	session->parser = imap_parser_new(&parser_ops, session);
+	imap_capability_forget(session);
 	list_init(&session->queue);
 	list_init(&session->flight);
 	buf_init(&session->selected, IMAP_NAME_MAX);

@@ -141,14 +141,15 @@ static void add_quoted(struct imap_write *write, struct slice text)
 
 /* Ends the line with "{n}" or "{n+}" (RFC 7888 §3; literal8: §6). Returns whether a
  * continuation must be waited for. */
-static bool announce(struct imap_write *write, uint64_t size, bool is_binary)
+static bool announce(struct imap_write *write, uint64_t size, unsigned form)
 {
 	char text[32];
-	bool is_plus = write->mode == IMAP_LITERAL_PLUS ||
-		       (write->mode == IMAP_LITERAL_MINUS && size <= IMAP_LITERAL_MINUS_MAX);
+	bool can_plus = write->mode == IMAP_LITERAL_PLUS ||
+			(write->mode == IMAP_LITERAL_MINUS && size <= IMAP_LITERAL_MINUS_MAX);
+	bool is_plus = can_plus && (form & IMAP_BODY_ASKED) == 0;
 
-	int len = snprintf(text, sizeof(text), "%s{%" PRIu64 "%s}\r\n", is_binary ? "~" : "", size,
-			   is_plus ? "+" : "");
+	int len = snprintf(text, sizeof(text), "%s{%" PRIu64 "%s}\r\n",
+			   (form & IMAP_BODY_BINARY) != 0 ? "~" : "", size, is_plus ? "+" : "");
 	add(write, text, (size_t)len);
 	write->line_at = write->bytes.len;
 	return !is_plus;
@@ -157,7 +158,7 @@ static bool announce(struct imap_write *write, uint64_t size, bool is_binary)
 static void add_literal(struct imap_write *write, struct slice text, bool is_secret)
 {
 	bool has_nul = text.len > 0 && memchr(text.data, '\0', text.len) != NULL;
-	bool must_wait = announce(write, text.len, has_nul);
+	bool must_wait = announce(write, text.len, has_nul ? IMAP_BODY_BINARY : IMAP_BODY_PLAIN);
 
 	if (write->rc != 0)
 		return;
@@ -239,9 +240,9 @@ uint64_t imap_write_uids(struct imap_write *write, const struct uidset *set,
 	return count;
 }
 
-void imap_write_body(struct imap_write *write, uint64_t size_bytes, bool is_binary)
+void imap_write_body(struct imap_write *write, uint64_t size_bytes, unsigned form)
 {
-	bool must_wait = announce(write, size_bytes, is_binary);
+	bool must_wait = announce(write, size_bytes, form);
 
 	if (write->rc != 0)
 		return;

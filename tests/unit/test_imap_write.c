@@ -113,15 +113,19 @@ static void bodies_are_announced_in_the_mode_of_the_server(void **state)
 		uint64_t size;
 		const char *expected;
 		enum imap_literal_mode mode;
-		bool is_binary;
+		unsigned form;
 	} cases[] = {
-		{ 5, "A {5}\r\n^<5>|\r\n", IMAP_LITERAL_SYNC, false },
-		{ 0, "A {0}\r\n^<0>|\r\n", IMAP_LITERAL_SYNC, false },
-		{ 5, "A ~{5}\r\n^<5>|\r\n", IMAP_LITERAL_SYNC, true },
-		{ 5000000000, "A {5000000000+}\r\n|<5000000000>|\r\n", IMAP_LITERAL_PLUS, false },
-		{ 5, "A ~{5+}\r\n|<5>|\r\n", IMAP_LITERAL_PLUS, true },
-		{ 4096, "A {4096+}\r\n|<4096>|\r\n", IMAP_LITERAL_MINUS, false },
-		{ 4097, "A {4097}\r\n^<4097>|\r\n", IMAP_LITERAL_MINUS, false },
+		{ 5, "A {5}\r\n^<5>|\r\n", IMAP_LITERAL_SYNC, IMAP_BODY_PLAIN },
+		{ 0, "A {0}\r\n^<0>|\r\n", IMAP_LITERAL_SYNC, IMAP_BODY_PLAIN },
+		{ 5, "A ~{5}\r\n^<5>|\r\n", IMAP_LITERAL_SYNC, IMAP_BODY_BINARY },
+		{ 5000000000, "A {5000000000+}\r\n|<5000000000>|\r\n", IMAP_LITERAL_PLUS,
+		  IMAP_BODY_PLAIN },
+		{ 5, "A ~{5+}\r\n|<5>|\r\n", IMAP_LITERAL_PLUS, IMAP_BODY_BINARY },
+		{ 5, "A {5}\r\n^<5>|\r\n", IMAP_LITERAL_PLUS, IMAP_BODY_ASKED },
+		{ 5, "A ~{5}\r\n^<5>|\r\n", IMAP_LITERAL_MINUS,
+		  IMAP_BODY_ASKED | IMAP_BODY_BINARY },
+		{ 4096, "A {4096+}\r\n|<4096>|\r\n", IMAP_LITERAL_MINUS, IMAP_BODY_PLAIN },
+		{ 4097, "A {4097}\r\n^<4097>|\r\n", IMAP_LITERAL_MINUS, IMAP_BODY_PLAIN },
 	};
 
 	(void)state;
@@ -129,7 +133,7 @@ static void bodies_are_announced_in_the_mode_of_the_server(void **state)
 		struct imap_write write;
 		imap_write_init(&write, cases[i].mode, false);
 		imap_write_text(&write, "A ");
-		imap_write_body(&write, cases[i].size, cases[i].is_binary);
+		imap_write_body(&write, cases[i].size, cases[i].form);
 		assert_sent(&write, cases[i].expected);
 		imap_write_free(&write);
 	}
@@ -142,9 +146,9 @@ static void several_bodies_fit_in_one_append(void **state)
 	(void)state;
 	imap_write_init(&write, IMAP_LITERAL_MINUS, false);
 	imap_write_text(&write, "A1 APPEND INBOX ");
-	imap_write_body(&write, 10, false);
+	imap_write_body(&write, 10, IMAP_BODY_PLAIN);
 	imap_write_text(&write, " ");
-	imap_write_body(&write, 9999, false);
+	imap_write_body(&write, 9999, IMAP_BODY_PLAIN);
 	assert_sent(&write, "A1 APPEND INBOX {10+}\r\n|<10>| {9999}\r\n^<9999>|\r\n");
 	imap_write_free(&write);
 }
