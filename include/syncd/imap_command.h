@@ -25,6 +25,7 @@ typedef void (*imap_command_done)(struct imap_command *command, int code);
 struct imap_command_type {
 	const char *name;
 	int refused;       /* the code of a plain NO or BAD */
+	bool is_upload;    /* brings messages into a mailbox */
 	bool is_exclusive; /* alone in flight: its answers could be mistaken for others' */
 	bool is_secret;    /* the log shows its name only */
 

@@ -141,6 +141,7 @@ static void append_tagged(struct imap_command *command, const struct imap_respon
 static const struct imap_command_type append_type = {
 	.name = "APPEND",
 	.refused = SYNCD_EMESSAGE,
+	.is_upload = true,
 	.body = append_body,
 	.tagged = append_tagged,
 };

@@ -187,8 +187,7 @@ void imap_command_answer(struct imap_session *session, const struct imap_respons
 	}
 	int code = 0;
 	if (response->condition != IMAP_OK)
-		code = imap_reply_refused(response, command->type->refused, command->type->name,
-					  &command->err);
+		code = imap_reply_refused(response, command->type, &command->err);
 	if (command->type->tagged != NULL)
 		command->type->tagged(command, response);
 	if (command->state == IMAP_COMMAND_BODY) {

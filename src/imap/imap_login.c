@@ -67,6 +67,11 @@ static enum imap_login greeting_enter(struct imap_session *session)
 	return IMAP_LOGIN_WAIT;
 }
 
+static const struct imap_command_type greeting_type = {
+	.name = "greeting",
+	.refused = SYNCD_EBUSY,
+};
+
 static enum imap_login greeting_event(struct imap_session *session,
 				      const struct imap_login_event *event)
 {
@@ -89,7 +94,7 @@ static enum imap_login greeting_event(struct imap_session *session,
 	case IMAP_BYE:
 		break;
 	}
-	(void)imap_reply_refused(event->greeting, SYNCD_EBUSY, "greeting", &err);
+	(void)imap_reply_refused(event->greeting, &greeting_type, &err);
 	return fail(session, &err);
 }
 

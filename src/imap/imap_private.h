@@ -162,9 +162,10 @@ void imap_separator_start(struct imap_session *session, struct imap_command *com
 
 /* --- imap_reply.c --- */
 
-/* The code for a NO, BAD or BYE: by its response code, words of throttling, else `refused`; fills
- * `err` with the server's words and `what` as context. */
-int imap_reply_refused(const struct imap_response *response, int refused, const char *what,
+/* The code for a NO, BAD or BYE to a command of that type: by its response code, words of
+ * throttling, else type->refused; fills `err` with the server's words and the type's name as
+ * context. */
+int imap_reply_refused(const struct imap_response *response, const struct imap_command_type *type,
 		       struct error *err);
 
 /* --- imap_mailbox.c --- */

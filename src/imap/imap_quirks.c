@@ -24,8 +24,10 @@ bool imap_quirk_is_throttled(struct slice text)
 	static const char *const words[] = {
 		"throttled", /* Outlook: "Request is throttled. Suggested Backoff
 			      * Time: N milliseconds" (imapsync/imapsync#212) */
-		"authenticated but not connected",   /* Exchange: throttling among others
-						      * (Webklex/php-imap#464) */
+		"authenticated but not connected", /* Exchange: throttling among others
+						    * (Webklex/php-imap#464) */
+		"bandwidth limits", /* Gmail: "Account exceeded command or bandwidth limits."
+				     * (ljmerza/ha-email-sensor#16) */
 		"too many simultaneous connections", /* Gmail (imapsync/imapsync#61) */
 		"too many connections",
 		"maximum number of connections", /* Dovecot, mail_max_userip_connections

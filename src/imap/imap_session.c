@@ -226,6 +226,8 @@ void imap_session_resume(struct imap_session *session)
 
 /* --- What arrives --------------------------------------------------------------- */
 
+static const struct imap_command_type bye_type = { .name = "BYE", .refused = SYNCD_ENET };
+
 /* BYE says why the connection will end; the end itself may follow at once or never. */
 static void take_bye(struct imap_session *session, const struct imap_response *response)
 {
@@ -233,7 +235,7 @@ static void take_bye(struct imap_session *session, const struct imap_response *r
 
 	if (session->phase == IMAP_PHASE_LOGOUT)
 		return;
-	(void)imap_reply_refused(response, SYNCD_ENET, "BYE", &err);
+	(void)imap_reply_refused(response, &bye_type, &err);
 	imap_session_fail(session, &err);
 }
 

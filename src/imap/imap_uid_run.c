@@ -117,9 +117,14 @@ static bool run_is_own_removal(const struct imap_command *command, uint32_t low,
 static const struct imap_command_type move_type = {
 	.name = "MOVE",
 	.refused = SYNCD_EMESSAGE,
+	.is_upload = true,
 	.is_own_removal = run_is_own_removal,
 };
-static const struct imap_command_type copy_type = { .name = "COPY", .refused = SYNCD_EMESSAGE };
+static const struct imap_command_type copy_type = {
+	.name = "COPY",
+	.refused = SYNCD_EMESSAGE,
+	.is_upload = true,
+};
 
 void imap_transfer_start(struct imap_session *session, struct imap_uid_run *run, bool is_move,
 			 struct slice name)
