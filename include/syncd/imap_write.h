@@ -89,10 +89,10 @@ void imap_write_date(struct imap_write *write, int64_t seconds);
 
 /* The next piece of a UID set, as many ranges as the line has room for when `reserve`
  * more bytes follow on it (8000 bytes in all; at least one range fits always unless the
- * line is nearly full: a must). Returns the number of UIDs written. The caller writes
- * commands until uidset_format_left() is false. */
+ * line is nearly full: a must), and at most `most` UIDs. Returns the number of UIDs written. The
+ * caller writes commands until uidset_format_left() is false. */
 uint64_t imap_write_uids(struct imap_write *write, const struct uidset *set,
-			 struct uidset_place *place, size_t reserve);
+			 struct uidset_place *place, size_t reserve, uint64_t most);
 
 /* How a message body is announced; may be joined by |. */
 enum imap_body_form {

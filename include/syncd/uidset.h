@@ -67,19 +67,19 @@ uint32_t uidset_highest(const struct uidset *set);
  * change in between. */
 struct uidset_place {
 	size_t range; /* index of the range to go on in */
-	uint32_t uid; /* in a walk, the last one given of that range, or 0 */
+	uint32_t uid; /* the last one given of that range, or 0 */
 };
 
 /* Walks upwards: true and the next UID, or false behind the last. */
 bool uidset_next(const struct uidset *set, struct uidset_place *place, uint32_t *uid);
 
-/* Appends the next piece of the set as "1:5,9" to `out`: as many ranges as fit
- * in `max` bytes (>= UIDSET_PIECE_MIN is a must), ascending as some servers
- * demand. Never writes "*": Cyrus misses the highest UID of "1:*", "1:4294967295" asks for all.
- * Returns the number of UIDs in the piece: 0 when nothing is left, and also when `out` is full
+/* Appends the next piece of the set as "1:5,9" to `out`: as many ranges as fit in `max` bytes
+ * (>= UIDSET_PIECE_MIN is a must), and no more than `most` UIDs (> 0 is a must), ascending as some
+ * servers demand. Never writes "*": Cyrus misses the highest UID of "1:*", "1:4294967295" asks for
+ * all. Returns the number of UIDs in the piece: 0 when nothing is left, and also when `out` is full
  * (then uidset_format_left still says true). */
 uint64_t uidset_format(const struct uidset *set, struct uidset_place *place, size_t max,
-		       struct buf *out);
+		       uint64_t most, struct buf *out);
 bool uidset_format_left(const struct uidset *set, const struct uidset_place *place);
 
 /* Adds "1:5,9,12:*" to the set; "*" stands for `star` (0: not allowed). The

@@ -256,21 +256,43 @@ static size_t format_range(struct uid_range range, bool is_first, char *text, si
 	return (size_t)len;
 }
 
+/* The rest of the range that is being rendered, cut to `most` UIDs. */
+static struct uid_range rest_of(const struct uidset *set, const struct uidset_place *place,
+				uint64_t most)
+{
+	struct uid_range range = set->ranges[place->range];
+
+	if (place->uid != 0)
+		range.low = place->uid + 1;
+	if ((uint64_t)range.high - range.low >= most)
+		range.high = range.low + (uint32_t)(most - 1);
+	return range;
+}
+
+static void step_behind(const struct uidset *set, struct uidset_place *place, uint32_t uid)
+{
+	bool is_done = uid == set->ranges[place->range].high;
+
+	place->range += is_done;
+	place->uid = is_done ? 0 : uid;
+}
+
 uint64_t uidset_format(const struct uidset *set, struct uidset_place *place, size_t max,
-		       struct buf *out)
+		       uint64_t most, struct buf *out)
 {
 	char text[UIDSET_PIECE_MIN + 2];
 	size_t used = 0;
 	uint64_t count = 0;
 
-	must(max >= UIDSET_PIECE_MIN);
-	for (; place->range < set->range_count; place->range++) {
-		struct uid_range range = set->ranges[place->range];
+	must(max >= UIDSET_PIECE_MIN && most > 0);
+	while (place->range < set->range_count && count < most) {
+		struct uid_range range = rest_of(set, place, most - count);
 		size_t len = format_range(range, used == 0, text, sizeof(text));
 		if (len > max - used || buf_add(out, text, len) != 0)
 			break;
 		used += len;
 		count += (uint64_t)range.high - range.low + 1;
+		step_behind(set, place, range.high);
 	}
 	return count;
 }

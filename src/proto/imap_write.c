@@ -227,14 +227,14 @@ void imap_write_date(struct imap_write *write, int64_t seconds)
 }
 
 uint64_t imap_write_uids(struct imap_write *write, const struct uidset *set,
-			 struct uidset_place *place, size_t reserve)
+			 struct uidset_place *place, size_t reserve, uint64_t most)
 {
 	size_t used = write->bytes.len - write->line_at + reserve + 2; /* CRLF */
 	struct buf text;
 
 	must(used + UIDSET_PIECE_MIN <= IMAP_COMMAND_LINE_MAX);
 	buf_init(&text, IMAP_COMMAND_LINE_MAX);
-	uint64_t count = uidset_format(set, place, IMAP_COMMAND_LINE_MAX - used, &text);
+	uint64_t count = uidset_format(set, place, IMAP_COMMAND_LINE_MAX - used, most, &text);
 	add(write, buf_str(&text), text.len);
 	buf_free(&text);
 	return count;

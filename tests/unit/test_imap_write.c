@@ -260,7 +260,7 @@ static void uid_sets_are_split_over_commands_of_8000_bytes(void **state)
 	for (; uidset_format_left(&set, &place); commands++) {
 		imap_write_reset(&write);
 		imap_write_text(&write, "A1 UID STORE ");
-		total += imap_write_uids(&write, &set, &place, 30);
+		total += imap_write_uids(&write, &set, &place, 30, UINT64_MAX);
 		imap_write_text(&write, " +FLAGS.SILENT (\\Seen \\Flag)x");
 		assert_int_equal(imap_write_end(&write), 0);
 		size_t len = imap_write_piece(&write, 0).bytes.len;
@@ -269,6 +269,23 @@ static void uid_sets_are_split_over_commands_of_8000_bytes(void **state)
 	}
 	assert_int_equal(total, 5000);
 	assert_int_equal(commands, 7);
+	imap_write_free(&write);
+	uidset_free(&set);
+}
+
+static void scattered_uids_go_in_one_command(void **state)
+{
+	struct imap_write write;
+	struct uidset set = { 0 };
+	struct uidset_place place = { 0 };
+
+	(void)state;
+	for (uint32_t i = 0; i < 470; i++)
+		assert_int_equal(uidset_add(&set, 100000 + 211 * i), 0);
+	imap_write_init(&write, IMAP_LITERAL_SYNC, false);
+	imap_write_text(&write, "A1 UID STORE ");
+	assert_int_equal(imap_write_uids(&write, &set, &place, 30, UINT64_MAX), 470);
+	assert_false(uidset_format_left(&set, &place));
 	imap_write_free(&write);
 	uidset_free(&set);
 }
@@ -287,6 +304,7 @@ int main(void)
 		cmocka_unit_test(commands_have_a_largest_size),
 		cmocka_unit_test(secrets_are_marked_and_hidden_from_the_log),
 		cmocka_unit_test(uid_sets_are_split_over_commands_of_8000_bytes),
+		cmocka_unit_test(scattered_uids_go_in_one_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

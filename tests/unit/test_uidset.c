@@ -30,7 +30,7 @@ static void assert_set(const struct uidset *set, const char *text)
 	struct buf out;
 
 	buf_init(&out, 4096);
-	(void)uidset_format(set, &place, 4096, &out);
+	(void)uidset_format(set, &place, 4096, UINT64_MAX, &out);
 	assert_string_equal(buf_str(&out), text);
 	assert_false(uidset_format_left(set, &place));
 	buf_free(&out);
@@ -252,7 +252,7 @@ static void pieces_keep_their_limit_and_join_to_the_whole(void **state)
 	buf_init(&out, 1024);
 	while (uidset_format_left(&set, &place)) {
 		buf_reset(&out);
-		assert_true(uidset_format(&set, &place, 100, &out) > 0);
+		assert_true(uidset_format(&set, &place, 100, UINT64_MAX, &out) > 0);
 		assert_true(out.len <= 100);
 		assert_int_equal(uidset_parse(&joined, buf_slice(&out), 0), 0);
 	}
@@ -260,6 +260,38 @@ static void pieces_keep_their_limit_and_join_to_the_whole(void **state)
 	buf_free(&out);
 	uidset_free(&set);
 	uidset_free(&joined);
+}
+
+static void pieces_hold_no_more_uids_than_wanted(void **state)
+{
+	static const struct {
+		const char *set;
+		uint64_t most;
+		const char *pieces;
+	} cases[] = {
+		{ "1:10", 4, "1:4 5:8 9:10 " },
+		{ "1:10", 10, "1:10 " },
+		{ "1:3,5,7:9", 3, "1:3 5,7:8 9 " },
+		{ "1:3,5,7:9", 1, "1 2 3 5 7 8 9 " },
+		{ "4294967294:*", 1, "4294967294 4294967295 " },
+		{ "1:4294967295", UINT32_MAX, "1:4294967295 " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct uidset set = set_of(cases[i].set);
+		struct uidset_place place = { 0 };
+		struct buf out;
+		buf_init(&out, 1024);
+		while (uidset_format_left(&set, &place)) {
+			assert_in_range(uidset_format(&set, &place, 100, cases[i].most, &out), 1,
+					cases[i].most);
+			assert_int_equal(buf_add_char(&out, ' '), 0);
+		}
+		assert_string_equal(buf_str(&out), cases[i].pieces);
+		buf_free(&out);
+		uidset_free(&set);
+	}
 }
 
 static void descending_neighbours_join_to_one_range(void **state)
@@ -285,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_range_is_contained_when_all_of_it_is),
 		cmocka_unit_test(walk_gives_every_uid_upwards),
 		cmocka_unit_test(pieces_keep_their_limit_and_join_to_the_whole),
+		cmocka_unit_test(pieces_hold_no_more_uids_than_wanted),
 		cmocka_unit_test(descending_neighbours_join_to_one_range),
 	};
 
