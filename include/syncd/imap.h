@@ -70,6 +70,8 @@ struct imap_listing {
 	uint64_t changed_since; /* input; 0: every message (else RFC 7162 §3.1.4.1) */
 	bool is_damaged;        /* result: something could not be read */
 	void (*found)(struct imap_listing *listing, uint32_t uid, uint64_t flags);
+	imap_command_done done;
+	uint32_t highest; /* up to here it is still to be listed */
 };
 void imap_listing_start(struct imap_session *session, struct imap_listing *listing,
 			imap_command_done done);
@@ -79,6 +81,8 @@ struct imap_search {
 	struct imap_command command;
 	void (*found)(struct imap_search *search, uint32_t low, uint32_t high);
 	bool is_damaged; /* result: something could not be read */
+	imap_command_done done;
+	uint32_t highest; /* up to here it is still to be searched */
 };
 void imap_search_start(struct imap_session *session, struct imap_search *search,
 		       imap_command_done done);
@@ -113,7 +117,10 @@ struct imap_identify {
 	void (*done)(struct imap_identify *identify, int code);
 	struct error err;
 	struct imap_command command;
-	struct uidset_place place;
+	struct uidset left;  /* still to be answered */
+	uint32_t asked;      /* the highest UID of the command under way */
+	uint32_t unanswered; /* up to here it did not answer */
+	bool is_torn;        /* nor say up to where */
 	struct buf header;
 	bool has_header;
 	struct loop_defer defer;
@@ -130,8 +137,13 @@ struct imap_uid_run {
 	struct imap_command command;
 	const struct imap_command_type *type;
 	struct uidset_place place;
-	struct buf suffix; /* what follows the set */
-	uint64_t flags;    /* of a STORE */
+	struct uidset_place begun; /* where the command under way began, */
+	uint64_t count;            /* how many messages it names, */
+	uint64_t most;             /* of at most so many that the server takes */
+	bool is_cut;               /* it was carried out in part, */
+	bool is_repeated;          /* and is to be begun again */
+	struct buf suffix;         /* what follows the set */
+	uint64_t flags;            /* of a STORE */
 	bool is_added;
 	struct slice name; /* and then */
 	struct loop_defer defer;

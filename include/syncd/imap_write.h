@@ -94,6 +94,9 @@ void imap_write_date(struct imap_write *write, int64_t seconds);
 uint64_t imap_write_uids(struct imap_write *write, const struct uidset *set,
 			 struct uidset_place *place, size_t reserve, uint64_t most);
 
+/* All UIDs up to `highest`: "1:*" for UINT32_MAX. */
+void imap_write_uids_up_to(struct imap_write *write, uint32_t highest);
+
 /* How a message body is announced; may be joined by |. */
 enum imap_body_form {
 	IMAP_BODY_PLAIN = 0,

@@ -88,10 +88,20 @@ static bool search_untagged(struct imap_command *command, const struct imap_resp
 	return true;
 }
 
+/* Of a part of the mailbox only (MESSAGELIMIT, RFC 9738) it does not tell whose marks there are. */
+static void search_tagged(struct imap_command *command, const struct imap_response *response)
+{
+	struct imap_expunge *expunge = container_of(command, struct imap_expunge, command);
+	struct imap_cut cut;
+
+	expunge->is_damaged |= imap_reply_is_cut(response, &cut);
+}
+
 static const struct imap_command_type search_type = {
 	.name = "SEARCH",
 	.untagged = search_untagged,
 	.range = search_range,
+	.tagged = search_tagged,
 };
 
 /* Leaves in `found` what others marked; the first time, `ours` becomes what of ours is not

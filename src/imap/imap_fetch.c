@@ -21,6 +21,7 @@ struct fetch_piece {
 	struct imap_command command;
 	bool is_in_flight;
 	struct uidset awaited; /* asked for, no body given */
+	bool is_cut;           /* answered in part: what is awaited is not missing */
 };
 
 struct imap_fetch_work {
@@ -150,9 +151,20 @@ static bool fetch_untagged(struct imap_command *command, const struct imap_respo
 	return true;
 }
 
+/* Too many at once (MESSAGELIMIT, RFC 9738): what was left out is there all the same. */
+static void fetch_tagged(struct imap_command *command, const struct imap_response *response)
+{
+	struct fetch_piece *piece = piece_of(command);
+	struct imap_cut cut;
+
+	piece->is_cut = response->condition == IMAP_OK && imap_reply_is_cut(response, &cut) &&
+			!uidset_is_empty(&piece->awaited);
+}
+
 static const struct imap_command_type fetch_type = {
 	.name = "FETCH",
 	.refused = SYNCD_EMESSAGE,
+	.tagged = fetch_tagged,
 	.untagged = fetch_untagged,
 	.literal_begin = fetch_literal_begin,
 	.literal_data = fetch_literal_data,
@@ -167,6 +179,9 @@ static void piece_done(struct imap_command *command, int code)
 	struct fetch_piece *piece = piece_of(command);
 	struct imap_fetch *fetch = piece->fetch;
 
+	if (code == 0 && piece->is_cut)
+		code = error_set(&command->err, SYNCD_EMESSAGE,
+				 "the server sent some of the messages only");
 	if (code < 0 && fetch->err.code == 0) {
 		fetch->err = command->err;
 		if (imap_quirk_is_about_message(&fetch->err))
@@ -179,16 +194,18 @@ static void piece_done(struct imap_command *command, int code)
 static void piece_take_uids(struct fetch_piece *piece)
 {
 	struct imap_fetch_work *work = piece->fetch->work;
+	uint64_t limit = imap_session_limits(work->session)->messages;
+	size_t most = limit < FETCH_PIECE_UIDS ? (size_t)limit : FETCH_PIECE_UIDS;
 	size_t count = 0;
 	uint32_t uid;
 
 	uidset_clear(&piece->awaited);
-	while (count < FETCH_PIECE_UIDS && uidset_next(piece->fetch->uids, &work->place, &uid)) {
+	while (count < most && uidset_next(piece->fetch->uids, &work->place, &uid)) {
 		int rc = uidset_add(&piece->awaited, uid);
 		must(rc == 0);
 		count++;
 	}
-	work->is_exhausted = count < FETCH_PIECE_UIDS;
+	work->is_exhausted = count < most;
 }
 
 static void piece_fill(struct fetch_piece *piece)
@@ -202,8 +219,9 @@ static void piece_fill(struct fetch_piece *piece)
 	imap_command_init(piece->fetch->work->session, command, &fetch_type, piece_done);
 	imap_write_text(&command->write, "UID FETCH ");
 	/* A hundred UIDs fit one line. */
-	(void)imap_write_uids(&command->write, &piece->awaited, &place, 64);
+	(void)imap_write_uids(&command->write, &piece->awaited, &place, 64, UINT64_MAX);
 	imap_write_text(&command->write, " (UID INTERNALDATE BODY.PEEK[])");
+	piece->is_cut = false;
 	piece->is_in_flight = true;
 	imap_command_start(command);
 }

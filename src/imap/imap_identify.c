@@ -101,10 +101,20 @@ static bool identify_untagged(struct imap_command *command, const struct imap_re
 	return true;
 }
 
+/* A server may answer for the highest UIDs only (MESSAGELIMIT, RFC 9738). */
+static void identify_tagged(struct imap_command *command, const struct imap_response *response)
+{
+	struct imap_identify *identify = identify_of(command);
+
+	if (!imap_reply_goes_on(response, &identify->unanswered))
+		identify->is_torn = true;
+}
+
 static const struct imap_command_type identify_type = {
 	.name = "FETCH",
 	.refused = SYNCD_EMESSAGE,
 	.untagged = identify_untagged,
+	.tagged = identify_tagged,
 	.literal_begin = identify_literal_begin,
 	.literal_data = identify_literal_data,
 };
@@ -114,6 +124,7 @@ static void identify_next(struct imap_identify *identify);
 static void identify_finish(struct imap_identify *identify, int code)
 {
 	buf_free(&identify->header);
+	uidset_free(&identify->left);
 	identify->done(identify, code);
 }
 
@@ -121,27 +132,36 @@ static void identify_done(struct imap_command *command, int code)
 {
 	struct imap_identify *identify = identify_of(command);
 
+	if (code == 0 && identify->is_torn)
+		code = error_set(&command->err, SYNCD_ESERVER,
+				 "the server answers for some of the messages only");
 	if (code < 0) {
 		identify->err = command->err;
 		identify_finish(identify, code);
 		return;
 	}
+	int rc = uidset_remove_range(&identify->left, identify->unanswered + 1, identify->asked);
+	must(rc == 0); /* no range is cut in two: `asked` ends one */
 	identify_next(identify);
 }
 
 static void identify_next(struct imap_identify *identify)
 {
 	struct imap_command *command = &identify->command;
+	struct uidset_place place = { 0 };
 
-	if (!uidset_format_left(identify->uids, &identify->place)) {
+	if (uidset_is_empty(&identify->left)) {
 		identify_finish(identify, 0);
 		return;
 	}
 	imap_command_init(command->session, command, &identify_type, identify_done);
 	imap_write_text(&command->write, "UID FETCH ");
-	(void)imap_write_uids(&command->write, identify->uids, &identify->place,
-			      sizeof(IDENTIFY_ITEMS));
+	/* Not by number: the set may be "all from here on", of which few are there. */
+	(void)imap_write_uids(&command->write, &identify->left, &place, sizeof(IDENTIFY_ITEMS),
+			      UINT64_MAX);
 	imap_write_text(&command->write, IDENTIFY_ITEMS);
+	identify->asked = identify->left.ranges[place.range - 1].high;
+	identify->unanswered = identify->asked;
 	imap_command_start(command);
 }
 
@@ -154,8 +174,11 @@ void imap_identify_start(struct imap_session *session, struct imap_identify *ide
 {
 	error_clear(&identify->err);
 	identify->command.session = session;
-	identify->place = (struct uidset_place){ 0 };
 	identify->has_header = false;
+	identify->is_torn = false;
+	uidset_init(&identify->left);
+	int rc = uidset_merge(&identify->left, identify->uids);
+	must(rc == 0); /* a copy is no longer */
 	identify->defer = (struct loop_defer){ 0 };
 	buf_init(&identify->header, IDENTIFY_HEADER_MAX);
 	loop_defer(session->settings.loop, &identify->defer, identify_turn);

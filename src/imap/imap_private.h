@@ -168,6 +168,18 @@ void imap_separator_start(struct imap_session *session, struct imap_command *com
 int imap_reply_refused(const struct imap_response *response, const struct imap_command_type *type,
 		       struct error *err);
 
+/* [MESSAGELIMIT most lowest]: a command was carried out for some of its messages only, from the
+ * highest UID down to `lowest_uid` (RFC 9738 §3.1). */
+struct imap_cut {
+	uint64_t most;       /* messages that one such command may have; 0: not said */
+	uint32_t lowest_uid; /* 0: for none of them, as far as is said */
+};
+bool imap_reply_is_cut(const struct imap_response *response, struct imap_cut *cut);
+
+/* Of a look at all UIDs up to `highest`: lowers that to where the next command has to go on, 0 when
+ * there is nothing left. False when the server does not say how far it came. */
+bool imap_reply_goes_on(const struct imap_response *response, uint32_t *highest);
+
 /* --- imap_mailbox.c --- */
 
 /* Counts and codes about the selected mailbox, also a tagged answer's. True when it is news. */

@@ -67,3 +67,33 @@ int imap_reply_refused(const struct imap_response *response, const struct imap_c
 	error_context(err, "%s", type->name);
 	return code;
 }
+
+bool imap_reply_is_cut(const struct imap_response *response, struct imap_cut *cut)
+{
+	const struct imap_arg *args = response->code_args;
+	uint64_t uid;
+
+	*cut = (struct imap_cut){ 0 };
+	if (!slice_equals_str(response->code, "MESSAGELIMIT"))
+		return false;
+	if (imap_arg_number(args, &cut->most) && imap_arg_number(args->next, &uid) &&
+	    uid <= UINT32_MAX)
+		cut->lowest_uid = (uint32_t)uid;
+	return true;
+}
+
+bool imap_reply_goes_on(const struct imap_response *response, uint32_t *highest)
+{
+	struct imap_cut cut;
+
+	if (response->condition != IMAP_OK || !imap_reply_is_cut(response, &cut)) {
+		*highest = 0;
+		return true;
+	}
+	if (cut.lowest_uid == 0 || cut.lowest_uid > *highest) {
+		*highest = 0;
+		return false;
+	}
+	*highest = cut.lowest_uid - 1;
+	return true;
+}

@@ -14,10 +14,37 @@ static void run_finish(struct imap_uid_run *run, int code)
 	run->done(run, code);
 }
 
+/* A server that takes fewer messages than it was given (RFC 9738 §3.1) gets the same ones again, as
+ * many at a time as it wants. */
+static void take_cut(struct imap_uid_run *run, const struct imap_response *response,
+		     bool may_repeat)
+{
+	struct imap_cut cut;
+
+	run->is_cut = imap_reply_is_cut(response, &cut);
+	run->is_repeated = run->is_cut && may_repeat && cut.most > 0 && cut.most < run->count;
+	if (run->is_repeated)
+		run->most = cut.most;
+}
+
+/* What was done already is not done twice by doing it again. */
+static void run_tagged(struct imap_command *command, const struct imap_response *response)
+{
+	take_cut(container_of(command, struct imap_uid_run, command), response, true);
+}
+
 static void run_done(struct imap_command *command, int code)
 {
 	struct imap_uid_run *run = container_of(command, struct imap_uid_run, command);
 
+	if (run->is_repeated) {
+		run->place = run->begun;
+		run_next(run);
+		return;
+	}
+	if (code == 0 && run->is_cut)
+		code = error_set(&command->err, SYNCD_EMESSAGE,
+				 "the server did it for a part of the messages only");
 	if (code < 0) {
 		run->err = command->err;
 		run_finish(run, code);
@@ -36,7 +63,11 @@ static void run_next(struct imap_uid_run *run)
 	}
 	imap_command_init(command->session, command, run->type, run_done);
 	imap_write_printf(&command->write, "UID %s ", run->type->name);
-	(void)imap_write_uids(&command->write, run->uids, &run->place, run->suffix.len);
+	run->is_cut = false;
+	run->is_repeated = false;
+	run->begun = run->place;
+	run->count = imap_write_uids(&command->write, run->uids, &run->place, run->suffix.len,
+				     run->most);
 	imap_write_text(&command->write, buf_str(&run->suffix));
 	if (run->name.len > 0) {
 		imap_write_text(&command->write, " ");
@@ -57,6 +88,8 @@ static void run_start(struct imap_session *session, struct imap_uid_run *run,
 	run->command.session = session;
 	run->type = type;
 	run->place = (struct uidset_place){ 0 };
+	run->most = type->is_upload ? imap_session_limits(session)->saved_messages
+				    : imap_session_limits(session)->messages;
 	run->defer = (struct loop_defer){ 0 };
 	run->name = (struct slice){ NULL, 0 };
 	buf_init(&run->suffix, IMAP_COMMAND_LINE_MAX);
@@ -91,6 +124,7 @@ static const struct imap_command_type store_type = {
 	.refused = SYNCD_EMESSAGE,
 	.untagged = store_untagged,
 	.is_own_change = store_is_own_change,
+	.tagged = run_tagged,
 };
 
 void imap_store_start(struct imap_session *session, struct imap_uid_run *run, bool is_added,
@@ -119,11 +153,20 @@ static const struct imap_command_type move_type = {
 	.refused = SYNCD_EMESSAGE,
 	.is_upload = true,
 	.is_own_removal = run_is_own_removal,
+	.tagged = run_tagged,
 };
+/* Copied twice would be two copies; refused, it has copied nothing. */
+static void copy_tagged(struct imap_command *command, const struct imap_response *response)
+{
+	take_cut(container_of(command, struct imap_uid_run, command), response,
+		 response->condition != IMAP_OK);
+}
+
 static const struct imap_command_type copy_type = {
 	.name = "COPY",
 	.refused = SYNCD_EMESSAGE,
 	.is_upload = true,
+	.tagged = copy_tagged,
 };
 
 void imap_transfer_start(struct imap_session *session, struct imap_uid_run *run, bool is_move,
@@ -145,6 +188,7 @@ static const struct imap_command_type uid_expunge_type = {
 	.refused = SYNCD_EMESSAGE,
 	.untagged = expunge_untagged,
 	.is_own_removal = run_is_own_removal,
+	.tagged = run_tagged,
 };
 
 void imap_uid_expunge_start(struct imap_session *session, struct imap_uid_run *run)

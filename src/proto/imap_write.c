@@ -240,6 +240,14 @@ uint64_t imap_write_uids(struct imap_write *write, const struct uidset *set,
 	return count;
 }
 
+void imap_write_uids_up_to(struct imap_write *write, uint32_t highest)
+{
+	if (highest == UINT32_MAX)
+		imap_write_text(write, "1:*");
+	else
+		imap_write_printf(write, "1:%" PRIu32, highest);
+}
+
 void imap_write_body(struct imap_write *write, uint64_t size_bytes, unsigned form)
 {
 	bool must_wait = announce(write, size_bytes, form);

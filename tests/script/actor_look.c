@@ -27,7 +27,7 @@ static void event_set(struct actor *actor, const char *what, const struct uidset
 	struct buf text;
 
 	buf_init(&text, EVENTS_MAX);
-	(void)uidset_format(set, &place, EVENTS_MAX, &text);
+	(void)uidset_format(set, &place, EVENTS_MAX, UINT64_MAX, &text);
 	if (text.len > 0)
 		actor_tell(actor, "%s %s", what, buf_str(&text));
 	buf_free(&text);
