@@ -1,0 +1,182 @@
+"""Many messages uploaded at once, with and without MULTIAPPEND, refused in part, and cut.
+
+SPDX-License-Identifier: MIT"""
+import os
+
+import dovecot
+import mailgen
+import proxy
+
+from case import Case, main
+
+QUOTA = """
+mail_plugins = quota
+plugin {
+  quota = count:User quota
+  quota_vsizes = yes
+  %s
+}
+"""
+
+
+class Upload(Case):
+    @classmethod
+    def setUpClass(cls):
+        """Each test starts a server of its own."""
+
+    @classmethod
+    def tearDownClass(cls):
+        """And stops it."""
+
+    def serve(self, without=(), extra=""):
+        self.server = dovecot.Dovecot(without=without, extra=extra, plaintext=True)
+        self.addCleanup(self.server.stop)
+
+    def setUp(self):
+        self.server = None
+
+    def fill(self, client, local, count, seed=9):
+        """An account that is in step, and then new mail in it; some of it twice the same."""
+        self.pass_once(client)
+        mail = mailgen.Mail(seed)
+        for number in range(count):
+            data = mail.plain("number %d" % number)
+            local.add("INBOX", data, "S" if number % 3 else "", 1_400_000_000 + number)
+        local.add("INBOX", data, "F", 1_300_000_000)
+        return self.server.sessions()
+
+    def appends(self, before):
+        return self.server.commands(before).count("APPEND")
+
+    def check_each_is_known(self, client, local, remote):
+        """A flag set here arrives at its own message there: each UID was given to the right one."""
+        for number, message in enumerate(sorted(local.messages("INBOX"), key=lambda m: m.date)):
+            if number % 10 == 0:
+                local.reflag(message.where, "RS")
+        self.pass_once(client)
+        self.assert_equal_sides(local, remote)
+
+    def push(self, count, **server):
+        """Returns how many APPENDs it took."""
+        self.serve(**server)
+        client, local = self.account()
+        before = self.fill(client, local, count)
+        self.pass_once(client)
+        appends, remote = self.appends(before), self.remote()
+        self.assert_equal_sides(local, remote)
+        self.assertEqual(len(remote.uids("INBOX")), count + 1)
+        self.assert_quiet(client, local)
+        self.check_each_is_known(client, local, remote)
+        return appends
+
+    def test_one_command_carries_many_messages(self):
+        self.assertEqual(self.push(250), 3)
+
+    def test_without_multiappend_each_has_its_own(self):
+        self.assertEqual(self.push(120, without={"MULTIAPPEND"}), 121)
+
+    def test_each_message_may_wait_for_the_server(self):
+        self.assertEqual(self.push(120, without={"LITERAL+"}), 2)
+
+    def test_uids_are_found_where_they_are_not_told(self):
+        self.assertEqual(self.push(120, without={"UIDPLUS"}), 2)
+
+    def test_large_messages_go_between_the_others(self):
+        self.serve()
+        client, local = self.account()
+        self.pass_once(client)
+        for number in range(12):
+            size = 1_500_000 if number % 4 == 1 else 5000
+            local.add("INBOX", mailgen.Mail(number).plain("number %d" % number, size), "S")
+        self.pass_once(client)
+        self.assert_equal_sides(local, self.remote())
+        self.assert_quiet(client, local)
+
+    # Refused.
+
+    def test_one_that_is_refused_does_not_hold_the_others_up(self):
+        self.serve(extra=QUOTA % "quota_max_mail_size = 20k")
+        client, local = self.account()
+        before = self.fill(client, local, 40)
+        local.add("INBOX", mailgen.Mail(5).plain("the large one", 30_000))
+        run = self.pass_once(client, code=1)
+        self.assertRegex(run.err, "INBOX.*size")
+        self.assertEqual(len(self.remote().uids("INBOX")), 41)
+        # Together, and then one by one.
+        self.assertEqual(self.appends(before), 1 + 42)
+        before = self.server.sessions()
+        self.pass_once(client, code=1)
+        self.assertEqual(self.appends(before), 0)
+
+    def test_what_fits_a_quota_is_stored_and_the_rest_when_there_is_room(self):
+        self.serve(extra=QUOTA % "quota_rule = *:messages=30")
+        client, local = self.account()
+        self.fill(client, local, 40)
+        run = self.pass_once(client, code=73)
+        self.assertIn("quota", run.err.lower())
+        remote = self.remote()
+        self.assertEqual(len(remote.uids("INBOX")), 30)
+        self.assertEqual(len(local.messages("INBOX")), 41)
+        for message in local.messages("INBOX")[:15]:
+            os.unlink(message.where)
+        client.configure(deletion_limit="none")
+        self.pass_once(client, code=73)  # makes room, after it was tried
+        self.pass_once(client)
+        self.assert_equal_sides(local, remote)
+        self.assertEqual(len(local.messages("INBOX")), 26)
+
+    # Cut.
+
+    def check_cut(self, middle, stored):
+        """The first upload is cut when the server has `stored` so many; nothing is there twice."""
+        self.addCleanup(middle.close)
+        client, local = self.account(port=middle.port, tls="none", tls_ca_file=None,
+                                     host="127.0.0.1")
+        self.fill(client, local, 120)
+        middle.is_cutting = True
+        self.pass_once(client, code=75)
+        middle.is_cutting = False
+        remote = self.remote()
+        self.assertEqual(len(remote.uids("INBOX")), stored)
+        self.pass_once(client)
+        self.assert_equal_sides(local, remote)
+        self.assertEqual(len(remote.uids("INBOX")), 121)
+        self.assert_quiet(client, local)
+        self.check_each_is_known(client, local, remote)
+
+    def test_cut_in_the_middle_of_many_nothing_is_lost_or_doubled(self):
+        self.serve()
+        self.check_cut(CutUpload(self.server.port), 0)
+
+    def test_cut_before_the_answer_nothing_is_lost_or_doubled(self):
+        self.serve()
+        self.check_cut(CutAnswer(self.server.port), 100)
+
+
+class CutUpload(proxy.Proxy):
+    """Lets no more than 20 KB up a connection while it is cutting."""
+
+    def __init__(self, target_port):
+        self.is_cutting, self.passed = False, 0
+        super().__init__(target_port)
+
+    def _is_cut(self, data, is_up, passed):
+        self.passed += len(data) if is_up and self.is_cutting else 0
+        return self.is_cutting and self.passed > 20_000
+
+
+class CutAnswer(proxy.ImapProxy):
+    """Hangs up in place of the answer to an APPEND while it is cutting."""
+
+    def __init__(self, target_port):
+        self.is_cutting = False
+        super().__init__(target_port, on_response=self.respond)
+
+    def respond(self, response):
+        if self.is_cutting and b"[APPENDUID" in response:
+            raise OSError("cut")
+        return response
+
+
+if __name__ == "__main__":
+    main()
