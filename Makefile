@@ -120,9 +120,10 @@ fuzz:
 		build/fuzz/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
 fuzzers: $(FUZZ)
 
-bench: bootstrap
-	$(SUB) all $(BENCH)
-	@for b in $(BENCH) $(wildcard tests/bench/*.py); do echo "== $$b"; SYNCD_BUILD=build/release $$b || exit 1; done
+bench:
+	@contrib/bootstrap build test bench
+	$(SUB) VARIANT=release all $(patsubst $B/%,build/release/%,$(BENCH))
+	@SYNCD_BUILD=build/release $(PYTHON) tests/bench/bench.py $(SCENARIOS)
 
 demo:
 	@contrib/bootstrap build test
@@ -169,7 +170,7 @@ help:
 #: make unit           unit tests alone
 #: make soak SEEDS=n   the simulator for n seeds, and a crash at every call
 #: make fuzz TIME=s    each fuzzer for s seconds
-#: make bench          speed and memory
+#: make bench          speed and memory beside others, into docs/ (SCENARIOS=name: only that one)
 #: make lint           clang-tidy and cppcheck (format-check: clang-format)
 #: make layers         check which module includes which
 #: make demo           sync a sample account with a throw-away server on loopback

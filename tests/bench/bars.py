@@ -1,0 +1,63 @@
+"""The bars that syncd is to keep, scenario by scenario: issue 3's table as data.
+
+SPDX-License-Identifier: MIT"""
+import collections
+
+# `of` gives the value out of a scenario's {program: summary}, None where it is not known.
+Bar = collections.namedtuple("Bar", "scenario what bound of")
+Verdict = collections.namedtuple("Verdict", "scenario what bound value is_kept")
+
+
+def wall_ratio(other):
+    def of(programs):
+        ours, theirs = (programs.get(name, {}).get("wall_s") for name in ("syncd", other))
+        return ours / theirs if ours and theirs else None
+    return of
+
+
+def peak_mb(programs):
+    peak = programs["syncd"].get("peak_bytes")
+    return peak and peak / 1e6
+
+
+def turns(programs):
+    return programs["syncd"].get("turns")
+
+
+def traffic_kb(programs):
+    up, down = (programs["syncd"].get(way) for way in ("up", "down"))
+    return None if up is None else (up + down) / 1e3
+
+
+OF_MBSYNC = "wall time of mbsync's"
+PEAK = "peak memory, MB"
+
+BARS = [
+    Bar("pull", OF_MBSYNC, 0.65, wall_ratio("mbsync")),
+    Bar("pull", "wall time of the disk floor's", 1.25, wall_ratio("disk floor")),
+    Bar("pull", PEAK, 32, peak_mb),
+    Bar("pull-latency", OF_MBSYNC, 0.5, wall_ratio("mbsync")),
+    Bar("pull-many", OF_MBSYNC, 0.5, wall_ratio("mbsync")),
+    Bar("push", OF_MBSYNC, 0.4, wall_ratio("mbsync")),
+    Bar("noop", OF_MBSYNC, 0.25, wall_ratio("mbsync")),
+    Bar("noop-latency", OF_MBSYNC, 0.03, wall_ratio("mbsync")),
+    Bar("noop-latency", "turns", 8, turns),
+    Bar("noop-latency", "traffic, KB", 40, traffic_kb),
+    Bar("changes", OF_MBSYNC, 0.25, wall_ratio("mbsync")),
+    Bar("changes", PEAK, 24, peak_mb),
+]
+
+
+def mbsync_bound(scenario):
+    return next((b.bound for b in BARS if b.scenario == scenario and b.what == OF_MBSYNC), None)
+
+
+def verdicts(scenario, result):
+    """Of one scenario; what was measured of syncd alone has its bounds with it."""
+    found = [(v["what"] + ", " + v["unit"], v["bound"], v["value"])
+             for v in result.get("values", []) if v["bound"] is not None]
+    if "syncd" in result.get("programs", {}):
+        found += [(bar.what, bar.bound, bar.of(result["programs"]))
+                  for bar in BARS if bar.scenario == scenario]
+    return [Verdict(scenario, what, bound, value, value <= bound)
+            for what, bound, value in found if value is not None]

@@ -1,0 +1,80 @@
+"""The chart of docs/benchmarks.svg: wall times beside mbsync's, on a scale of ratios.
+
+SPDX-License-Identifier: MIT"""
+import math
+import xml.sax.saxutils
+
+import bars
+
+LEAST, MOST = 0.01, 10
+TICKS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10]
+LEFT, WIDTH, TOP, ROW, BAR = 130, 520, 64, 46, 13
+
+STYLE = """
+text { font: 12px system-ui, sans-serif; fill: #333; }
+.title { font-size: 14px; font-weight: 600; }
+.small { font-size: 11px; fill: #666; }
+.grid { stroke: #ddd; } .one { stroke: #888; } .bar { stroke: #d1242f; stroke-width: 2; }
+.syncd { fill: #0969da; } .offlineimap { fill: #a8a8a8; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #ddd; } .small { fill: #aaa; } .grid { stroke: #333; }
+  .bar { stroke: #ff7b72; } .syncd { fill: #58a6ff; } .offlineimap { fill: #6e6e6e; }
+}
+"""
+
+
+def x_of(ratio):
+    share = math.log(min(max(ratio, LEAST), MOST) / LEAST) / math.log(MOST / LEAST)
+    return LEFT + share * WIDTH
+
+
+def text(x, y, words, kind="", anchor="start"):
+    return '<text x="%.1f" y="%.1f" class="%s" text-anchor="%s">%s</text>' % (
+        x, y, kind, anchor, xml.sax.saxutils.escape(words))
+
+
+def line(x, top, bottom, kind):
+    return '<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" class="%s"/>' % (x, x, top, bottom, kind)
+
+
+def bar(y, program, wall_s, mbsync_s):
+    """From the line of mbsync to the left where it is faster, to the right where it is slower."""
+    ratio = wall_s / mbsync_s
+    ends = sorted((x_of(ratio), x_of(1)))
+    said = "%s %.3g s (%.2g)" % (program, wall_s, ratio)
+    where = (ends[1] + 6, "start")
+    return ['<rect x="%.1f" y="%.1f" width="%.1f" height="%d" class="%s"/>' % (
+        ends[0], y, max(ends[1] - ends[0], 1), BAR, program),
+        text(where[0], y + BAR - 2, said, "small", where[1])]
+
+
+def row(top, name, result):
+    programs = result["programs"]
+    mbsync_s = programs["mbsync"]["wall_s"]
+    parts = [text(LEFT - 12, top + 12, name, "", "end"),
+             text(LEFT - 12, top + 26, "mbsync %.3g s" % mbsync_s, "small", "end")]
+    for number, program in enumerate(("syncd", "offlineimap")):
+        wall_s = programs.get(program, {}).get("wall_s")
+        if wall_s:
+            parts += bar(top + number * (BAR + 3), program, wall_s, mbsync_s)
+    bound = bars.mbsync_bound(name)
+    if bound:
+        parts.append(line(x_of(bound), top - 3, top + BAR + 3, "bar"))
+    return parts
+
+
+def svg(results):
+    """results: [(scenario, result)] of those with programs beside each other."""
+    results = [r for r in results if r[1]["programs"].get("mbsync", {}).get("wall_s")]
+    bottom = TOP + ROW * len(results)
+    parts = [text(LEFT, 20, "Wall time as a ratio of mbsync's: left is faster", "title"),
+             text(LEFT, 38, "red: the bar that syncd is to reach", "small")]
+    for tick in TICKS:
+        parts += [line(x_of(tick), TOP - 8, bottom, "one" if tick == 1 else "grid"),
+                  text(x_of(tick), bottom + 16, "%g" % tick, "small", "middle")]
+    for number, (name, result) in enumerate(results):
+        parts += row(TOP + number * ROW, name, result)
+    # Room at the right for what is written beside the longest bars.
+    size = (LEFT + WIDTH + 190, bottom + 28)
+    return ('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d">\n'
+            "<style>%s</style>\n%s\n</svg>\n" % (*size, *size, STYLE, "\n".join(parts)))

@@ -1,0 +1,126 @@
+"""What the benchmark says: on the terminal, in build/bench.json, in docs/benchmarks.md.
+
+SPDX-License-Identifier: MIT"""
+import datetime
+import json
+import os
+
+import bars
+import chart
+import peers
+import race
+import scratch
+
+CACHE = os.path.join(scratch.ROOT, "build", "bench.json")
+PAGE = os.path.join(scratch.ROOT, "docs", "benchmarks.md")
+CHART = os.path.join(scratch.ROOT, "docs", "benchmarks.svg")
+BEGIN = "<!-- written by make bench from here -->"
+END = "<!-- to here -->"
+
+COLUMNS = ["program", "wall s", "of mbsync", "CPU s", "peak MB", "KB up", "KB down", "turns",
+           "connections"]
+
+
+class Results:
+    """Each scenario's newest result, all its programs from the same run."""
+
+    def __init__(self):
+        self.by_scenario = {}
+        if os.path.exists(CACHE):
+            with open(CACHE, encoding="utf-8") as cache:
+                self.by_scenario = json.load(cache)
+
+    def add(self, scenario, result):
+        self.by_scenario[scenario] = dict(result, day=datetime.date.today().isoformat())
+        scratch.write(CACHE, json.dumps(self.by_scenario, indent=1), 0o644)
+
+
+def number(value, digits=0):
+    return "" if value is None else "{:,.{}f}".format(value, digits)
+
+
+def scaled(value, unit):
+    return None if value is None else value / unit
+
+
+def seconds(value):
+    return number(value, 3 if value is not None and value < 10 else 1)
+
+
+def row_of(name, summary, mbsync_s):
+    if "over_s" in summary:
+        return [name, "over %d" % summary["over_s"]] + [""] * (len(COLUMNS) - 2)
+    ratio = summary["wall_s"] / mbsync_s if mbsync_s else None
+    return [name, seconds(summary["wall_s"]), number(ratio, 3 if ratio and ratio < 0.1 else 2),
+            seconds(summary["cpu_s"]), number(scaled(summary["peak_bytes"], 1e6), 1),
+            number(scaled(summary["up"], 1e3), 1), number(scaled(summary["down"], 1e3), 1),
+            number(summary["turns"]), number(summary["connections"])]
+
+
+def rows_of(result):
+    """The table of a scenario, its head first."""
+    if "values" in result:
+        return [["syncd alone", "", "unit"]] + [
+            [v["what"], number(v["value"], 2), v["unit"]] for v in result["values"]]
+    programs = result["programs"]
+    mbsync_s = programs.get("mbsync", {}).get("wall_s")
+    return [COLUMNS] + [row_of(name, summary, mbsync_s) for name, summary in programs.items()]
+
+
+def verdict_rows(scenario, result):
+    return [[v.scenario, v.what, "%.3g" % v.value, "%g" % v.bound, "ok" if v.is_kept else "FAIL"]
+            for v in bars.verdicts(scenario, result)]
+
+
+def aligned(rows):
+    """For the terminal: the first column to the left, all others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("   " + "  ".join(
+        cell.rjust(width) if i else cell.ljust(width)
+        for i, (cell, width) in enumerate(zip(row, widths))) for row in rows)
+
+
+def text_of(scenario, result):
+    parts = [aligned(rows_of(result))]
+    verdicts = verdict_rows(scenario, result)
+    if verdicts:
+        parts.append(aligned([["scenario", "bar", "is", "at most", ""]] + verdicts))
+    return "\n".join(parts) + "\n"
+
+
+# The page.
+
+def markdown_table(rows):
+    head, *body = rows
+    ruler = ["---"] + ["--:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ruler] + body) + "\n"
+
+
+def section(scenario, what, result):
+    runs = "median of %d" % result["runs"] if result.get("runs", 1) > 1 else "one run"
+    return "### %s\n\n%s (%s, %s)\n\n%s" % (scenario, what, runs, result["day"],
+                                          markdown_table(rows_of(result)))
+
+
+def generated(results, described):
+    """described: {scenario: what it is}, in the order of the page."""
+    known = [(name, results.by_scenario[name]) for name in described if name in results.by_scenario]
+    verdicts = [row for name, result in known for row in verdict_rows(name, result)]
+    versions = ", ".join(kind.version() for kind in race.PROGRAMS.values())
+    parts = ["%d cores; %s; %s. Ratios are of wall time.\n" % (os.cpu_count(), versions,
+                                                               peers.server_version()),
+             "![Wall time beside mbsync's](benchmarks.svg)\n",
+             markdown_table([["scenario", "bar for syncd", "is", "at most", ""]] + verdicts)]
+    parts += [section(name, described[name], result) for name, result in known]
+    return "\n".join(parts)
+
+
+def write_page(results, described):
+    """Replaces the generated part; what is written by hand around it stays."""
+    with open(PAGE, encoding="utf-8") as page:
+        before, _, rest = page.read().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    text = before + BEGIN + "\n" + generated(results, described) + END + after
+    scratch.write(PAGE, text, 0o644)
+    scratch.write(CHART, chart.svg([(name, results.by_scenario[name]) for name in described
+                                    if "programs" in results.by_scenario.get(name, {})]), 0o644)
