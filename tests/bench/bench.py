@@ -2,6 +2,9 @@
 """Speed and memory beside others, against a private Dovecot: `make bench`, or
 bench.py [--write] [SCENARIO...]
 
+Without names all scenarios run but the one that takes very long, and docs/benchmarks.* are written
+anew. --write does so after any run, from each scenario's newest result in build/bench.json; alone
+it runs nothing.
 Exit status 1 when a program failed or did something wrong, not when a bar is missed.
 Environment: RUNS (3), OFFLINEIMAP (seconds it may take; 0 leaves it out), SYNCD_BUILD.
 SPDX-License-Identifier: MIT"""
@@ -16,22 +19,30 @@ import scenarios  # noqa: E402
 
 
 def main(args):
-    wanted = [a for a in args if a != "--write"]
-    unknown = [a for a in wanted if a not in scenarios.SCENARIOS]
+    named = [a for a in args if a != "--write"]
+    unknown = [a for a in named if a not in scenarios.SCENARIOS]
     if unknown:
         print("bench: no scenario %s; there are %s" % (
             ", ".join(unknown), ", ".join(scenarios.SCENARIOS)), file=sys.stderr)
         return 64
+    is_writing = "--write" in args
     results = report.Results()
     failures = []
-    for name in wanted or scenarios.TABLE:
-        print("== " + name, flush=True)
-        result = scenarios.SCENARIOS[name]()
-        failures += result["failures"]
-        if not result["failures"]:
-            results.add(name, result)
-        print(report.text_of(name, result), flush=True)
+    for name in named or ([] if is_writing else scenarios.USUAL):
+        failures += run(name, results)
+    if is_writing or (not named and not failures):
+        report.write_page(results, scenarios.DESCRIBED)
     return 1 if failures else 0
+
+
+def run(name, results):
+    """Returns the failures."""
+    print("== " + name, flush=True)
+    result = scenarios.SCENARIOS[name][0]()
+    if not result["failures"]:
+        results.add(name, result)
+    print(report.text_of(name, result), flush=True)
+    return result["failures"]
 
 
 if __name__ == "__main__":

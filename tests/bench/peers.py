@@ -48,7 +48,6 @@ ui = quiet
 [Account bench]
 localrepository = local
 remoterepository = remote
-status_backend = sqlite
 
 [Repository local]
 type = Maildir

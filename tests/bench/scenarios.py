@@ -8,6 +8,9 @@ import functools
 import os
 import shutil
 
+import alone
+import changes
+import many
 import measure
 import peers
 import race
@@ -15,6 +18,7 @@ import scratch
 import server as servers
 
 MEGABYTE = 1_000_000
+ROUND_TRIP_MS = 40
 
 
 # First pulls.
@@ -60,7 +64,6 @@ def push_attempt(server, source, name, way):
     result = way.run(program)
     servers.same(program, os.path.join(program.maildir, "INBOX"), source, "what was pushed")
     servers.same(program, server.maildir(user), source, "what arrived")
-    program.remove()
     server.empty(user)
     return result
 
@@ -72,83 +75,24 @@ def push():
         return race.Race("push", server, functools.partial(push_attempt, server, source)).run()
 
 
-# A hundred mailboxes.
-
-class Many:
-    """A server with 100 x 1,000 small messages, and each program after it has got them."""
-
-    def __init__(self):
-        self.server = servers.Server()
-        self.user = self.server.account()
-        self.mailboxes = ["INBOX"] + ["box%02d" % n for n in range(1, 100)]
-        for number, mailbox in enumerate(self.mailboxes):
-            self.server.fill(self.user, mailbox, servers.small_mail(1000, seed=number))
-        self.server.warm(self.user, self.mailboxes)
-        self.programs = {}
-
-    @staticmethod
-    @functools.cache
-    def made():
-        """The same one for all scenarios of this run: filling it takes long."""
-        return Many()
-
-    def pull_attempt(self, name, way):
-        """The last one stays, for what comes after a first pull."""
-        program = race.PROGRAMS[name](self.server, self.user)
-        program.configure(port=way.port)
-        measure.settle()
-        result = way.run(program)
-        self.check(program)
-        self.programs[name] = program
-        return result
-
-    def check(self, program):
-        for mailbox in self.mailboxes:
-            servers.same(program, os.path.join(program.maildir, mailbox),
-                         self.server.maildir(self.user, mailbox), mailbox)
-
-    def names(self, program):
-        return [name for mailbox in self.mailboxes
-                for name in servers.names(os.path.join(program.maildir, mailbox))]
-
-    def warm(self, name, way):
-        """A program that has everything and has seen so, on this way."""
-        if name not in self.programs:
-            self.pull_attempt(name, measure.Way(self.server.tls_port))
-        program = self.programs[name]
-        program.configure(port=way.port)
-        before = None
-        while before != (before := self.names(program)):
-            measure.run(program)
-        measure.settle()
-        return program
-
-    def noop_attempt(self, name, way):
-        program = self.warm(name, way)
-        before = self.names(program)
-        result = way.run(program)
-        if self.names(program) != before or len(before) != 100_000:
-            raise measure.Failed("%s: a pass with nothing to do did something" % name)
-        return result
-
-
-def noop(title, delay_ms=0):
-    many = Many.made()
-    return race.Race(title, many.server, many.noop_attempt, delay_ms).run()
-
-
+# By name, with what the page says of it, in the page's order.
 SCENARIOS = {
-    "pull": lambda: pull("pull", 10_000, 190 * MEGABYTE),
-    "push": push,
-    "noop": lambda: noop("noop"),
-    "noop-latency": lambda: noop("noop-latency", 40),
+    "pull": (lambda: pull("pull", 10_000, 190 * MEGABYTE),
+             "First pull of 10,000 messages (190 MB), one mailbox."),
+    "pull-latency": (lambda: pull("pull-latency", 2000, 38 * MEGABYTE, ROUND_TRIP_MS),
+                     "First pull of 2,000 messages (38 MB) at a round trip of 40 ms."),
+    "pull-many": (many.pull, "First pull of 100 mailboxes of 1,000 small messages."),
+    "push": (push, "Push of 2,000 messages (38 MB) into an empty account."),
+    "noop": (lambda: many.noop("noop"), "Nothing changed in 100 mailboxes of 1,000 messages."),
+    "noop-latency": (lambda: many.noop("noop-latency", ROUND_TRIP_MS),
+                     "Nothing changed in 100 mailboxes of 1,000 messages, at a round trip of 40 ms."),
+    "changes": (changes.run,
+                "A mailbox of 100,000 messages; on each side 125 were flagged, 50 removed, 60 added."),
+    "large": (alone.large, "A message of 200 MB, each way."),
+    "latency": (alone.latency, "How soon a flag crosses, daemon running."),
+    "idle": (alone.idle, "A daemon with 100 mailboxes in which nothing happens."),
+    "million": (alone.million, "A mailbox of 1,000,000 tiny messages."),
 }
-
-# In the order of the page; TABLE are those of issue 3's table.
-DESCRIBED = {
-    "pull": "First pull of 10,000 messages (190 MB), one mailbox.",
-    "push": "Push of 2,000 messages (38 MB).",
-    "noop": "Nothing changed in 100 mailboxes of 1,000 messages.",
-    "noop-latency": "The same at a round trip of 40 ms.",
-}
-TABLE = list(DESCRIBED)
+DESCRIBED = {name: what for name, (_, what) in SCENARIOS.items()}
+# Takes long: runs when named.
+USUAL = [name for name in SCENARIOS if name != "million"]
