@@ -14,6 +14,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "real"))
 
+import measure  # noqa: E402
 import report  # noqa: E402
 import scenarios  # noqa: E402
 
@@ -28,6 +29,7 @@ def main(args):
     is_writing = "--write" in args
     results = report.Results()
     failures = []
+    measure.spread_over_disk()
     for name in named or ([] if is_writing else scenarios.USUAL):
         failures += run(name, results)
     if is_writing or (not named and not failures):

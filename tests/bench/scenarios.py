@@ -1,8 +1,5 @@
 """What is measured: each scenario is a function here that returns its result for report.py.
 
-Nothing that a program wrote to disk is removed before the end: ext4 passes by inodes that were
-deleted in the last minutes one by one, and whoever comes next would pay for it.
-
 SPDX-License-Identifier: MIT"""
 import functools
 import os

@@ -16,6 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "tools"))
 
 at_end = atexit.register
+PARENT = "/tmp"
 
 
 def end_politely(number, _frame):
@@ -27,8 +28,8 @@ for caught in (signal.SIGTERM, signal.SIGHUP):
 
 
 def directory(name="syncd-test"):
-    """A new directory under /tmp, short enough for socket names."""
-    path = tempfile.mkdtemp(prefix=name + "-", dir="/tmp")
+    """A new directory under PARENT, short enough for socket names."""
+    path = tempfile.mkdtemp(prefix=name + "-", dir=PARENT)
     at_end(shutil.rmtree, path, ignore_errors=True)
     return path
 
