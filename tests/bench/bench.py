@@ -39,7 +39,7 @@ def main(args):
 
 def run(name, results):
     """Returns the failures."""
-    print("== " + name, flush=True)
+    print("== %s (load average %.1f)" % (name, os.getloadavg()[0]), flush=True)
     result = scenarios.SCENARIOS[name][0]()
     if not result["failures"]:
         results.add(name, result)

@@ -22,6 +22,10 @@ def digest(data):
     return hashlib.sha256(data.replace(b"\r\n", b"\n")).digest()
 
 
+def base_of(path):
+    return os.path.basename(path).split(":2,")[0]
+
+
 class Account:
     """One program with an account of its own, both sides alike when it is made."""
 
@@ -64,10 +68,10 @@ class Account:
     def _bases(self):
         """Names of local files without their flags, by number."""
         found = {}
-        for name in servers.names(self.maildir):
-            with open(os.path.join(self.maildir, "cur", name), "rb") as mail:
-                number = int(re.search(rb"\nSubject: message (\d+)\n", mail.read()).group(1))
-            found[number] = name.split(":2,")[0]
+        for path in views.Local(self.program.maildir).files("INBOX"):
+            with open(path, "rb") as mail:
+                number = re.search(rb"^Subject: message (\d+)\r?$", mail.read(), re.MULTILINE)
+            found[int(number.group(1))] = base_of(path)
         return found
 
     def _uids(self):
@@ -99,8 +103,9 @@ class Account:
             self.expected[digest(data)] = (digest(data), "S")
 
     def _added(self, where):
-        mail = mailgen.Mail(self.rounds + 10)
-        return [mail.plain("added %s %d" % (where, n), 400) for n in range(ADDED)]
+        mail = mailgen.Mail()
+        return [mail.plain("added %s %d in round %d" % (where, number, self.rounds), 400)
+                for number in range(ADDED)]
 
     def _change_there(self, answered, deleted):
         uids = self._uids()
@@ -114,7 +119,7 @@ class Account:
 
     def _change_here(self, answered, deleted):
         local = views.Local(self.program.maildir)
-        paths = {os.path.basename(path).split(":2,")[0]: path for path in local.files("INBOX")}
+        paths = {base_of(path): path for path in local.files("INBOX")}
         added = self._added("here")
         for number in answered:
             path = paths[self.bases[number]]
