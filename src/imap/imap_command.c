@@ -79,14 +79,18 @@ static void command_send(struct imap_command *command)
 {
 	struct imap_session *session = command->session;
 	size_t count = imap_write_piece_count(&command->write);
+	/* The server has said "+" to the next piece, or to the body that the stream interrupted. */
+	bool is_asked_for =
+		command->state == IMAP_COMMAND_STOPPED || command->state == IMAP_COMMAND_BODY;
 
 	session->sending = command;
 	while (command->piece < count) {
 		struct imap_piece piece = imap_write_piece(&command->write, command->piece);
-		if (piece.needs_continuation && command->state != IMAP_COMMAND_STOPPED) {
+		if (piece.needs_continuation && !is_asked_for) {
 			command->state = IMAP_COMMAND_STOPPED;
 			return;
 		}
+		is_asked_for = false;
 		command->state = IMAP_COMMAND_BODY;
 		if (piece.is_body && !command_send_body(command))
 			return;
