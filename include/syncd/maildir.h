@@ -170,10 +170,10 @@ bool maildir_is_still(const struct maildir *maildir);
 /* Pool; the mailbox itself is not changed. Looks only for the messages of the named files: in each
  * place that an event named, and before a message is said to be gone, where its file could be by
  * other system flags (20 stat calls): no directory is read. Of more than a few hundred a scan is
- * cheaper. What was found: an item with the flags of its file, or of all its files. A message whose
- * last event said that it appeared, and which is not there, is being renamed: no item, and
- * is_stable false; so with one that may be gone when the hints may not be all. Ask again with these
- * hints and those that follow.
+ * cheaper. What was found: an item with the flags of its file, or of all its files. A message of
+ * which nothing is found is gone when each of the named files vanished last; if one appeared last,
+ * it is being renamed: no item, and is_stable false; so with one that may be gone when the hints
+ * may not be all. Ask again with these hints and those that follow.
  * The rest as for maildir_scan; *index (to give to maildir_add_index) holds the files found. */
 int maildir_look(const struct maildir *maildir, const struct maildir_hints *hints,
 		 const atomic_bool *is_cancelled, struct local_listing *listing,

@@ -15,9 +15,10 @@ struct watch_user;
  * inside. Our own changes are reported too. */
 struct watch_ops {
 	/* A message file appeared in or vanished from a mailbox, once for each event and in their
-	 * order; a rename is two. Files that begin with a dot and directories are left out. A file
-	 * that is written where it is to stay is told when it is closed, a link 50 ms late.
-	 * `mailbox` as given to watch_add_mailbox; it and the hint are valid during the call. */
+	 * order; a rename is two, told together. Files that begin with a dot and directories are
+	 * left out. A file that is written where it is to stay is told when it is closed, a link 50
+	 * ms late, one that was moved out of all directories watched 400 ms. `mailbox` as given to
+	 * watch_add_mailbox; it and the hint are valid during the call. */
 	void (*file_changed)(struct watch_user *user, const char *mailbox,
 			     const struct local_hint *hint);
 

@@ -92,20 +92,26 @@ static size_t run_end(const struct look *look, size_t first)
 
 /* --- Places -------------------------------------------------------------------------- */
 
+/* What is known of one message. */
+struct sight {
+	bool is_found;
+	bool is_awaited; /* a file that appeared is not there: events are still to come */
+};
+
 /* Looks for a file; a directory there counts as found and is no message. */
-static int look_at_place(struct look *look, bool is_new, const char *file, bool *is_found,
+static int look_at_place(struct look *look, bool is_new, const char *file, bool *is_there,
 			 struct error *err)
 {
 	const struct maildir *maildir = look->maildir;
+	int fd = is_new ? maildir->new_fd : maildir->cur_fd;
 	struct stat st;
 	struct slice base;
 	struct slice info;
 
-	if (fstatat(is_new ? maildir->new_fd : maildir->cur_fd, file, &st, AT_SYMLINK_NOFOLLOW) !=
-	    0)
+	*is_there = fstatat(fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!*is_there)
 		return errno == ENOENT ? 0
 				       : dirs_error(maildir, errno, "cannot examine", file, err);
-	*is_found = true;
 	if (S_ISDIR(st.st_mode))
 		return 0;
 	maildir_file_split(slice_of(file), &base, &info);
@@ -115,30 +121,36 @@ static int look_at_place(struct look *look, bool is_new, const char *file, bool 
 	return 0;
 }
 
-/* Every place that the events named, each once. */
+/* Every place that the events named, each once, with its last event. */
 static int look_at_named(struct look *look, const struct event *events, size_t count,
-			 bool *is_found, struct error *err)
+			 struct sight *sight, struct error *err)
 {
+	bool is_there = false;
 	int code = 0;
 
 	for (size_t i = 0; i < count && code == 0; i++) {
 		const struct local_hint *hint = events[i].hint;
-		if (i > 0 && compare_places(events[i - 1].hint, hint) == 0)
+		if (i + 1 < count && compare_places(hint, events[i + 1].hint) == 0)
 			continue;
-		code = look_at_place(look, hint->is_new, hint->file, is_found, err);
+		code = look_at_place(look, hint->is_new, hint->file, &is_there, err);
+		sight->is_found |= is_there;
+		sight->is_awaited |= !is_there && !hint->is_gone;
 	}
 	return code;
 }
 
-static int look_at_guessed(struct look *look, const struct maildir_target *target, bool *is_found,
-			   struct error *err)
+static int look_at_guessed(struct look *look, const struct maildir_target *target,
+			   struct sight *sight, struct error *err)
 {
 	struct maildir_place place;
+	bool is_there = false;
 	int code = 0;
 
 	for (size_t n = 0; code == 0 && guess_place(target, n, &place); n++) {
-		if (place.file[0] != '\0')
-			code = look_at_place(look, place.is_new, place.file, is_found, err);
+		if (place.file[0] == '\0')
+			continue;
+		code = look_at_place(look, place.is_new, place.file, &is_there, err);
+		sight->is_found |= is_there;
 	}
 	return code;
 }
@@ -146,22 +158,22 @@ static int look_at_guessed(struct look *look, const struct maildir_target *targe
 /* A second file of the message was not named, nor is a name that it got by link and unlink of
  * which an earlier look saw the first half. Such names differ in the flags that change most, as a
  * rule; to try all of them would cost four times as much. */
-static int look_at_others(struct look *look, const struct event *last, bool *is_found,
+static int look_at_others(struct look *look, const struct event *event, struct sight *sight,
 			  struct error *err)
 {
 	char base[MAIL_NAME_MAX + 1];
 	struct slice unused;
 	struct slice info;
 
-	memcpy(base, last->base.data, last->base.len);
-	base[last->base.len] = '\0';
-	maildir_file_split(slice_of(last->hint->file), &unused, &info);
+	memcpy(base, event->base.data, event->base.len);
+	base[event->base.len] = '\0';
+	maildir_file_split(slice_of(event->hint->file), &unused, &info);
 	uint64_t letters = maildir_info_letters(info) | LOOK_GUESSED_FLAGS;
 	struct maildir_target target = { .base = base, .letters = letters & FLAGS_SYSTEM };
-	int code = look_at_guessed(look, &target, is_found, err);
+	int code = look_at_guessed(look, &target, sight, err);
 	target.letters = letters;
 	if (code == 0 && (letters & FLAGS_KEYWORDS) != 0)
-		code = look_at_guessed(look, &target, is_found, err);
+		code = look_at_guessed(look, &target, sight, err);
 	return code;
 }
 
@@ -181,16 +193,15 @@ static const struct event *last_event(const struct event *events, size_t count)
 static int look_at_message(struct look *look, const struct event *events, size_t count,
 			   struct error *err)
 {
-	const struct event *last = last_event(events, count);
-	bool is_found = false;
-	int code = look_at_named(look, events, count, &is_found, err);
+	struct sight sight = { .is_found = false };
+	int code = look_at_named(look, events, count, &sight, err);
 
-	if (code == 0 && !is_found && last->hint->is_gone)
-		code = look_at_others(look, last, &is_found, err);
-	if (code != 0 || is_found)
+	if (code == 0 && !sight.is_found)
+		code = look_at_others(look, last_event(events, count), &sight, err);
+	if (code != 0 || sight.is_found)
 		return code;
-	if (last->hint->is_gone && look->hints->are_all)
-		local_listing_add_gone(look->listing, last->base);
+	if (!sight.is_awaited && look->hints->are_all)
+		local_listing_add_gone(look->listing, events[0].base);
 	else
 		look->listing->is_stable = false;
 	return 0;

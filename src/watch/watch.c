@@ -228,6 +228,8 @@ static void take_event(struct watch *watch, const struct inotify_event *event)
 
 	if ((event->mask & IN_Q_OVERFLOW) != 0)
 		watch->has_lost_events = true;
+	if ((event->mask & IN_MOVED_TO) != 0)
+		watch_files_pair(&watch->files, event->cookie);
 	if (place == NULL)
 		return;
 	if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) != 0)
@@ -240,8 +242,7 @@ static void take_event(struct watch *watch, const struct inotify_event *event)
 		return; /* of the directory itself */
 	if (place->kind == PLACE_MAILBOX) {
 		watch_files_take(&watch->files,
-				 (struct watched_dir){ place->mailbox, place->is_new }, event->mask,
-				 event->name);
+				 (struct watched_dir){ place->mailbox, place->is_new }, event);
 		return;
 	}
 	if ((event->mask & IN_ISDIR) == 0)

@@ -12,8 +12,9 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
-#define HOLD_MS 50   /* the first write to a file follows its making within this time */
-#define HELD_MAX 256 /* beyond them the oldest is told as it is */
+#define HOLD_MADE_MS 50   /* the first write to a file follows its making within this time */
+#define HOLD_MOVED_MS 400 /* a program that renames runs again within this time, surely */
+#define HELD_MAX 256      /* beyond them the oldest is told as it is */
 
 #ifdef __linux__
 #define WRITE_MASK (IN_MODIFY | IN_CLOSE_WRITE)
@@ -43,11 +44,12 @@ static struct file_event *event_of(struct list *node)
 	return container_of(node, struct file_event, link);
 }
 
-static struct file_event *event_new(struct watched_dir dir, const char *file)
+static struct file_event *event_new(struct watched_dir dir, const char *file, uint32_t cookie)
 {
 	struct file_event *event = xcalloc(1, sizeof(*event));
 
 	event->dir = dir;
+	event->cookie = cookie;
 	event->file = xstrdup(file);
 	return event;
 }
@@ -86,13 +88,13 @@ void watch_files_free(struct watch_files *files)
 /* --- Holding ----------------------------------------------------------------------- */
 
 /* The newest first: it is the one that is written now. */
-static struct file_event *find_held(const struct watch_files *files, struct watched_dir dir,
+static struct file_event *find_made(const struct watch_files *files, struct watched_dir dir,
 				    const char *file)
 {
 	for (struct list *node = files->held.prev; node != &files->held; node = node->prev) {
 		struct file_event *event = event_of(node);
-		if (event->dir.mailbox == dir.mailbox && event->dir.is_new == dir.is_new &&
-		    strcmp(event->file, file) == 0)
+		if (!event->is_gone && event->dir.mailbox == dir.mailbox &&
+		    event->dir.is_new == dir.is_new && strcmp(event->file, file) == 0)
 			return event;
 	}
 	return NULL;
@@ -105,73 +107,106 @@ static void make_ready(struct watch_files *files, struct file_event *held)
 	files->held_count--;
 }
 
-static void drop_held(struct watch_files *files, struct file_event *held)
+static void arm(struct watch_files *files)
 {
-	list_remove(&held->link);
-	file_event_free(held);
-	files->held_count--;
+	uint64_t now_ms = loop_now_ms(files->loop);
+	uint64_t due_ms = UINT64_MAX;
+
+	list_for_each(node, &files->held)
+	{
+		const struct file_event *event = event_of(node);
+		if (!event->is_written && event->due_ms < due_ms)
+			due_ms = event->due_ms;
+	}
+	if (due_ms == UINT64_MAX)
+		loop_timer_stop(&files->timer);
+	else
+		loop_timer_start(&files->timer, due_ms > now_ms ? due_ms - now_ms : 0);
 }
 
-static void hold(struct watch_files *files, struct watched_dir dir, const char *file)
+static void hold(struct watch_files *files, struct file_event *event, uint64_t ms)
 {
-	struct file_event *event = event_new(dir, file);
-
 	if (files->held_count == HELD_MAX)
 		make_ready(files, event_of(files->held.next));
-	event->due_ms = loop_now_ms(files->loop) + HOLD_MS;
+	event->due_ms = loop_now_ms(files->loop) + ms;
 	list_append(&files->held, &event->link);
 	files->held_count++;
-	if (!loop_timer_is_armed(&files->timer))
-		loop_timer_start(&files->timer, HOLD_MS);
+	arm(files);
 }
 
-/* Those of a mailbox (NULL: of all) that nobody is known to write. */
-static void release(struct watch_files *files, const void *mailbox, uint64_t due_by_ms)
+void watch_files_release(struct watch_files *files)
+{
+	uint64_t now_ms = loop_now_ms(files->loop);
+	struct list *next;
+
+	for (struct list *node = files->held.next; node != &files->held; node = next) {
+		struct file_event *event = event_of(node);
+		next = node->next;
+		if (!event->is_written && event->due_ms <= now_ms)
+			make_ready(files, event);
+	}
+	arm(files);
+}
+
+/* A name that vanished may be the old one of a link made before: without that, the message would
+ * seem to be gone. */
+static void release_made(struct watch_files *files, const void *mailbox)
 {
 	struct list *next;
 
 	for (struct list *node = files->held.next; node != &files->held; node = next) {
 		struct file_event *event = event_of(node);
 		next = node->next;
-		if (mailbox != NULL && event->dir.mailbox != mailbox)
-			continue;
-		if (!event->is_written && event->due_ms <= due_by_ms)
+		if (event->dir.mailbox == mailbox && !event->is_gone && !event->is_written)
 			make_ready(files, event);
 	}
 }
 
-void watch_files_release(struct watch_files *files)
+/* One message's names are alike up to the flags; others may be, too. */
+static bool may_be_one_message(const char *a, const char *b)
 {
-	uint64_t now_ms = loop_now_ms(files->loop);
+	size_t len = strcspn(a, ":");
 
-	release(files, NULL, now_ms);
-	list_for_each(node, &files->held)
-	{
-		const struct file_event *event = event_of(node);
-		if (event->is_written)
-			continue;
-		loop_timer_start(&files->timer, event->due_ms - now_ms);
-		return;
+	return len == strcspn(b, ":") && memcmp(a, b, len) == 0;
+}
+
+/* What is told of a message stays in its order. */
+static void release_moved(struct watch_files *files, const void *mailbox, const char *file)
+{
+	struct list *next;
+
+	for (struct list *node = files->held.next; node != &files->held; node = next) {
+		struct file_event *event = event_of(node);
+		next = node->next;
+		if (event->dir.mailbox == mailbox && event->is_gone &&
+		    may_be_one_message(event->file, file))
+			make_ready(files, event);
 	}
 }
 
 /* --- Events -------------------------------------------------------------------------- */
 
-static void tell(struct watch_files *files, struct watched_dir dir, const char *file, bool is_gone)
+static void drop_made(struct watch_files *files, struct watched_dir dir, const char *file)
 {
-	struct file_event *held = find_held(files, dir, file);
-	struct file_event *event = event_new(dir, file);
+	struct file_event *held = find_made(files, dir, file);
 
-	if (held != NULL)
-		drop_held(files, held);
-	event->is_gone = is_gone;
+	if (held == NULL)
+		return;
+	list_remove(&held->link);
+	file_event_free(held);
+	files->held_count--;
+}
+
+static void tell(struct watch_files *files, struct file_event *event)
+{
 	list_append(&files->ready, &event->link);
+	drop_made(files, event->dir, event->file);
 }
 
 static void take_written(struct watch_files *files, struct watched_dir dir, const char *file,
 			 bool is_closed)
 {
-	struct file_event *held = find_held(files, dir, file);
+	struct file_event *held = find_made(files, dir, file);
 
 	if (held == NULL)
 		return;
@@ -180,23 +215,47 @@ static void take_written(struct watch_files *files, struct watched_dir dir, cons
 		make_ready(files, held);
 }
 
-void watch_files_take(struct watch_files *files, struct watched_dir dir, uint32_t mask,
-		      const char *file)
+static void take_gone(struct watch_files *files, struct file_event *event)
 {
-	if ((mask & IN_ISDIR) != 0 || file[0] == '.')
+	event->is_gone = true;
+	release_made(files, event->dir.mailbox);
+	if (event->cookie == 0) {
+		tell(files, event);
 		return;
-	if ((mask & IN_CREATE) != 0) {
-		hold(files, dir, file);
-	} else if ((mask & (IN_MODIFY | IN_CLOSE_WRITE)) != 0) {
-		take_written(files, dir, file, (mask & IN_CLOSE_WRITE) != 0);
-	} else if ((mask & IN_MOVED_TO) != 0) {
-		tell(files, dir, file, false);
-	} else if ((mask & (IN_DELETE | IN_MOVED_FROM)) != 0) {
-		/* It may be the old name of a link made before: without that, the message would
-		 * seem to be gone. */
-		release(files, dir.mailbox, UINT64_MAX);
-		tell(files, dir, file, true);
 	}
+	hold(files, event, HOLD_MOVED_MS);
+	drop_made(files, event->dir, event->file);
+}
+
+void watch_files_pair(struct watch_files *files, uint32_t cookie)
+{
+	list_for_each(node, &files->held)
+	{
+		if (event_of(node)->cookie != cookie)
+			continue;
+		make_ready(files, event_of(node));
+		return;
+	}
+}
+
+void watch_files_take(struct watch_files *files, struct watched_dir dir,
+		      const struct inotify_event *event)
+{
+	const char *file = event->name;
+
+	if ((event->mask & IN_ISDIR) != 0 || file[0] == '.')
+		return;
+	release_moved(files, dir.mailbox, file);
+	if ((event->mask & IN_CREATE) != 0)
+		hold(files, event_new(dir, file, 0), HOLD_MADE_MS);
+	else if ((event->mask & (IN_MODIFY | IN_CLOSE_WRITE)) != 0)
+		take_written(files, dir, file, (event->mask & IN_CLOSE_WRITE) != 0);
+	else if ((event->mask & IN_MOVED_TO) != 0)
+		tell(files, event_new(dir, file, 0));
+	else if ((event->mask & IN_MOVED_FROM) != 0)
+		take_gone(files, event_new(dir, file, event->cookie));
+	else if ((event->mask & IN_DELETE) != 0)
+		take_gone(files, event_new(dir, file, 0));
 }
 
 struct file_event *watch_files_next(struct watch_files *files)

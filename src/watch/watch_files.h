@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/inotify.h>
 
 #include "syncd/list.h"
 #include "syncd/loop.h"
@@ -20,6 +21,7 @@ struct file_event {
 	struct watched_dir dir;
 	bool is_gone;
 	bool is_written; /* while held: by a program that has it open */
+	uint32_t cookie; /* of the first half of a rename; else 0 */
 	uint64_t due_ms; /* while held, and not known to be written */
 	char *file;
 };
@@ -28,7 +30,7 @@ struct watch_files {
 	struct loop *loop;
 	struct loop_timer timer; /* when some are held no longer */
 	struct list ready;       /* to be told, in order */
-	struct list held;        /* made, and perhaps not complete yet, the oldest first */
+	struct list held;        /* more may belong to them; the oldest first */
 	size_t held_count;
 };
 
@@ -40,8 +42,11 @@ void watch_files_init(struct watch_files *files, struct loop *loop, loop_timer_c
 void watch_files_free(struct watch_files *files);
 
 /* One inotify event in such a directory. */
-void watch_files_take(struct watch_files *files, struct watched_dir dir, uint32_t mask,
-		      const char *file);
+void watch_files_take(struct watch_files *files, struct watched_dir dir,
+		      const struct inotify_event *event);
+
+/* The second half of a rename came, wherever it leads; to be called before it is taken. */
+void watch_files_pair(struct watch_files *files, uint32_t cookie);
 
 /* Makes those ready that were held long enough. */
 void watch_files_release(struct watch_files *files);

@@ -127,10 +127,11 @@ static void a_rename_of_which_only_the_first_half_is_known_is_no_deletion(void *
 static void a_message_renamed_on_before_the_look_is_in_flux(void **state)
 {
 	struct maildir_fixture *f = *state;
+	uint64_t work = fixture_keyword(f, "work");
 
 	fixture_put(f, "cur/1.a:2,S");
 	fixture_put(f, "cur/2.b:2,F");
-	fixture_move(f, "cur/1.a:2,S", "cur/1.a:2,RS");
+	fixture_move(f, "cur/1.a:2,S", "cur/1.a:2,RSa");
 	fixture_vanished(f, "cur/1.a:2,");
 	fixture_appeared(f, "cur/1.a:2,S");
 	fixture_appeared(f, "cur/2.b:2,F");
@@ -142,9 +143,9 @@ static void a_message_renamed_on_before_the_look_is_in_flux(void **state)
 	fixture_vanished(f, "cur/1.a:2,");
 	fixture_appeared(f, "cur/1.a:2,S");
 	fixture_vanished(f, "cur/1.a:2,S");
-	fixture_appeared(f, "cur/1.a:2,RS");
+	fixture_appeared(f, "cur/1.a:2,RSa");
 	look(f);
-	assert_only(f, "1.a", FLAG_SEEN | FLAG_ANSWERED);
+	assert_only(f, "1.a", FLAG_SEEN | FLAG_ANSWERED | work);
 }
 
 static void two_renames_there_and_back_tell_what_is_now(void **state)
@@ -231,6 +232,18 @@ static void a_rename_by_link_and_unlink_may_be_seen_in_its_middle(void **state)
 	assert_only(f, "1.a", FLAG_SEEN);
 	free(from);
 	free(to);
+}
+
+static void a_link_renamed_on_after_its_first_name_vanished_is_in_flux(void **state)
+{
+	struct maildir_fixture *f = *state;
+
+	fixture_put(f, "cur/1.a:2,PSac");
+	fixture_appeared(f, "cur/1.a:2,F");
+	fixture_vanished(f, "cur/1.a:2,");
+	fixture_settle();
+	look(f);
+	assert_in_flux(f);
 }
 
 static void what_a_scan_leaves_out_is_left_out(void **state)
@@ -324,6 +337,7 @@ int main(void)
 		TEST(a_file_made_again_under_its_name_is_there),
 		TEST(of_two_files_of_one_message_the_one_that_stays_counts),
 		TEST(a_rename_by_link_and_unlink_may_be_seen_in_its_middle),
+		TEST(a_link_renamed_on_after_its_first_name_vanished_is_in_flux),
 		TEST(what_a_scan_leaves_out_is_left_out),
 		TEST(letters_become_keywords_and_those_without_a_name_are_warned_of),
 		TEST(a_mailbox_that_was_replaced_cannot_be_looked_at),
