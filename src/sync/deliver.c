@@ -172,6 +172,8 @@ static int deliver_data(struct remote_fetch_req *req, unsigned lane, struct slic
 	struct deliver *deliver = &pass->deliver;
 	struct error err = { 0 };
 
+	if (deliver->is_broken)
+		return SYNCD_ECANCELLED;
 	int code = pass->local->ops->deliver_write(deliver->deliveries[lane], data, &err);
 	if (code != 0)
 		deliver_break(pass, &err);
@@ -187,6 +189,8 @@ static int deliver_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid
 	struct message_record record = { .uid = uid };
 	struct error err = { 0 };
 
+	if (deliver->is_broken)
+		return SYNCD_ECANCELLED; /* a body that had begun before */
 	struct local_delivery *delivery = deliver->deliveries[lane];
 	deliver->deliveries[lane] = NULL;
 	if (!uidset_contains(&deliver->asked, uid) || !uidset_contains(&deliver->missing, uid)) {
