@@ -50,8 +50,22 @@ static void check_touches(struct run *run, uint32_t content, const struct tally 
 	}
 }
 
+/* A message whose body came without a UID, twice in a row. */
+static bool is_remote_aside(const struct world *world, uint32_t content)
+{
+	for (size_t i = 0; world->withheld > 0 && i < world->server.count; i++) {
+		const struct model_message *message = &world->server.messages[i];
+		for (size_t n = 0; n < world->store.setaside_count; n++) {
+			if (message->content == content &&
+			    world->store.setaside[n].uid == message->uid)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* A local message that the server took and lost again, without UIDPLUS. */
-static bool is_set_aside(struct world *world, uint32_t content)
+static bool is_local_aside(struct world *world, uint32_t content)
 {
 	for (size_t i = 0; i < world->store.setaside_count; i++) {
 		const struct setaside_record *record = &world->store.setaside[i];
@@ -72,7 +86,8 @@ static void check_row(struct run *run, uint32_t content, const struct tally *tal
 	unsigned held = tally->local > tally->remote ? tally->local : tally->remote;
 	bool is_refused = content == run->world.server.refuses_fetch ||
 			  content == run->world.server.refuses_append ||
-			  is_set_aside(&run->world, content);
+			  is_local_aside(&run->world, content) ||
+			  is_remote_aside(&run->world, content);
 
 	if (held < least)
 		ledger_violated(run, "a message was lost", content);

@@ -186,7 +186,7 @@ static void check_rest_is_cheap(struct run *run)
 	unsigned listed = 0;
 	unsigned opened = 0;
 
-	if (server->modseqs == MODSEQS_NONE || server->is_untrustworthy ||
+	if (server->modseqs == MODSEQS_NONE || server->is_untrustworthy || server->names_all ||
 	    world->store.setaside_count > 0 || world->store.message_count == 0)
 		return;
 	world->faults_are_on = false;
@@ -247,14 +247,16 @@ static void configure_modseqs(struct model_server *server, struct rng *rng)
 	server->tells_status = rng_below(rng, 4) != 0;
 	server->forgets_vanished = rng_below(rng, 3) == 0;
 	server->names_unknown = rng_below(rng, 3) == 0;
+	server->names_all = rng_below(rng, 3) == 0;
 	server->hides_expunges = rng_below(rng, 2) == 0 && server->modseqs == MODSEQS_CONDSTORE;
 	server->is_lazy = rng_below(rng, 2) == 0;
 	server->bumps_for_nothing = rng_below(rng, 3) == 0;
 	server->is_untrustworthy = rng_below(rng, 6) == 0;
-	log_trace(NULL, "modseqs %d%s%s%s%s%s%s%s", server->modseqs,
+	log_trace(NULL, "modseqs %d%s%s%s%s%s%s%s%s", server->modseqs,
 		  server->tells_status ? ", tells status" : "",
 		  server->forgets_vanished ? ", forgets vanished" : "",
 		  server->names_unknown ? ", names unknown" : "",
+		  server->names_all ? ", names all" : "",
 		  server->hides_expunges ? ", hides expunges" : "", server->is_lazy ? ", lazy" : "",
 		  server->bumps_for_nothing ? ", bumps for nothing" : "",
 		  server->is_untrustworthy ? ", not to be trusted" : "");
@@ -283,6 +285,8 @@ static void run_configure(struct run *run)
 		server->refuses_fetch = 1 + (uint32_t)rng_below(&rng, 12);
 	if (rng_below(&rng, 4) == 0)
 		server->refuses_append = 1 + (uint32_t)rng_below(&rng, 12);
+	server->refuses_silently = rng_below(&rng, 3) == 0;
+	server->lanes = 1 + (unsigned)rng_below(&rng, 3);
 	configure_modseqs(server, &rng);
 	configure_clocks(&run->world, &rng);
 	run->has_tree = rng_below(&rng, 2) == 0;

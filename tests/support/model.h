@@ -37,6 +37,7 @@ struct fault {
 #define MODEL_FILES_MAX 512
 #define MODEL_MESSAGES_MAX 512
 #define MODEL_VANISHED_MAX 1024
+#define MODEL_MANY 20 /* so many that vanish at once are worth a second look (DESIGN 5) */
 #define MODEL_NS_PER_S 1000000000
 
 enum model_place { PLACE_NONE, PLACE_TMP, PLACE_NEW, PLACE_CUR };
@@ -106,6 +107,8 @@ struct model_server {
 	uint64_t flags_mask;
 	uint32_t refuses_fetch;  /* content it never gives, 0: none */
 	uint32_t refuses_append; /* content it never takes */
+	bool refuses_silently;   /* a FETCH of it succeeds without it */
+	unsigned lanes;          /* bodies that it sends side by side */
 
 	enum model_modseqs modseqs;
 	uint64_t highestmodseq;
@@ -115,7 +118,8 @@ struct model_server {
 	uint64_t others_changes; /* by others than the open session, and told to it if asked */
 	bool tells_status;       /* with the list of mailboxes */
 	bool forgets_vanished;   /* and then names every UID it does not have */
-	bool names_unknown;      /* also as vanished: UIDs that never were */
+	bool names_unknown;      /* also as vanished: UIDs that never were, */
+	bool names_all;          /* and at times all there are, when these are many */
 	bool hides_expunges;     /* CONDSTORE: they do not raise HIGHESTMODSEQ */
 	bool is_lazy;            /* does not always tell a session what others did */
 	bool bumps_for_nothing;  /* a STORE that changes nothing has a modseq (RFC 7162 §3.1.11) */
@@ -150,6 +154,7 @@ struct world {
 	uint64_t crashes;
 	uint64_t opens;    /* of the server's mailbox */
 	uint64_t listings; /* complete looks at either side */
+	uint64_t withheld; /* bodies that came without a UID */
 
 	struct model_server server;
 	struct model_file files[MODEL_FILES_MAX];

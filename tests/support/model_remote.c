@@ -1,6 +1,6 @@
 /* A model of an IMAP server with one mailbox, behind the remote port.
  * SPDX-License-Identifier: MIT */
-#include "model.h"
+#include "model_session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,25 +8,7 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
-/* One connection with the mailbox selected. `is_broken` comes first: the
- * scheduler sets it when a command's answer is lost. */
-struct model_session {
-	bool is_broken;
-	bool is_cancelled;
-	bool has_written;
-	bool has_appended;
-	uint32_t uidvalidity;
-	uint64_t known_modseq;           /* the caller's, 0 when it gets a listing */
-	uint64_t open_modseq;            /* HIGHESTMODSEQ in the answer to SELECT */
-	uint64_t observed_modseq;        /* as told by observe */
-	uint64_t seen;                   /* of the server's others_changes */
-	uint32_t exists;                 /* what it has been told by now */
-	struct remote_observation early; /* what SELECT brought (QRESYNC) */
-	struct world *world;
-	struct remote_mailbox port;
-};
-
-static struct model_session *session_of(struct remote_mailbox *mailbox)
+struct model_session *session_of(struct remote_mailbox *mailbox)
 {
 	return container_of(mailbox, struct model_session, port);
 }
@@ -34,11 +16,11 @@ static struct model_session *session_of(struct remote_mailbox *mailbox)
 static void session_free(struct model_session *session)
 {
 	remote_observation_free(&session->early);
+	session_close_lanes(session);
 	free(session);
 }
 
-/* A session that is over, or whose UIDs mean nothing any more. */
-static int session_check(struct task *task)
+int session_check(struct task *task)
 {
 	const struct model_session *session = task->target;
 
@@ -49,209 +31,6 @@ static int session_check(struct task *task)
 	if (session->uidvalidity != task->world->server.uidvalidity)
 		return error_set(&task->op->err, SYNCD_ENET, "the mailbox was made anew");
 	return 0;
-}
-
-/* --- observe, search, settle ------------------------------------------------------------ */
-
-/* What is told from here on is news. */
-static void session_has_seen(struct model_session *session,
-			     const struct remote_observation *observation)
-{
-	session->seen = session->world->server.others_changes;
-	session->observed_modseq = observation->highestmodseq;
-	session->exists = observation->exists;
-}
-
-static void observation_count(const struct model_session *session,
-			      struct remote_observation *observation)
-{
-	const struct model_server *server = &session->world->server;
-
-	observation->exists = (uint32_t)server->count;
-	observation->uidnext = server->tells_uidnext ? server->uidnext : 0;
-	observation->highestmodseq = session->open_modseq;
-}
-
-/* What SELECT brought (RFC 7162 §3.2.5), or FETCH CHANGEDSINCE brings now. */
-static void observe_changes(struct model_session *session, struct remote_observation *result)
-{
-	const struct remote_observation *early = &session->early;
-
-	if (!early->is_delta) {
-		model_server_delta(session->world, session->known_modseq, result);
-		observation_count(session, result);
-		session_has_seen(session, result);
-		return;
-	}
-	for (size_t i = 0; i < early->count; i++)
-		remote_observation_add(result, early->items[i].uid, early->items[i].flags);
-	must(uidset_merge(&result->gone, &early->gone) == 0);
-	result->is_delta = true;
-	result->tells_gone = early->tells_gone;
-	result->exists = early->exists;
-	result->uidnext = early->uidnext;
-	result->highestmodseq = early->highestmodseq;
-	session->observed_modseq = early->highestmodseq;
-}
-
-/* A server may list only so many (QUIRKS, Yahoo). */
-static void observe_all(struct model_session *session, struct remote_observation *result)
-{
-	struct world *world = session->world;
-	const struct model_server *server = &world->server;
-	size_t listed = server->count;
-
-	if (world->faults_are_on && rng_below(&world->rng, 16) == 0)
-		listed = rng_below(&world->rng, server->count + 1);
-	for (size_t i = 0; i < listed; i++)
-		remote_observation_add(result, server->messages[i].uid, server->messages[i].flags);
-	world->listings++;
-	remote_observation_sort(result);
-	observation_count(session, result);
-	result->is_complete = listed == server->count;
-	session_has_seen(session, result);
-}
-
-static int run_observe(struct task *task)
-{
-	struct remote_observe_req *req = container_of(task->op, struct remote_observe_req, op);
-	struct model_session *session = task->target;
-	int code = session_check(task);
-
-	if (code != 0)
-		return code;
-	if (session->known_modseq > 0 && !req->wants_all)
-		observe_changes(session, req->result);
-	else
-		observe_all(session, req->result);
-	return 0;
-}
-
-static void model_observe(struct remote_mailbox *mailbox, struct remote_observe_req *req)
-{
-	struct model_session *session = session_of(mailbox);
-
-	world_post(session->world, LANE_REMOTE, &req->op, session, run_observe);
-}
-
-static int run_search(struct task *task)
-{
-	struct remote_search_req *req = container_of(task->op, struct remote_search_req, op);
-	struct world *world = task->world;
-	const struct model_server *server = &world->server;
-	bool is_partial = world->faults_are_on && rng_below(&world->rng, 8) == 0;
-	int code = session_check(task);
-
-	if (code != 0)
-		return code;
-	for (size_t i = 0; i < server->count; i++) {
-		if (!is_partial || rng_below(&world->rng, 2) == 0)
-			must(uidset_add(req->present, server->messages[i].uid) == 0);
-	}
-	req->is_complete = !is_partial;
-	world->listings++;
-	return 0;
-}
-
-static void model_search(struct remote_mailbox *mailbox, struct remote_search_req *req)
-{
-	struct model_session *session = session_of(mailbox);
-
-	world_post(session->world, LANE_REMOTE, &req->op, session, run_search);
-}
-
-/* Own changes may move the modseq on only while nobody else has changed anything since the
- * look: the others' modseqs would lie below. */
-static int run_settle(struct task *task)
-{
-	struct remote_settle_req *req = container_of(task->op, struct remote_settle_req, op);
-	struct model_session *session = task->target;
-	struct world *world = task->world;
-	const struct model_server *server = &world->server;
-	bool is_alone = server->others_changes == session->seen;
-	int code = session_check(task);
-
-	if (code != 0)
-		return code;
-	req->exists = session->exists;
-	req->highestmodseq = session->observed_modseq;
-	if (req->highestmodseq > 0 && is_alone && session->has_written && !session->has_appended &&
-	    rng_below(&world->rng, 4) != 0)
-		req->highestmodseq = model_server_modseq(server);
-	req->has_news = !is_alone && !(server->is_lazy && rng_below(&world->rng, 2) == 0);
-	if (req->has_news)
-		req->exists = (uint32_t)server->count;
-	return 0;
-}
-
-static void model_settle(struct remote_mailbox *mailbox, struct remote_settle_req *req)
-{
-	struct model_session *session = session_of(mailbox);
-
-	req->highestmodseq = 0;
-	req->exists = 0;
-	req->has_news = false;
-	world_post(session->world, LANE_REMOTE, &req->op, session, run_settle);
-}
-
-/* --- fetch -------------------------------------------------------------------------------- */
-
-static int fetch_send(struct remote_fetch_req *req, const struct model_message *message)
-{
-	struct model_message copy = *message; /* callbacks may run others' changes */
-	size_t len = 0;
-	char *body = model_body(copy.content, &len);
-	size_t half = len / 2;
-	int code = req->begin(req, 0, len);
-
-	if (code == 0)
-		code = req->data(req, 0, (struct slice){ body, half });
-	if (code == 0)
-		code = req->data(req, 0, (struct slice){ body + half, len - half });
-	if (code == 0)
-		code = req->end(req, 0, copy.uid, copy.date_s);
-	free(body);
-	return code;
-}
-
-/* One message a turn, so that others come in between and the link can be cut
- * between any two. */
-static int run_fetch(struct task *task)
-{
-	struct remote_fetch_req *req = container_of(task->op, struct remote_fetch_req, op);
-	struct model_server *server = &task->world->server;
-	int code = session_check(task);
-
-	if (code != 0)
-		return code;
-	for (size_t i = 0; i < server->count; i++) {
-		const struct model_message *message = &server->messages[i];
-		if (message->uid <= task->progress || !uidset_contains(req->uids, message->uid))
-			continue;
-		if (message->content == server->refuses_fetch)
-			return error_set(&task->op->err, SYNCD_EMESSAGE, "cannot read message");
-		task->progress = message->uid;
-		code = fetch_send(req, message);
-		return code != 0 ? error_set(&task->op->err, code, "given up") : TASK_AGAIN;
-	}
-	return 0;
-}
-
-static void model_fetch(struct remote_mailbox *mailbox, struct remote_fetch_req *req)
-{
-	struct model_session *session = session_of(mailbox);
-
-	world_post(session->world, LANE_REMOTE, &req->op, session, run_fetch);
-}
-
-static void model_fetch_pause(struct remote_mailbox *mailbox, struct remote_fetch_req *req)
-{
-	world_find_task(session_of(mailbox)->world, &req->op)->is_held = true;
-}
-
-static void model_fetch_resume(struct remote_mailbox *mailbox, struct remote_fetch_req *req)
-{
-	world_find_task(session_of(mailbox)->world, &req->op)->is_held = false;
 }
 
 /* --- append ---------------------------------------------------------------------------------- */
@@ -314,6 +93,11 @@ static void model_append(struct remote_mailbox *mailbox, struct remote_append_re
 /* --- store, expunge, identify ------------------------------------------------------------------
  */
 
+static bool refuses_set(struct world *world)
+{
+	return world->faults_are_on && rng_below(&world->rng, 32) == 0;
+}
+
 static int run_store(struct task *task)
 {
 	struct remote_store_req *req = container_of(task->op, struct remote_store_req, op);
@@ -323,6 +107,8 @@ static int run_store(struct task *task)
 
 	if (code != 0)
 		return code;
+	if (refuses_set(task->world))
+		return error_set(&task->op->err, SYNCD_EMESSAGE, "flags refused");
 	session->has_written = true;
 	for (size_t i = 0; i < server->count; i++) {
 		struct model_message *message = &server->messages[i];
@@ -351,6 +137,8 @@ static int run_expunge(struct task *task)
 
 	if (code != 0)
 		return code;
+	if (refuses_set(task->world))
+		return error_set(&task->op->err, SYNCD_EMESSAGE, "expunge refused");
 	session->has_written = true;
 	for (size_t i = server->count; i-- > 0;) {
 		if (!uidset_contains(req->uids, server->messages[i].uid))
@@ -412,37 +200,19 @@ static void model_close(struct remote_mailbox *mailbox)
 }
 
 static const struct remote_mailbox_ops model_mailbox_ops = {
-	.observe = model_observe,
-	.search = model_search,
-	.fetch = model_fetch,
-	.fetch_pause = model_fetch_pause,
-	.fetch_resume = model_fetch_resume,
+	.observe = session_observe,
+	.search = session_search,
+	.fetch = session_fetch,
+	.fetch_pause = session_fetch_pause,
+	.fetch_resume = session_fetch_resume,
 	.append = model_append,
 	.store = model_store_flags,
 	.expunge = model_expunge,
 	.identify = model_identify,
-	.settle = model_settle,
+	.settle = session_settle,
 	.cancel = model_cancel,
 	.close = model_close,
 };
-
-/* Others may be at work between SELECT and what follows it. */
-static void open_look(struct model_session *session, const struct remote_open_req *req)
-{
-	const struct model_server *server = &session->world->server;
-
-	session->open_modseq = model_server_modseq(server);
-	session->seen = server->others_changes;
-	session->exists = (uint32_t)server->count;
-	if (req->known_uidvalidity != server->uidvalidity ||
-	    req->known_modseq > session->open_modseq)
-		return;
-	session->known_modseq = req->known_modseq;
-	if (session->known_modseq == 0 || server->modseqs != MODSEQS_QRESYNC)
-		return;
-	model_server_delta(session->world, session->known_modseq, &session->early);
-	observation_count(session, &session->early);
-}
 
 static int run_open(struct task *task)
 {
@@ -455,7 +225,7 @@ static int run_open(struct task *task)
 	session->port.ops = &model_mailbox_ops;
 	session->uidvalidity = world->server.uidvalidity;
 	remote_observation_init(&session->early);
-	open_look(session, req);
+	session_select(session, req);
 	req->mailbox = &session->port;
 	req->uidvalidity = world->server.uidvalidity;
 	req->uidnext = world->server.tells_uidnext ? world->server.uidnext : 0;

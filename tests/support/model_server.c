@@ -135,10 +135,12 @@ void model_server_renumber(struct world *world)
 	server->uidnext = 1;
 	if (rng_below(&world->rng, 2) == 0)
 		server->highestmodseq = 0;
+	if (rng_below(&world->rng, 2) == 0)
+		(void)next_modseq(world);
 	server->vanished_count = 0;
 	server->forgotten = 0;
 	server->others_changes++;
-	(void)next_modseq(world);
+	server->highestmodseq += server->highestmodseq == 0;
 	for (size_t i = 0; i < server->count; i++) {
 		server->messages[i].uid = server->uidnext++;
 		server->messages[i].modseq = server->highestmodseq;
@@ -162,6 +164,9 @@ static void tell_vanished(struct world *world, uint64_t since, struct uidset *go
 			must(uidset_remove_range(gone, server->messages[i].uid,
 						 server->messages[i].uid) == 0);
 	}
+	if (server->names_all && world->store.message_count >= MODEL_MANY &&
+	    rng_below(&world->rng, 4) == 0)
+		must(uidset_add_range(gone, 1, server->uidnext - 1) == 0);
 	if (server->names_unknown && rng_below(&world->rng, 2) == 0)
 		must(uidset_add_range(gone, server->uidnext + 2, UINT32_MAX) == 0);
 }
@@ -193,4 +198,5 @@ void model_server_init(struct model_server *server)
 	server->tells_status = true;
 	server->modseqs = MODSEQS_QRESYNC;
 	server->highestmodseq = 1;
+	server->lanes = 1;
 }
