@@ -260,17 +260,17 @@ struct gone_walk {
 };
 
 /* Agreed messages that the search did not find are gone; those it found are not, whatever
- * the delta said of them. */
+ * the delta said of them. What cannot be confirmed is not gone until a later look says so. */
 static int compare_with_search(struct sync_pass *pass, struct error *err)
 {
 	struct remote_observation *obs = &pass->observation;
 	struct store_port *store = pass->ports.store;
 	struct gone_walk walk = { .after = 0 };
 
-	must(uidset_subtract(&obs->gone, &pass->present) == 0);
-	if (!pass->search.is_complete)
+	uidset_clear(&obs->gone);
+	obs->tells_gone = pass->search.is_complete;
+	if (!obs->tells_gone)
 		return 0;
-	obs->tells_gone = true;
 	for (;;) {
 		int code = store->ops->messages_after(store, pass->mailbox.id, walk.after,
 						      walk.records, ARRAY_LEN(walk.records),
