@@ -4,7 +4,7 @@
 
 #include "syncd/alloc.h"
 
-#define WAITING_MAX 16
+#define WAITING_MAX 128
 #define IDLE_MS 30 /* in which a server on loopback would have sent what it may */
 #define HANG_MS 30000
 

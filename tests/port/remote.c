@@ -6,6 +6,7 @@
 
 #define WORK (FLAGS_SYSTEM + 1) /* the first keyword's bit */
 #define CONTENTS_MAX 301
+#define TOGETHER 120 /* messages appended at once */
 
 /* Returns the UID, which follows those before it (RFC 3501 §2.3.1.1) even when not told. */
 static uint32_t append(struct remote_bench *bench, uint32_t content, uint64_t flags)
@@ -208,6 +209,28 @@ static void an_append_that_cannot_be_read_fails_and_leaves_nothing(void **state)
 	remote_bench_close(bench);
 	remote_bench_open(bench);
 	assert_int_equal(bench->open.exists, 0);
+}
+
+/* More of them than fit one command. */
+static void appends_started_together_each_get_their_own_uid(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct ask_append *appends = xcalloc(TOGETHER, sizeof(*appends));
+	struct fetch *result = xcalloc(1, sizeof(*result));
+
+	for (uint32_t i = 0; i < TOGETHER; i++)
+		ask_append_start(bench, bench->open.mailbox, &appends[i], i + 1, 0);
+	for (uint32_t i = 0; i < TOGETHER; i++)
+		assert_int_equal(ask_append_finish(bench, &appends[i]), 0);
+	assert_int_equal(fetch(bench, result, "1:120"), 0);
+	for (uint32_t i = 0; i < TOGETHER; i++) {
+		uint32_t uid = appends[i].req.uid;
+		assert_true(uid <= TOGETHER && (uid != 0 || !bench->kind->has_uidplus));
+		if (uid != 0)
+			assert_int_equal(result->contents[uid], i + 1);
+	}
+	free(result);
+	free(appends);
 }
 
 static void a_fetch_gives_each_message_in_one_piece(void **state)
@@ -489,6 +512,7 @@ void remote_tests_add(struct port_tests *tests)
 		PORT_CASE(an_appended_message_is_listed_with_its_flags),
 		PORT_CASE(a_keyword_is_kept),
 		PORT_CASE(an_append_that_cannot_be_read_fails_and_leaves_nothing),
+		PORT_CASE(appends_started_together_each_get_their_own_uid),
 		PORT_CASE(a_fetch_gives_each_message_in_one_piece),
 		PORT_CASE(a_fetch_of_unknown_uids_succeeds_without_them),
 		PORT_CASE(a_fetch_is_given_up_with_the_code_of_begin),

@@ -160,8 +160,14 @@ static int append_read(struct remote_append_req *req, char *out, size_t size, si
 	return 0;
 }
 
-int ask_append(struct remote_bench *bench, struct remote_mailbox *mailbox,
-	       struct ask_append *append, uint32_t content, uint64_t flags)
+static int append_rewind(struct remote_append_req *req)
+{
+	container_of(req, struct ask_append, req)->at = 0;
+	return 0;
+}
+
+void ask_append_start(struct remote_bench *bench, struct remote_mailbox *mailbox,
+		      struct ask_append *append, uint32_t content, uint64_t flags)
 {
 	size_t len = 0;
 
@@ -170,11 +176,24 @@ int ask_append(struct remote_bench *bench, struct remote_mailbox *mailbox,
 	append->req.flags = flags;
 	append->req.internaldate_s = ASK_DATE_S + content;
 	append->req.read = append_read;
+	append->req.rewind = append_rewind;
 	op_prepare(&bench->turner, &append->req.op);
 	mailbox->ops->append(mailbox, &append->req);
+}
+
+int ask_append_finish(struct remote_bench *bench, struct ask_append *append)
+{
 	int code = op_await(&bench->turner, &append->req.op);
+
 	free(append->body);
 	return code;
+}
+
+int ask_append(struct remote_bench *bench, struct remote_mailbox *mailbox,
+	       struct ask_append *append, uint32_t content, uint64_t flags)
+{
+	ask_append_start(bench, mailbox, append, content, flags);
+	return ask_append_finish(bench, append);
 }
 
 struct uidset ask_set(const char *text)

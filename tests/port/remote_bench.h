@@ -70,6 +70,10 @@ struct ask_append {
 
 int ask_append(struct remote_bench *bench, struct remote_mailbox *mailbox,
 	       struct ask_append *append, uint32_t content, uint64_t flags);
+/* The same in two steps. */
+void ask_append_start(struct remote_bench *bench, struct remote_mailbox *mailbox,
+		      struct ask_append *append, uint32_t content, uint64_t flags);
+int ask_append_finish(struct remote_bench *bench, struct ask_append *append);
 int ask_store(struct remote_bench *bench, struct remote_mailbox *mailbox, const char *text,
 	      uint64_t add, uint64_t remove);
 int ask_expunge(struct remote_bench *bench, struct remote_mailbox *mailbox, const char *text);
