@@ -85,14 +85,23 @@ struct upload_item {
 	bool is_journal_void; /* it was journalled, and then not sent */
 };
 
+struct upload_group {
+	struct upload_item *items;
+	size_t count;
+	size_t under_way;   /* being examined or sent */
+	bool is_journalled; /* the journal names it */
+};
+
 struct upload {
 	const struct sync_action *actions; /* SYNC_APPEND */
 	size_t count;
-	size_t next;               /* first not yet in a group */
-	struct upload_item *items; /* the group under way */
-	size_t item_count;
-	size_t in_flight;
+	size_t next;                /* first not yet in a group */
+	struct upload_group ready;  /* examined and journalled, or about to be */
+	struct upload_group flying; /* on its way to the server */
+	bool is_preparing;
+	bool is_flying;
 	bool is_stopped;  /* over quota */
+	bool is_broken;   /* a commit failed */
 	uint32_t uidnext; /* no smaller UID can be given to what is appended */
 	struct match match;
 	struct store_commit_req commit;

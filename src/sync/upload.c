@@ -1,6 +1,7 @@
-/* Upload: local messages become remote ones by APPEND. Before a group is sent its
- * files are made durable and the journal names each of them; the commit that records
- * their UIDs clears it.
+/* Upload: local messages become remote ones by APPEND, in groups, one of which is prepared while
+ * the one before is on its way. Before a group is sent its files are made durable and the journal
+ * names each of them; a later commit, that of the next group but one, records their UIDs and
+ * clears it.
  * SPDX-License-Identifier: MIT */
 #include "pass.h"
 
@@ -10,24 +11,23 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
-static void upload_next_group(struct sync_pass *pass);
+static void upload_advance(struct sync_pass *pass);
 
-static void upload_free_group(struct upload *upload)
+static void upload_free_group(struct upload_group *group)
 {
-	free(upload->items);
-	upload->items = NULL;
-	upload->item_count = 0;
-	match_clear(&upload->match);
+	free(group->items);
+	*group = (struct upload_group){ .count = 0 };
 }
 
 void upload_free(struct upload *upload)
 {
-	upload_free_group(upload);
+	upload_free_group(&upload->ready);
+	upload_free_group(&upload->flying);
 	match_free(&upload->match);
 	store_batch_free(&upload->commit.batch);
 }
 
-/* --- Recording what became of the group -------------------------------------------- */
+/* --- What became of a group ---------------------------------------------------------- */
 
 static void upload_record(struct sync_pass *pass, const struct upload_item *item, uint32_t uid)
 {
@@ -49,17 +49,6 @@ static void upload_record(struct sync_pass *pass, const struct upload_item *item
 	pass->result.counts.appended_bytes += record.size_bytes;
 }
 
-static void upload_committed(struct port_op *op, int code)
-{
-	struct sync_pass *pass = container_of(op, struct sync_pass, upload.commit.op);
-
-	if (code != 0)
-		pass_fail(pass, &op->err);
-	if (pass->options.progress != NULL)
-		pass->options.progress(pass, &pass->result.counts, 0, pass->upload.count);
-	upload_next_group(pass);
-}
-
 /* Changed by the server beyond recognition, or deleted there at once. Sent again
  * and again it would become a hundred copies (QUIRKS, OfflineIMAP #676). */
 static void upload_give_up(struct sync_pass *pass, const struct upload_item *item)
@@ -73,63 +62,69 @@ static void upload_give_up(struct sync_pass *pass, const struct upload_item *ite
 				   item->action->name);
 }
 
-static void upload_commit_group(struct sync_pass *pass)
+static void upload_land_item(struct sync_pass *pass, const struct upload_item *item)
 {
-	struct upload *upload = &pass->upload;
-	struct store_batch *batch = &upload->commit.batch;
+	struct store_batch *batch = &pass->upload.commit.batch;
+	const char *name = item->action->name;
 
-	for (size_t i = 0; i < upload->item_count; i++) {
-		const struct upload_item *item = &upload->items[i];
-		if (item->is_sent && item->append.uid != 0)
-			upload_record(pass, item, item->append.uid);
-		if (item->is_untraceable)
-			upload_give_up(pass, item);
-		if (item->is_journal_void)
-			store_batch_delete_journal(batch, pass->mailbox.id, JOURNAL_APPEND,
-						   item->action->name);
-		if (item->err.code != SYNCD_EMESSAGE)
-			continue;
-		pass_set_aside(pass, batch, 0, item->action->name, &item->err);
-		store_batch_delete_journal(batch, pass->mailbox.id, JOURNAL_APPEND,
-					   item->action->name);
-	}
-	if (batch->count > 0)
-		pass_commit(pass, &upload->commit, upload_committed);
-	else
-		upload_next_group(pass);
+	if (item->is_sent && item->append.uid != 0)
+		upload_record(pass, item, item->append.uid);
+	if (item->is_untraceable)
+		upload_give_up(pass, item);
+	if (item->err.code == SYNCD_EMESSAGE)
+		pass_set_aside(pass, batch, 0, name, &item->err);
+	if (item->err.code == SYNCD_EMESSAGE || item->is_journal_void)
+		store_batch_delete_journal(batch, pass->mailbox.id, JOURNAL_APPEND, name);
+}
+
+/* Into the batch of the next commit. */
+static void upload_land(struct sync_pass *pass)
+{
+	struct upload_group *group = &pass->upload.flying;
+
+	for (size_t i = 0; i < group->count; i++)
+		upload_land_item(pass, &group->items[i]);
+	upload_free_group(group);
+	match_clear(&pass->upload.match);
+}
+
+static void upload_landed(struct sync_pass *pass)
+{
+	pass->upload.is_flying = false;
+	upload_advance(pass);
 }
 
 static void upload_paired(struct sync_pass *pass, const struct candidate *local,
 			  const struct candidate *remote)
 {
-	pass->upload.items[local->index].append.uid = remote->uid;
+	pass->upload.flying.items[local->index].append.uid = remote->uid;
 }
 
 /* The server took some messages without telling their UIDs (no UIDPLUS). */
 static void upload_identified(struct port_op *op, int code)
 {
 	struct sync_pass *pass = container_of(op, struct sync_pass, upload.match.identify.op);
-	struct upload *upload = &pass->upload;
+	struct upload_group *group = &pass->upload.flying;
 
 	if (code != 0) {
 		pass_fail(pass, &op->err);
-		upload_commit_group(pass);
+		upload_landed(pass);
 		return;
 	}
-	match_pairs(&upload->match, upload_paired);
-	for (size_t i = 0; i < upload->item_count; i++) {
-		struct upload_item *item = &upload->items[i];
+	match_pairs(&pass->upload.match, upload_paired);
+	for (size_t i = 0; i < group->count; i++) {
+		struct upload_item *item = &group->items[i];
 		item->is_untraceable = item->is_sent && item->append.uid == 0;
 	}
-	upload_commit_group(pass);
+	upload_landed(pass);
 }
 
-static void upload_group_sent(struct sync_pass *pass)
+static void upload_answered(struct sync_pass *pass)
 {
 	struct upload *upload = &pass->upload;
 
-	for (size_t i = 0; i < upload->item_count; i++) {
-		const struct upload_item *item = &upload->items[i];
+	for (size_t i = 0; i < upload->flying.count; i++) {
+		const struct upload_item *item = &upload->flying.items[i];
 		if (!item->is_sent || item->append.uid != 0)
 			continue;
 		candidates_add(&upload->match.locals,
@@ -143,7 +138,7 @@ static void upload_group_sent(struct sync_pass *pass)
 	if (upload->match.locals.count > 0 && !pass_is_failing(pass))
 		match_identify_from(pass, &upload->match, upload->uidnext, upload_identified);
 	else
-		upload_commit_group(pass);
+		upload_landed(pass);
 }
 
 /* --- Sending ---------------------------------------------------------------------------- */
@@ -198,9 +193,9 @@ static void upload_appended(struct port_op *op, int code)
 		upload_stop(pass, &op->err);
 	else if (code != SYNCD_EMESSAGE)
 		pass_fail(pass, &op->err);
-	must(pass->upload.in_flight > 0);
-	if (--pass->upload.in_flight == 0)
-		upload_group_sent(pass);
+	must(pass->upload.flying.under_way > 0);
+	if (--pass->upload.flying.under_way == 0)
+		upload_answered(pass);
 }
 
 /* Before its APPEND is announced: a file that has vanished by then costs nothing, in the
@@ -219,52 +214,69 @@ static void upload_open_reader(struct sync_pass *pass, struct upload_item *item)
 		pass_fail(pass, &err);
 }
 
-static void upload_send_group(struct sync_pass *pass)
+static void upload_send_item(struct sync_pass *pass, struct upload_item *item)
 {
-	struct upload *upload = &pass->upload;
+	if (item->is_dropped)
+		return;
+	item->append.op.done = upload_appended;
+	item->append.size_bytes = item->examine.size_bytes;
+	item->append.has_nul = item->examine.has_nul;
+	item->append.flags = item->action->flags & pass->open.flags_mask;
+	item->append.internaldate_s = item->examine.mtime_s;
+	item->append.read = upload_read;
+	item->append.rewind = upload_rewind;
+	pass->remote->ops->append(pass->remote, &item->append);
+}
 
-	for (size_t i = 0; i < upload->item_count; i++) {
-		upload_open_reader(pass, &upload->items[i]);
-		upload->in_flight += !upload->items[i].is_dropped;
+static void upload_send(struct sync_pass *pass)
+{
+	struct upload_group *group = &pass->upload.flying;
+
+	for (size_t i = 0; i < group->count; i++) {
+		upload_open_reader(pass, &group->items[i]);
+		group->under_way += !group->items[i].is_dropped;
 	}
-	if (upload->in_flight == 0) {
-		upload_commit_group(pass);
+	if (group->under_way == 0) {
+		upload_landed(pass);
 		return;
 	}
-	for (size_t i = 0; i < upload->item_count; i++) {
-		struct upload_item *item = &upload->items[i];
-		if (item->is_dropped)
-			continue;
-		item->append.op.done = upload_appended;
-		item->append.size_bytes = item->examine.size_bytes;
-		item->append.has_nul = item->examine.has_nul;
-		item->append.flags = item->action->flags & pass->open.flags_mask;
-		item->append.internaldate_s = item->examine.mtime_s;
-		item->append.read = upload_read;
-		item->append.rewind = upload_rewind;
-		pass->remote->ops->append(pass->remote, &item->append);
-	}
+	for (size_t i = 0; i < group->count; i++)
+		upload_send_item(pass, &group->items[i]);
+}
+
+/* --- Preparing ------------------------------------------------------------------------- */
+
+static void upload_prepared(struct sync_pass *pass)
+{
+	pass->upload.is_preparing = false;
+	upload_advance(pass);
+}
+
+static void upload_note_commit(struct sync_pass *pass, int code, const struct error *err)
+{
+	if (code != 0)
+		pass_fail(pass, err);
+	pass->upload.is_broken |= code != 0;
+	if (pass->options.progress != NULL)
+		pass->options.progress(pass, &pass->result.counts, 0, pass->upload.count);
 }
 
 static void upload_journalled(struct port_op *op, int code)
 {
 	struct sync_pass *pass = container_of(op, struct sync_pass, upload.commit.op);
 
-	if (code != 0)
-		pass_fail(pass, &op->err);
-	if (pass_is_failing(pass))
-		pass_piece_done(pass);
-	else
-		upload_send_group(pass);
+	upload_note_commit(pass, code, &op->err);
+	pass->upload.ready.is_journalled = code == 0;
+	upload_prepared(pass);
 }
 
-static void upload_journal_group(struct sync_pass *pass)
+static size_t upload_put_journal(struct sync_pass *pass)
 {
 	struct upload *upload = &pass->upload;
 	size_t sendable = 0;
 
-	for (size_t i = 0; i < upload->item_count; i++) {
-		const struct upload_item *item = &upload->items[i];
+	for (size_t i = 0; i < upload->ready.count; i++) {
+		const struct upload_item *item = &upload->ready.items[i];
 		struct journal_record journal = {
 			.kind = JOURNAL_APPEND,
 			.flags = item->action->flags & pass->open.flags_mask,
@@ -279,13 +291,8 @@ static void upload_journal_group(struct sync_pass *pass)
 		store_batch_put_journal(&upload->commit.batch, pass->mailbox.id, &journal);
 		sendable++;
 	}
-	if (sendable > 0)
-		pass_flush_commit(pass, &upload->commit, upload_journalled);
-	else
-		upload_commit_group(pass);
+	return sendable;
 }
-
-/* --- Examining ------------------------------------------------------------------------------ */
 
 static void upload_examined(struct port_op *op, int code)
 {
@@ -297,37 +304,90 @@ static void upload_examined(struct port_op *op, int code)
 		item->err = op->err;
 	else if (code != 0 && code != SYNCD_ENOTFOUND)
 		pass_fail(pass, &op->err);
-	must(pass->upload.in_flight > 0);
-	if (--pass->upload.in_flight > 0)
+	must(pass->upload.ready.under_way > 0);
+	if (--pass->upload.ready.under_way > 0)
 		return;
-	if (pass_is_failing(pass))
-		pass_piece_done(pass);
+	if (!pass_is_failing(pass) && upload_put_journal(pass) > 0)
+		pass_flush_commit(pass, &pass->upload.commit, upload_journalled);
 	else
-		upload_journal_group(pass);
+		upload_prepared(pass);
 }
 
-static void upload_next_group(struct sync_pass *pass)
+static void upload_prepare(struct sync_pass *pass)
 {
 	struct upload *upload = &pass->upload;
+	struct upload_group *group = &upload->ready;
 	size_t left = upload->count - upload->next;
-
-	upload_free_group(upload);
-	if (left == 0 || upload->is_stopped || pass_is_failing(pass)) {
-		pass_piece_done(pass);
-		return;
-	}
 	size_t most = pass_group(pass, APPEND_GROUP_MESSAGES);
-	upload->item_count = left < most ? left : most;
-	upload->items = xcalloc(upload->item_count, sizeof(*upload->items));
-	upload->in_flight = upload->item_count;
-	for (size_t i = 0; i < upload->item_count; i++) {
-		struct upload_item *item = &upload->items[i];
+
+	group->count = left < most ? left : most;
+	group->items = xcalloc(group->count, sizeof(*group->items));
+	group->under_way = group->count;
+	for (size_t i = 0; i < group->count; i++) {
+		struct upload_item *item = &group->items[i];
 		item->pass = pass;
 		item->action = &upload->actions[upload->next++];
 		item->examine.op.done = upload_examined;
 		item->examine.name = item->action->name;
 		pass->local->ops->examine(pass->local, &item->examine);
 	}
+}
+
+/* --- One group behind another ------------------------------------------------------------- */
+
+static void upload_committed(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, upload.commit.op);
+
+	upload_note_commit(pass, code, &op->err);
+	pass_piece_done(pass);
+}
+
+/* What is journalled and will not be sent need not be looked for. */
+static void upload_withdraw(struct sync_pass *pass)
+{
+	struct upload_group *group = &pass->upload.ready;
+
+	for (size_t i = 0; group->is_journalled && i < group->count; i++)
+		store_batch_delete_journal(&pass->upload.commit.batch, pass->mailbox.id,
+					   JOURNAL_APPEND, group->items[i].action->name);
+	upload_free_group(group);
+}
+
+/* After a commit that failed there is none: what that one held must come before. */
+static void upload_end(struct sync_pass *pass)
+{
+	struct upload *upload = &pass->upload;
+
+	upload_withdraw(pass);
+	if (upload->commit.batch.count > 0 && !upload->is_broken)
+		pass_commit(pass, &upload->commit, upload_committed);
+	else
+		pass_piece_done(pass);
+}
+
+/* When one group is answered and the next one prepared. Until then the batch may be in a commit. */
+static void upload_advance(struct sync_pass *pass)
+{
+	struct upload *upload = &pass->upload;
+
+	if (upload->is_preparing || upload->is_flying)
+		return;
+	upload_land(pass);
+	bool is_over = upload->is_stopped || pass_is_failing(pass);
+	bool has_more = upload->next < upload->count;
+	if (is_over || (!has_more && upload->ready.count == 0)) {
+		upload_end(pass);
+		return;
+	}
+	upload->flying = upload->ready;
+	upload->ready = (struct upload_group){ .count = 0 };
+	upload->is_flying = upload->flying.count > 0;
+	upload->is_preparing = has_more;
+	if (has_more)
+		upload_prepare(pass);
+	if (upload->is_flying)
+		upload_send(pass);
 }
 
 /* The least UID an appended message can get. */
@@ -348,5 +408,5 @@ void upload_start(struct sync_pass *pass)
 	upload->actions = sync_plan_of(&pass->plan, SYNC_APPEND, &upload->count);
 	upload->uidnext = upload_first_uid(pass);
 	store_batch_init(&upload->commit.batch);
-	upload_next_group(pass);
+	upload_advance(pass);
 }
