@@ -146,25 +146,42 @@ static void trial_step(struct append_trial *trial, struct remote_box *box, int c
 	free(trial);
 }
 
+/* Moves those that can be read again into `readable`. Returns their number. */
+static size_t rewind_all(struct list *messages, struct list *readable)
+{
+	struct error err;
+	size_t count = 0;
+
+	while (!list_is_empty(messages)) {
+		struct append_work *work = work_of(list_first(messages));
+		int code = work->req->rewind(work->req);
+		if (code < 0) {
+			(void)error_set(&err, code, "the message could not be read again");
+			finish(work, 0, code, &err);
+			continue;
+		}
+		list_remove(&work->message.link);
+		list_append(readable, &work->message.link);
+		count++;
+	}
+	return count;
+}
+
 /* Each by itself: that sends fewer bytes again than a search by halves would. */
 static void send_each(struct append_command *command)
 {
-	struct list *messages = &command->append.messages;
-	struct append_trial *trial = xcalloc(1, sizeof(*trial));
+	struct list readable;
 
+	list_init(&readable);
+	size_t left = rewind_all(&command->append.messages, &readable);
+	if (left == 0)
+		return;
+	struct append_trial *trial = xcalloc(1, sizeof(*trial));
 	trial->count = command->count;
-	trial->left = command->count;
-	while (!list_is_empty(messages)) {
-		struct append_work *work = work_of(list_first(messages));
-		struct error err;
-		int code = work->req->rewind(work->req);
-		if (code == 0) {
-			send_some(command->box, messages, 1, trial);
-			continue;
-		}
-		trial_step(trial, command->box, code);
-		finish(work, 0, error_set(&err, code, "the message could not be read again"), &err);
-	}
+	trial->left = left;
+	trial->is_conclusive = left < command->count;
+	while (!list_is_empty(&readable))
+		send_some(command->box, &readable, 1, trial);
 }
 
 /* The server stored none of them (RFC 3502 §6.3.11): one is to blame, or their number. */
