@@ -42,6 +42,7 @@ void history_make(struct history *history, uint64_t seed)
 	struct rng rng = { .state = seed ^ 0x5eed };
 	size_t early = (size_t)rng_below(&rng, 12);
 	bool may_renumber = rng_below(&rng, 4) == 0;
+	uint64_t most_calls = rng_below(&rng, 2) == 0 ? 12 : 40; /* between two steps */
 
 	memset(history, 0, sizeof(*history));
 	history->seed = seed;
@@ -54,8 +55,8 @@ void history_make(struct history *history, uint64_t seed)
 		step->a = rng_next(&rng);
 		step->b = rng_next(&rng);
 		if (i >= early)
-			step->at_call =
-				history->steps[i - 1 + (i == 0)].at_call + rng_below(&rng, 40);
+			step->at_call = history->steps[i - 1 + (i == 0)].at_call +
+					rng_below(&rng, most_calls);
 		else if (rng_below(&rng, 4) == 0)
 			step->kind = STEP_BOTH_NEW;
 	}

@@ -171,7 +171,7 @@ static void run_settle(struct run *run)
 		come_to_rest(run, SETTLE_PASSES_MAX, look_at_all);
 	}
 	ledger_check(run);
-	if (by_hints)
+	if (by_hints && run->world.store.setaside_count == 0) /* whose next try may be due */
 		come_to_rest(run, 1, look_at_all);
 	run->world.faults_are_on = true;
 }
