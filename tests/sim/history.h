@@ -98,8 +98,8 @@ void look_at_all(struct run *run, struct look *look);
 void look_by_hints(struct run *run, struct look *look);
 void look_end(struct run *run, struct look *look, const struct sync_result *result, bool has_died);
 
-/* Runs a history from beginning to end. True when nothing was violated; `why`
- * (256 bytes) says what was. */
-bool history_run(const struct history *history, char *why);
+/* Runs a history from beginning to end, in memory that may be used again: fresh pages for each
+ * would cost more than the run. True when nothing was violated; run->why says what was. */
+bool history_run(const struct history *history, struct run *run);
 
 #endif

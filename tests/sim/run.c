@@ -322,11 +322,11 @@ static void run_passes(struct run *run)
 	}
 }
 
-bool history_run(const struct history *history, char *why)
+bool history_run(const struct history *history, struct run *run)
 {
-	struct run *run = xcalloc(1, sizeof(*run));
 	struct world *world = &run->world;
 
+	memset(run, 0, sizeof(*run));
 	world_init(world, history->seed);
 	run->history = *history;
 	run->rng.state = history->seed ^ 0x9a55;
@@ -348,8 +348,6 @@ bool history_run(const struct history *history, char *why)
 		run_forgive(run);
 	if (run->why[0] == '\0')
 		check_rest_is_cheap(run);
-	memcpy(why, run->why, sizeof(run->why));
 	world_free(world);
-	free(run);
-	return why[0] == '\0';
+	return run->why[0] == '\0';
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "history.h"
+#include "syncd/alloc.h"
 #include "syncd/log.h"
 #include "syncd/must.h"
 
@@ -49,8 +50,10 @@ static bool run_apart(const struct history *history, struct report *report, bool
 			log_set_level(LOG_LEVEL_TRACE);
 		else
 			must(freopen("/dev/null", "w", stderr) != NULL);
+		struct run *run = xmalloc(sizeof(*run));
 		(void)alarm(HISTORY_S_MAX);
-		report->has_failed = !history_run(history, report->why);
+		report->has_failed = !history_run(history, run);
+		memcpy(report->why, run->why, sizeof(report->why));
 		_exit(0);
 	}
 	int status = 0;
@@ -113,17 +116,20 @@ static void shrink_and_print(uint64_t seed, struct report *report)
 
 static _Noreturn void work(uint64_t first, uint64_t count, struct report *report)
 {
+	struct run *run = xmalloc(sizeof(*run));
 	struct history history;
 
 	for (uint64_t i = first; i < count; i += WORKERS) {
 		report->seed = i + 1;
 		(void)alarm(HISTORY_S_MAX);
 		history_make(&history, report->seed);
-		if (!history_run(&history, report->why)) {
+		if (!history_run(&history, run)) {
+			memcpy(report->why, run->why, sizeof(report->why));
 			report->has_failed = true;
 			_exit(1);
 		}
 	}
+	free(run);
 	exit(0); /* not _exit: the leak checker runs at exit */
 }
 
@@ -156,15 +162,16 @@ static unsigned run_seeds(uint64_t first, uint64_t count)
 
 static int run_one(uint64_t seed)
 {
+	struct run *run = xmalloc(sizeof(*run));
 	struct history history;
-	char why[256] = "";
 
 	log_set_level(LOG_LEVEL_TRACE);
 	history_make(&history, seed);
 	history_print(&history);
-	bool is_well = history_run(&history, why);
+	bool is_well = history_run(&history, run);
 	(void)printf("%s - seed %llu %s\n", is_well ? "ok" : "not ok", (unsigned long long)seed,
-		     why);
+		     run->why);
+	free(run);
 	return is_well ? 0 : 1;
 }
 
