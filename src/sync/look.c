@@ -368,10 +368,24 @@ static size_t count_untold(const struct sync_pass *pass)
 	return count;
 }
 
+/* All but what was set aside and is tried again. */
+static size_t count_untold_local(const struct sync_pass *pass)
+{
+	const struct delta *delta = &pass->local_delta;
+	size_t count = 0;
+
+	for (size_t i = 0; i < delta->count; i++) {
+		const struct delta_entry *entry = &delta->entries[i];
+		count += entry->change != SIDE_NEW ||
+			 sync_setaside_find(&pass->setaside, 0, entry->name) == NULL;
+	}
+	return count;
+}
+
 void look_report_missed(struct sync_pass *pass)
 {
 	size_t remote = pass->is_remote_checked ? count_untold(pass) : 0;
-	size_t local = pass->is_local_checked ? pass->local_delta.count : 0;
+	size_t local = pass->is_local_checked ? count_untold_local(pass) : 0;
 
 	if (!pass->is_verifying)
 		return;
