@@ -62,6 +62,7 @@ struct run {
 	bool has_missed; /* some are, and nobody knows */
 	bool has_tree;   /* passes are begun by the tree */
 	int64_t verify_interval_s;
+	uint64_t missed; /* changes that complete comparisons reported */
 	size_t next_step;
 	struct ledger_row ledger[LEDGER_MAX];
 	uint32_t contents; /* ledger rows in use; row 0 is not */

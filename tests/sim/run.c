@@ -53,12 +53,12 @@ static void tree_pass_over(struct sync_tree *tree, const char *name,
 			   const struct sync_result *result)
 {
 	struct pass_run *pass_run = sync_tree_context(tree);
-	struct sync_counts counts = pass_run->result.counts;
+	struct sync_result before = pass_run->result;
 
 	(void)name;
-	sync_counts_add(&counts, &result->counts);
 	pass_run->result = *result;
-	pass_run->result.counts = counts;
+	sync_counts_add(&pass_run->result.counts, &before.counts);
+	pass_run->result.missed += before.missed;
 }
 
 static void tree_over(struct sync_tree *tree, const struct error *err)
@@ -128,34 +128,56 @@ static void run_pass(struct run *run, struct look *look, bool is_repeat, struct 
 	world->loss_count = 0;
 }
 
-static bool is_idle(const struct sync_result *result)
+static uint64_t count_changes(const struct sync_counts *counts)
 {
-	const struct sync_counts *counts = &result->counts;
-
-	return result->err.code == 0 && !result->wants_another &&
-	       counts->fetched + counts->appended + counts->flags_local + counts->flags_remote +
-			       counts->expunged + counts->removed ==
-		       0;
+	return counts->fetched + counts->appended + counts->flags_local + counts->flags_remote +
+	       counts->expunged + counts->removed;
 }
 
-/* Nothing breaks any more: passes must come to one that does nothing, in bounded time. */
-static void come_to_rest(struct run *run, unsigned passes_max,
-			 void (*look_begin)(struct run *run, struct look *look))
+static bool is_idle(const struct sync_result *result)
+{
+	return result->err.code == 0 && !result->wants_another &&
+	       count_changes(&result->counts) == 0;
+}
+
+/* Nothing breaks any more: passes must come to one that does nothing, in bounded time. Returns how
+ * many changes were made on the way. A server that can be trusted has told them all. */
+static uint64_t come_to_rest(struct run *run, unsigned passes_max,
+			     void (*look_begin)(struct run *run, struct look *look))
 {
 	struct pass_run pass_run = { .is_done = false };
+	uint64_t changes = 0;
 	struct look look;
 
 	for (unsigned i = 0; i < passes_max; i++) {
 		look_begin(run, &look);
 		run_pass(run, &look, pass_run.result.wants_another, &pass_run);
+		changes += count_changes(&pass_run.result.counts);
+		run->missed += pass_run.result.missed;
+		if (pass_run.result.missed > 0 && !run->world.server.is_untrustworthy)
+			ledger_violated(run, "what was told is reported as missed", 0);
 		if (is_idle(&pass_run.result))
-			return;
+			return changes;
 		world_wait(&run->world, 60);
 	}
 	ledger_violated(run, "it does not come to rest", 0);
 	(void)snprintf(run->why + strlen(run->why), sizeof(run->why) - strlen(run->why), ": %s%s",
 		       pass_run.result.wants_another ? "another pass is wanted" : "",
 		       pass_run.result.err.text);
+	return changes;
+}
+
+/* A day later everything is compared, and what the server had not told is reported. */
+static void find_out_server(struct run *run)
+{
+	/* Something else may be done: a next try, and there is nothing that was not told. */
+	bool is_alone = run->world.store.setaside_count == 0 && !run->world.server.names_all;
+
+	run->missed = 0;
+	world_wait(&run->world, VERIFY_INTERVAL_S + 1);
+	uint64_t changes = come_to_rest(run, SETTLE_PASSES_MAX, look_at_all);
+	if (changes > 0 && run->missed == 0 && is_alone)
+		ledger_violated(run, "what was missed is not reported", 0);
 }
 
 /* What inotify told is enough when it told all. A server that cannot be trusted is found out by
@@ -165,14 +187,12 @@ static void run_settle(struct run *run)
 	bool by_hints = !run->must_look && !run->has_missed && rng_below(&run->rng, 2) == 0;
 
 	run->world.faults_are_on = false;
-	come_to_rest(run, SETTLE_PASSES_MAX, by_hints ? look_by_hints : look_at_all);
-	if (run->world.server.is_untrustworthy) {
-		world_wait(&run->world, VERIFY_INTERVAL_S + 1);
-		come_to_rest(run, SETTLE_PASSES_MAX, look_at_all);
-	}
+	(void)come_to_rest(run, SETTLE_PASSES_MAX, by_hints ? look_by_hints : look_at_all);
+	if (run->world.server.is_untrustworthy)
+		find_out_server(run);
 	ledger_check(run);
 	if (by_hints && run->world.store.setaside_count == 0) /* whose next try may be due */
-		come_to_rest(run, 1, look_at_all);
+		(void)come_to_rest(run, 1, look_at_all);
 	run->world.faults_are_on = true;
 }
 
@@ -194,7 +214,7 @@ static void check_rest_is_cheap(struct run *run)
 		uint64_t listings = world->listings;
 		uint64_t opens = world->opens;
 		world_wait(world, 60);
-		come_to_rest(run, 1, look_at_all);
+		(void)come_to_rest(run, 1, look_at_all);
 		listed += world->listings > listings;
 		opened += world->opens > opens;
 	}
