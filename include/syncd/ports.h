@@ -167,10 +167,11 @@ struct remote_append_req {
 	/* Fills up to `size` bytes, *len of them; 0 at the end. A failure fails the
 	 * request with that code. Called only until done. */
 	int (*read)(struct remote_append_req *req, char *out, size_t size, size_t *len);
-	/* Makes `read` begin anew: what a server refused together with others is sent once more
-	 * by itself. A failure as above. */
-	int (*rewind)(struct remote_append_req *req);
-	uint32_t uid; /* result; 0: the server does not say (no UIDPLUS) */
+	bool is_alone; /* it shares no command with others */
+	uint32_t uid;  /* result; 0: the server does not say (no UIDPLUS) */
+	/* Result of a failure: refused together with others, of which one may be to blame, and
+	 * stored all the same for all we know. Alone it would be clear. */
+	bool is_unclear;
 };
 
 struct remote_store_req {

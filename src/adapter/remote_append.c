@@ -21,17 +21,9 @@ struct append_work {
 	struct imap_append_message message; /* in box->appends, then in a command */
 };
 
-/* Messages that were refused together, each being sent by itself. */
-struct append_trial {
-	size_t count;
-	size_t left;
-	bool is_conclusive; /* one of them was refused again: it was to blame */
-};
-
 struct append_command {
 	struct imap_append append;
 	struct remote_box *box;
-	struct append_trial *trial; /* that this is a part of, or NULL */
 	size_t count;
 	uint64_t bytes;
 	bool is_full;
@@ -49,7 +41,8 @@ static void append_done(struct imap_command *command, int code);
 /* An empty message would cancel the whole command (RFC 3502 §6.3.11). */
 static bool goes_alone(const struct append_work *work)
 {
-	return work->message.size_bytes == 0 || work->message.size_bytes > APPEND_ALONE_BYTES;
+	return work->req->is_alone || work->message.size_bytes == 0 ||
+	       work->message.size_bytes > APPEND_ALONE_BYTES;
 }
 
 static bool may_join(const struct append_command *command, const struct append_work *work,
@@ -62,13 +55,12 @@ static bool may_join(const struct append_command *command, const struct append_w
 }
 
 /* Sends the first of those waiting in one command, up to `most` of them. */
-static void send_some(struct remote_box *box, struct list *waiting, size_t most,
-		      struct append_trial *trial)
+static void send_some(struct remote_box *box, size_t most)
 {
 	struct append_command *command = xcalloc(1, sizeof(*command));
+	struct list *waiting = &box->appends;
 
 	command->box = box;
-	command->trial = trial;
 	list_init(&command->append.messages);
 	while (!list_is_empty(waiting)) {
 		struct append_work *work = work_of(list_first(waiting));
@@ -86,6 +78,14 @@ static void send_some(struct remote_box *box, struct list *waiting, size_t most,
 	imap_append_start(box->conn->session, &command->append, append_done);
 }
 
+/* When all that was refused together was accepted alone, it was too much for this server. */
+static void learn(struct remote_box *box)
+{
+	if (box->appends_doubted != 0)
+		box->append_most = box->appends_doubted / 2;
+	box->appends_doubted = 0;
+}
+
 static size_t most_together(const struct remote_box *box)
 {
 	const struct imap_session *session = box->conn->session;
@@ -100,8 +100,10 @@ static void append_turn(struct loop_defer *defer)
 {
 	struct remote_box *box = container_of(defer, struct remote_box, append_turn);
 
+	if (!goes_alone(work_of(list_first(&box->appends))))
+		learn(box);
 	while (!list_is_empty(&box->appends))
-		send_some(box, &box->appends, most_together(box), NULL);
+		send_some(box, most_together(box));
 }
 
 /* --- A command's end ------------------------------------------------------------------ */
@@ -112,6 +114,14 @@ static void finish(struct append_work *work, uint32_t uid, int code, const struc
 	work->work.box->ledger.appended += code == 0;
 	work->req->uid = uid;
 	remote_work_finish(&work->work, code, err);
+}
+
+/* RFC 3502 §6.3.11: none was stored. But Stalwart (stalwartlabs/stalwart, append.rs) stores them up
+ * to the one that it refuses. */
+static bool is_unclear(const struct append_command *command, int code)
+{
+	return command->count > 1 && command->append.unreadable == NULL &&
+	       (code == SYNCD_EMESSAGE || code == SYNCD_ENOSPC);
 }
 
 /* An APPENDUID of another UIDVALIDITY tells nothing about this mailbox. A body that could not be
@@ -126,6 +136,7 @@ static void finish_all(struct append_command *command, int code)
 	(void)error_set(&cut, SYNCD_ENET, "given up in the middle of another message");
 	while (!list_is_empty(&append->messages)) {
 		struct append_work *work = work_of(list_first(&append->messages));
+		work->req->is_unclear = is_unclear(command, code);
 		if (append->unreadable == NULL || append->unreadable == &work->message)
 			finish(work, has_uids ? work->message.uid : 0, code, &append->command.err);
 		else
@@ -133,74 +144,16 @@ static void finish_all(struct append_command *command, int code)
 	}
 }
 
-/* That all are accepted one by one means that together they were too many for this server. */
-static void trial_step(struct append_trial *trial, struct remote_box *box, int code)
-{
-	if (trial == NULL)
-		return;
-	trial->is_conclusive |= code < 0;
-	if (--trial->left > 0)
-		return;
-	if (!trial->is_conclusive)
-		box->append_most = trial->count / 2;
-	free(trial);
-}
-
-/* Moves those that can be read again into `readable`. Returns their number. */
-static size_t rewind_all(struct list *messages, struct list *readable)
-{
-	struct error err;
-	size_t count = 0;
-
-	while (!list_is_empty(messages)) {
-		struct append_work *work = work_of(list_first(messages));
-		int code = work->req->rewind(work->req);
-		if (code < 0) {
-			(void)error_set(&err, code, "the message could not be read again");
-			finish(work, 0, code, &err);
-			continue;
-		}
-		list_remove(&work->message.link);
-		list_append(readable, &work->message.link);
-		count++;
-	}
-	return count;
-}
-
-/* Each by itself: that sends fewer bytes again than a search by halves would. */
-static void send_each(struct append_command *command)
-{
-	struct list readable;
-
-	list_init(&readable);
-	size_t left = rewind_all(&command->append.messages, &readable);
-	if (left == 0)
-		return;
-	struct append_trial *trial = xcalloc(1, sizeof(*trial));
-	trial->count = command->count;
-	trial->left = left;
-	trial->is_conclusive = left < command->count;
-	while (!list_is_empty(&readable))
-		send_some(command->box, &readable, 1, trial);
-}
-
-/* The server stored none of them (RFC 3502 §6.3.11): one is to blame, or their number. */
-static bool is_refused_together(const struct append_command *command, int code)
-{
-	return command->count > 1 && command->append.unreadable == NULL &&
-	       (code == SYNCD_EMESSAGE || code == SYNCD_ENOSPC);
-}
-
 static void append_done(struct imap_command *imap_command, int code)
 {
 	struct append_command *command =
 		container_of(imap_command, struct append_command, append.command);
 
-	trial_step(command->trial, command->box, code);
-	if (is_refused_together(command, code))
-		send_each(command);
-	else
-		finish_all(command, code);
+	if (is_unclear(command, code))
+		command->box->appends_doubted = command->count;
+	else if (code < 0)
+		command->box->appends_doubted = 0;
+	finish_all(command, code);
 	free(command);
 }
 
@@ -236,6 +189,7 @@ void remote_append(struct remote_mailbox *mailbox, struct remote_append_req *req
 	struct append_work *work = remote_work_new(mailbox, &req->op, sizeof(*work));
 
 	req->uid = 0;
+	req->is_unclear = false;
 	if (work == NULL)
 		return;
 	struct remote_box *box = work->work.box;

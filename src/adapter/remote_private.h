@@ -177,7 +177,8 @@ struct remote_box {
 	struct remote_ledger ledger;
 	struct list appends; /* to be sent in the loop's next turn */
 	struct loop_defer append_turn;
-	size_t append_most; /* in one command */
+	size_t append_most;     /* in one command */
+	size_t appends_doubted; /* refused together, and so far not alone; or 0 */
 };
 
 struct remote_box *remote_box_of(struct remote_mailbox *mailbox);

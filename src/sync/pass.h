@@ -79,7 +79,7 @@ struct upload_item {
 	struct sync_pass *pass;
 	const struct sync_action *action;
 	struct error err;     /* SYNCD_EMESSAGE: refused by one side */
-	bool is_dropped;      /* not to be appended */
+	bool is_due;          /* to be sent next */
 	bool is_sent;         /* the server has said OK */
 	bool is_untraceable;  /* and yet it cannot be found there */
 	bool is_journal_void; /* it was journalled, and then not sent */

@@ -12,6 +12,7 @@
 #include "syncd/must.h"
 
 static void upload_advance(struct sync_pass *pass);
+static void upload_send(struct sync_pass *pass);
 
 static void upload_free_group(struct upload_group *group)
 {
@@ -94,13 +95,56 @@ static void upload_landed(struct sync_pass *pass)
 	upload_advance(pass);
 }
 
+/* What is sent from now on gets higher UIDs than those found. */
 static void upload_paired(struct sync_pass *pass, const struct candidate *local,
 			  const struct candidate *remote)
 {
-	pass->upload.flying.items[local->index].append.uid = remote->uid;
+	struct upload *upload = &pass->upload;
+
+	upload->flying.items[local->index].append.uid = remote->uid;
+	if (remote->uid >= upload->uidnext && remote->uid < UINT32_MAX)
+		upload->uidnext = remote->uid + 1;
 }
 
-/* The server took some messages without telling their UIDs (no UIDPLUS). */
+static bool upload_is_told(const struct upload_group *group, uint32_t uid)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		if (group->items[i].append.uid == uid)
+			return true;
+	}
+	return false;
+}
+
+/* The state does not know them yet, but whose they are is clear. */
+static void upload_drop_told(struct upload *upload)
+{
+	struct candidates *remotes = &upload->match.remotes;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < remotes->count; i++) {
+		if (!upload_is_told(&upload->flying, remotes->items[i].uid))
+			remotes->items[kept++] = remotes->items[i];
+	}
+	remotes->count = kept;
+}
+
+/* What is there was stored; what is not goes once more, by itself. */
+static void upload_judge(const struct upload *upload, struct upload_item *item)
+{
+	bool is_found = item->append.uid != 0;
+
+	item->is_untraceable = item->is_sent && !is_found;
+	if (!item->append.is_unclear)
+		return;
+	item->append.is_unclear = false;
+	item->append.is_alone = true;
+	item->is_sent = is_found;
+	item->is_due = !is_found && !upload->is_stopped;
+	item->is_journal_void = !is_found && upload->is_stopped;
+}
+
+/* The server took some messages without telling their UIDs (no UIDPLUS), or refused some together
+ * and does not say which it has all the same. */
 static void upload_identified(struct port_op *op, int code)
 {
 	struct sync_pass *pass = container_of(op, struct sync_pass, upload.match.identify.op);
@@ -111,12 +155,18 @@ static void upload_identified(struct port_op *op, int code)
 		upload_landed(pass);
 		return;
 	}
+	upload_drop_told(&pass->upload);
 	match_pairs(&pass->upload.match, upload_paired);
-	for (size_t i = 0; i < group->count; i++) {
-		struct upload_item *item = &group->items[i];
-		item->is_untraceable = item->is_sent && item->append.uid == 0;
-	}
-	upload_landed(pass);
+	match_clear(&pass->upload.match);
+	for (size_t i = 0; i < group->count; i++)
+		upload_judge(&pass->upload, &group->items[i]);
+	upload_send(pass);
+}
+
+static bool upload_is_open(const struct upload_item *item)
+{
+	return item->append.is_unclear ||
+	       (item->is_sent && item->append.uid == 0 && !item->is_untraceable);
 }
 
 static void upload_answered(struct sync_pass *pass)
@@ -125,7 +175,7 @@ static void upload_answered(struct sync_pass *pass)
 
 	for (size_t i = 0; i < upload->flying.count; i++) {
 		const struct upload_item *item = &upload->flying.items[i];
-		if (!item->is_sent || item->append.uid != 0)
+		if (!upload_is_open(item))
 			continue;
 		candidates_add(&upload->match.locals,
 			       &(struct candidate){
@@ -159,24 +209,23 @@ static int upload_read(struct remote_append_req *req, char *out, size_t size, si
 	return local->ops->reader_read(item->reader, out, size, len, &item->err);
 }
 
-/* Nothing is stored of it yet: that it has vanished meanwhile costs nothing. */
-static int upload_rewind(struct remote_append_req *req)
-{
-	struct upload_item *item = container_of(req, struct upload_item, append);
-	struct local_mailbox *local = item->pass->local;
-	struct error err = { 0 };
-
-	upload_close_reader(item);
-	int code = local->ops->reader_open(local, item->action->name, &item->reader, &err);
-	item->is_journal_void = code != 0;
-	return code == SYNCD_ENOTFOUND ? SYNCD_EMESSAGE : code;
-}
-
 /* Over quota: nothing more is sent, but what this pass would delete may be the cure. */
 static void upload_stop(struct sync_pass *pass, const struct error *err)
 {
 	pass->upload.is_stopped = true;
 	pass_refuse(pass, err);
+}
+
+static void upload_refused(struct sync_pass *pass, struct upload_item *item)
+{
+	const struct error *err = &item->append.op.err;
+
+	if (err->code == SYNCD_EMESSAGE && item->err.code == 0)
+		item->err = *err;
+	else if (err->code == SYNCD_ENOSPC)
+		upload_stop(pass, err);
+	else if (err->code != SYNCD_EMESSAGE)
+		pass_fail(pass, err);
 }
 
 static void upload_appended(struct port_op *op, int code)
@@ -185,14 +234,9 @@ static void upload_appended(struct port_op *op, int code)
 	struct sync_pass *pass = item->pass;
 
 	upload_close_reader(item);
-	if (code == 0)
-		item->is_sent = true;
-	else if (code == SYNCD_EMESSAGE && item->err.code == 0 && !item->is_journal_void)
-		item->err = op->err;
-	else if (code == SYNCD_ENOSPC)
-		upload_stop(pass, &op->err);
-	else if (code != SYNCD_EMESSAGE)
-		pass_fail(pass, &op->err);
+	item->is_sent = code == 0;
+	if (code != 0 && !item->append.is_unclear)
+		upload_refused(pass, item);
 	must(pass->upload.flying.under_way > 0);
 	if (--pass->upload.flying.under_way == 0)
 		upload_answered(pass);
@@ -205,10 +249,10 @@ static void upload_open_reader(struct sync_pass *pass, struct upload_item *item)
 	struct local_mailbox *local = pass->local;
 	struct error err = { 0 };
 
-	if (item->is_dropped)
+	if (!item->is_due)
 		return;
 	int code = local->ops->reader_open(local, item->action->name, &item->reader, &err);
-	item->is_dropped = code != 0;
+	item->is_due = code == 0;
 	item->is_journal_void = code != 0;
 	if (code != 0 && code != SYNCD_EMESSAGE && code != SYNCD_ENOTFOUND)
 		pass_fail(pass, &err);
@@ -216,15 +260,15 @@ static void upload_open_reader(struct sync_pass *pass, struct upload_item *item)
 
 static void upload_send_item(struct sync_pass *pass, struct upload_item *item)
 {
-	if (item->is_dropped)
+	if (!item->is_due)
 		return;
+	item->is_due = false;
 	item->append.op.done = upload_appended;
 	item->append.size_bytes = item->examine.size_bytes;
 	item->append.has_nul = item->examine.has_nul;
 	item->append.flags = item->action->flags & pass->open.flags_mask;
 	item->append.internaldate_s = item->examine.mtime_s;
 	item->append.read = upload_read;
-	item->append.rewind = upload_rewind;
 	pass->remote->ops->append(pass->remote, &item->append);
 }
 
@@ -234,7 +278,7 @@ static void upload_send(struct sync_pass *pass)
 
 	for (size_t i = 0; i < group->count; i++) {
 		upload_open_reader(pass, &group->items[i]);
-		group->under_way += !group->items[i].is_dropped;
+		group->under_way += group->items[i].is_due;
 	}
 	if (group->under_way == 0) {
 		upload_landed(pass);
@@ -285,7 +329,7 @@ static size_t upload_put_journal(struct sync_pass *pass)
 			.size_bytes = item->examine.size_bytes,
 			.identity = item->examine.identity,
 		};
-		if (item->is_dropped)
+		if (!item->is_due)
 			continue;
 		memcpy(journal.name, item->action->name, strlen(item->action->name) + 1);
 		store_batch_put_journal(&upload->commit.batch, pass->mailbox.id, &journal);
@@ -299,7 +343,7 @@ static void upload_examined(struct port_op *op, int code)
 	struct upload_item *item = container_of(op, struct upload_item, examine.op);
 	struct sync_pass *pass = item->pass;
 
-	item->is_dropped = code != 0;
+	item->is_due = code == 0;
 	if (code == SYNCD_EMESSAGE)
 		item->err = op->err;
 	else if (code != 0 && code != SYNCD_ENOTFOUND)

@@ -160,12 +160,6 @@ static int append_read(struct remote_append_req *req, char *out, size_t size, si
 	return 0;
 }
 
-static int append_rewind(struct remote_append_req *req)
-{
-	container_of(req, struct ask_append, req)->at = 0;
-	return 0;
-}
-
 void ask_append_start(struct remote_bench *bench, struct remote_mailbox *mailbox,
 		      struct ask_append *append, uint32_t content, uint64_t flags)
 {
@@ -176,7 +170,6 @@ void ask_append_start(struct remote_bench *bench, struct remote_mailbox *mailbox
 	append->req.flags = flags;
 	append->req.internaldate_s = ASK_DATE_S + content;
 	append->req.read = append_read;
-	append->req.rewind = append_rewind;
 	op_prepare(&bench->turner, &append->req.op);
 	mailbox->ops->append(mailbox, &append->req);
 }

@@ -160,20 +160,13 @@ static int append_read(struct remote_append_req *req, char *out, size_t size, si
 	return 0;
 }
 
-static int append_rewind(struct remote_append_req *req)
-{
-	struct actor_append *append = container_of(req, struct actor_append, req);
-
-	append->sent = 0;
-	return append->is_vanishing ? SYNCD_ENOTFOUND : 0;
-}
-
 static void append_done(struct port_op *op, int code)
 {
 	struct actor_append *append = container_of(op, struct actor_append, req.op);
 
 	if (code < 0)
-		actor_tell_done(append->actor, "append", code, &op->err);
+		actor_tell_done(append->actor, append->req.is_unclear ? "append unclear" : "append",
+				code, &op->err);
 	else
 		actor_tell(append->actor, "append ok uid %u", append->req.uid);
 }
@@ -191,7 +184,7 @@ static uint64_t parse_flags(struct actor *actor, const char *words)
 	return flags;
 }
 
-/* append SIZE [nul|unreadable|vanishing] [FLAG...]: x's, dated 1-Jan-2001. */
+/* append SIZE [nul|unreadable|alone] [FLAG...]: x's, dated 1-Jan-2001. */
 static void do_append(struct actor *actor, char *words)
 {
 	char *rest = NULL;
@@ -205,7 +198,6 @@ static void do_append(struct actor *actor, char *words)
 		.size_bytes = strtoull(words, &rest, 10),
 		.internaldate_s = 978307200,
 		.read = append_read,
-		.rewind = append_rewind,
 	};
 	if (strncmp(rest, " nul", 4) == 0) {
 		req->has_nul = true;
@@ -213,9 +205,9 @@ static void do_append(struct actor *actor, char *words)
 	} else if (strncmp(rest, " unreadable", 11) == 0) {
 		append->is_unreadable = true;
 		rest += 11;
-	} else if (strncmp(rest, " vanishing", 10) == 0) {
-		append->is_vanishing = true;
-		rest += 10;
+	} else if (strncmp(rest, " alone", 6) == 0) {
+		req->is_alone = true;
+		rest += 6;
 	}
 	req->flags = parse_flags(actor, rest);
 	actor->mailbox->ops->append(actor->mailbox, req);

@@ -17,7 +17,6 @@ struct actor_append {
 	struct actor *actor;
 	uint64_t sent;
 	bool is_unreadable;
-	bool is_vanishing; /* cannot be sent once more */
 };
 
 struct actor {

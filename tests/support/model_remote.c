@@ -49,25 +49,25 @@ static int append_read(struct remote_append_req *req, struct buf *body)
 	return code;
 }
 
-/* The whole message; now and then twice, as when a server has refused it together with others
- * (RFC 3502). A literal that stops in the middle ends the connection. */
-static int append_read_all(struct task *task, struct buf *body)
+/* Refused together with others; one of them may be to blame, or none. A server may have stored some
+ * of them all the same (Stalwart). */
+static bool is_refused_together(struct world *world, const struct remote_append_req *req)
+{
+	return world->faults_are_on && !req->is_alone && rng_below(&world->rng, 16) == 0;
+}
+
+static void store_append(struct task *task, uint32_t content)
 {
 	struct remote_append_req *req = container_of(task->op, struct remote_append_req, op);
+	struct model_session *session = task->target;
 	struct world *world = task->world;
-	bool is_read_again = world->faults_are_on && rng_below(&world->rng, 8) == 0;
-	int code = append_read(req, body);
+	struct model_message *message =
+		model_server_add(world, content, req->flags & world->server.flags_mask, true);
 
-	if (code == 0 && is_read_again) {
-		buf_reset(body);
-		code = req->rewind(req);
-		if (code != 0)
-			return code;
-		code = append_read(req, body);
-	}
-	if (code != 0)
-		((struct model_session *)task->target)->is_broken = true;
-	return code;
+	message->date_s = req->internaldate_s;
+	req->uid = world->server.has_uidplus ? message->uid : 0;
+	session->exists++;
+	session->has_appended = true;
 }
 
 static int run_append(struct task *task)
@@ -81,23 +81,28 @@ static int run_append(struct task *task)
 	if (code != 0)
 		return code;
 	buf_init(&body, 65536);
-	code = append_read_all(task, &body);
+	code = append_read(req, &body);
 	uint32_t content = model_content_of(buf_slice(&body));
 	bool is_whole = body.len == req->size_bytes;
 	buf_free(&body);
-	if (code != 0)
+	if (code != 0) { /* a literal that stops in the middle ends the connection */
+		session->is_broken = true;
 		return error_set(&task->op->err, code, "could not read the message");
+	}
 	must(is_whole && content != 0);
-	if (content == world->server.refuses_append)
+	bool is_refused = content == world->server.refuses_append;
+	if (is_refused_together(world, req)) {
+		if (!is_refused && rng_below(&world->rng, 2) == 0)
+			store_append(task, content);
+		req->uid = 0;
+		req->is_unclear = true;
+		return error_set(&task->op->err, SYNCD_EMESSAGE, "refused together");
+	}
+	if (is_refused)
 		return error_set(&task->op->err, SYNCD_EMESSAGE, "message refused");
 	if (world->faults_are_on && rng_below(&world->rng, 16) == 0)
 		return error_set(&task->op->err, SYNCD_ENOSPC, "over quota");
-	struct model_message *message =
-		model_server_add(world, content, req->flags & world->server.flags_mask, true);
-	message->date_s = req->internaldate_s;
-	req->uid = world->server.has_uidplus ? message->uid : 0;
-	session->exists++;
-	session->has_appended = true;
+	store_append(task, content);
 	return 0;
 }
 
@@ -106,6 +111,7 @@ static void model_append(struct remote_mailbox *mailbox, struct remote_append_re
 	struct model_session *session = session_of(mailbox);
 
 	req->uid = 0;
+	req->is_unclear = false;
 	world_post(session->world, LANE_REMOTE, &req->op, session, run_append);
 }
 
