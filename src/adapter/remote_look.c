@@ -96,6 +96,7 @@ void remote_fetch_cancel_all(struct remote_box *box)
 
 struct identify_work {
 	struct remote_work work;
+	struct imap_command noop;
 	struct imap_identify identify;
 	struct remote_identify_req *req;
 };
@@ -115,6 +116,18 @@ static void identify_done(struct imap_identify *identify, int code)
 	remote_work_finish(&work->work, code, &identify->err);
 }
 
+static void identify_updated(struct imap_command *command, int code)
+{
+	struct identify_work *work = container_of(command, struct identify_work, noop);
+
+	if (code < 0)
+		remote_work_finish(&work->work, code, &command->err);
+	else
+		imap_identify_start(command->session, &work->identify);
+}
+
+/* What is appended may stay unseen in this session until a NOOP (RFC 3501 §6.3.11); of what was
+ * refused and stored all the same Dovecot and others tell nothing before. */
 void remote_identify(struct remote_mailbox *mailbox, struct remote_identify_req *req)
 {
 	struct identify_work *work = remote_work_new(mailbox, &req->op, sizeof(*work));
@@ -125,5 +138,9 @@ void remote_identify(struct remote_mailbox *mailbox, struct remote_identify_req 
 	work->identify.uids = req->uids;
 	work->identify.found = identify_found;
 	work->identify.done = identify_done;
-	imap_identify_start(work->work.box->conn->session, &work->identify);
+	struct imap_session *session = work->work.box->conn->session;
+	if (work->work.box->ledger.has_written)
+		imap_noop_start(session, &work->noop, identify_updated);
+	else
+		imap_identify_start(session, &work->identify);
 }

@@ -2,10 +2,12 @@
 
 SPDX-License-Identifier: MIT"""
 import os
+import re
 
 import dovecot
 import mailgen
 import proxy
+import views
 
 from case import Case, main
 
@@ -48,13 +50,17 @@ class Upload(Case):
     def appends(self, before):
         return self.server.commands(before).count("APPEND")
 
-    def check_each_is_known(self, client, local, remote):
+    def check_each_is_known(self, client, local, remote, refused=0):
         """A flag set here arrives at its own message there: each UID was given to the right one."""
         for number, message in enumerate(sorted(local.messages("INBOX"), key=lambda m: m.date)):
             if number % 10 == 0:
                 local.reflag(message.where, "RS")
-        self.pass_once(client)
-        self.assert_equal_sides(local, remote)
+        self.pass_once(client, code=1 if refused else 0)
+        here, there = (views.alike(side.messages("INBOX")) for side in (local, remote))
+        for message in there:
+            self.assertIn(message, here)
+            here.remove(message)
+        self.assertEqual(len(here), refused)
 
     def push(self, count, **server):
         """Returns how many APPENDs it took."""
@@ -125,6 +131,25 @@ class Upload(Case):
         self.assert_equal_sides(local, remote)
         self.assertEqual(len(local.messages("INBOX")), 26)
 
+    def test_what_is_stored_in_spite_of_a_refusal_is_not_stored_twice(self):
+        self.serve()
+        middle = StoresUpToRefusal(self.server.port, self.remote())
+        self.addCleanup(middle.close)
+        client, local = self.account(port=middle.port, tls="none", tls_ca_file=None,
+                                     host="127.0.0.1")
+        self.fill(client, local, 30)
+        data = mailgen.Mail(8).plain("the same") + b"twice\r\n"
+        for number in range(2):
+            local.add("INBOX", data, "S", 1_350_000_000 + number)
+        local.add("INBOX", mailgen.Mail(9).plain("the one") + middle.POISON, "", 1_410_000_000)
+        run = self.pass_once(client, code=1)
+        self.assertIn("not that one", run.err)
+        remote = self.remote()
+        self.assertGreater(middle.stored, 0)
+        self.assertEqual(len(remote.uids("INBOX")), 33)
+        self.assertEqual(len(local.messages("INBOX")), 34)
+        self.check_each_is_known(client, local, remote, refused=1)
+
     # Cut.
 
     def check_cut(self, middle, stored):
@@ -151,6 +176,35 @@ class Upload(Case):
     def test_cut_before_the_answer_nothing_is_lost_or_doubled(self):
         self.serve()
         self.check_cut(CutAnswer(self.server.port), 100)
+
+
+class StoresUpToRefusal(proxy.ImapProxy):
+    """Refuses one message, and stores those before it in the same command, as Stalwart does."""
+
+    POISON = b"poisonous words\r\n"
+    MESSAGE = re.compile(rb' \(([^)]*)\) "([^"]*)" \{(\d+)\+?\}\r\n')
+
+    def __init__(self, target_port, remote):
+        self.remote, self.stored = remote, 0
+        super().__init__(target_port, on_command=self.command)
+
+    def command(self, command):
+        if b" APPEND " not in command[:20] or self.POISON not in command:
+            return None
+        found = self.MESSAGE.search(command)
+        while found:
+            body = command[found.end():found.end() + int(found.group(3))]
+            if self.POISON in body:
+                break
+            self.store(body, *found.group(1, 2))
+            found = self.MESSAGE.match(command, found.end() + len(body))
+        return b"NO not that one"
+
+    def store(self, body, flags, date):
+        self.remote.imap.literal = body
+        self.remote.check(self.remote.imap._simple_command(
+            "APPEND", "INBOX", "(%s)" % flags.decode(), '"%s"' % date.decode()))
+        self.stored += 1
 
 
 class CutUpload(proxy.Proxy):
