@@ -232,4 +232,53 @@ void imap_idle_start(struct imap_session *session, struct imap_idle *idle);
 /* Ends it; done follows. Harmless when it is ending. */
 void imap_idle_stop(struct imap_idle *idle);
 
+/* What STATUS told of a mailbox without being asked (RFC 5465 §5.1 to §5.3): what is new, and
+ * perhaps more. 0: not told. */
+struct imap_news {
+	struct slice name; /* as on the wire */
+	uint32_t uidvalidity;
+	uint32_t uidnext;
+	bool has_messages;
+	uint32_t messages;
+	uint64_t highestmodseq;
+};
+
+enum imap_notify_state {
+	IMAP_NOTIFY_SETTING,
+	IMAP_NOTIFY_LIVE,
+	IMAP_NOTIFY_ENDING,
+	IMAP_NOTIFY_OVER,
+};
+
+/* NOTIFY (RFC 5465): the server tells of changes in all of the user's mailboxes, in IDLE or
+ * while no command is in flight, until this is stopped or the session ends. As the first thing it
+ * tells how each mailbox stands; but what happens in the one that is selected, its user is told,
+ * as in IDLE. Any LIST or STATUS that no command asked for is taken for news. */
+struct imap_notify {
+	bool is_alone; /* input: nothing else keeps the session alive, so it says NOOP in time */
+	/* What comes from now on are changes. */
+	void (*live)(struct imap_notify *notify);
+	void (*status)(struct imap_notify *notify, const struct imap_news *news);
+	/* A mailbox came or went, or another thing about it changed. `is_there`: one can select it.
+	 * A renamed one came, and went by its old name. */
+	void (*listed)(struct imap_notify *notify, struct slice name, bool is_there);
+	/* Some changes went untold. */
+	void (*lost)(struct imap_notify *notify);
+	/* Code 0 after a stop; SYNCD_ESERVER and others when the server refuses; or, with
+	 * has_overflown, SYNCD_EBUSY: it gave up telling (§5.8). */
+	void (*done)(struct imap_notify *notify, int code);
+	struct error err;
+	bool has_overflown;
+	enum imap_notify_state state; /* the rest is the module's */
+	struct imap_session *session;
+	struct imap_command command;
+	struct imap_command noop;
+	struct loop_timer awake;
+	unsigned events;   /* asked for */
+	unsigned accepted; /* those that the server would take instead */
+};
+void imap_notify_start(struct imap_session *session, struct imap_notify *notify);
+/* The server shall tell no more; done follows. Only while it is live. */
+void imap_notify_stop(struct imap_notify *notify);
+
 #endif

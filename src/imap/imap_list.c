@@ -5,7 +5,7 @@
 
 #include "imap_private.h"
 
-static bool has_attribute(const struct imap_arg *attributes, const char *name)
+bool imap_list_has(const struct imap_arg *attributes, const char *name)
 {
 	for (const struct imap_arg *arg = attributes->child; arg != NULL; arg = arg->next) {
 		if (imap_arg_is(arg, name))
@@ -34,8 +34,8 @@ static void list_take(struct imap_list *list, const struct imap_response *respon
 	    !imap_list_name(attributes->next->next, &name) || name.len > IMAP_NAME_MAX)
 		return;
 	bool has_separator = imap_arg_text(attributes->next, &separator) && separator.len == 1;
-	bool is_selectable = !has_attribute(attributes, "\\Noselect") &&
-			     !has_attribute(attributes, "\\NonExistent");
+	bool is_selectable = !imap_list_has(attributes, "\\Noselect") &&
+			     !imap_list_has(attributes, "\\NonExistent");
 	list->found(list, name, has_separator ? separator.data[0] : '\0', is_selectable);
 }
 

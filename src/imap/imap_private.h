@@ -10,6 +10,8 @@
 #include "syncd/sasl.h"
 #include "syncd/stream.h"
 
+struct imap_news;
+
 #define IMAP_MECHANISM_LEN_MAX 32
 #define IMAP_LOGOUT_TIMEOUT_MS 3000
 #define IMAP_INTRODUCTIONS 4 /* ID, NAMESPACE, ENABLE, COMPRESS */
@@ -95,7 +97,8 @@ struct imap_session {
 	char separator;
 
 	struct imap_mailbox mailbox;
-	struct buf selected; /* its name, also when it is forgotten */
+	struct buf selected;        /* its name, also when it is forgotten */
+	struct imap_notify *notify; /* what STATUS and LIST are for when nobody asked; or NULL */
 	struct imap_command logout;
 };
 
@@ -208,11 +211,26 @@ bool imap_fetch_flags(const struct imap_session *session, const struct imap_resp
 /* The name as bytes: an atom, a string, or a mailbox that is called NIL. */
 bool imap_list_name(const struct imap_arg *arg, struct slice *name);
 
+/* Whether a LIST response's attributes have this one. */
+bool imap_list_has(const struct imap_arg *attributes, const char *name);
+
 /* Reads a STATUS response; false when it is none, or does not tell all that is needed. */
 bool imap_status_read(const struct imap_response *response, struct slice *name,
 		      struct imap_told *told);
 
+/* The same of one that nobody asked for, which need not tell all; `news` is zeroed. */
+bool imap_status_read_news(const struct imap_response *response, struct imap_news *news);
+
 #define IMAP_STATUS_ITEMS "(MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)"
+
+/* --- imap_notify.c: only while session->notify is set --- */
+
+/* Untagged data that no command claims. */
+void imap_notify_take(struct imap_session *session, const struct imap_response *response);
+/* An untagged status. */
+void imap_notify_take_code(struct imap_session *session, const struct imap_response *response);
+/* The session is over, its commands have completed. With or without one. */
+void imap_notify_over(struct imap_session *session);
 
 /* --- imap_trace.c --- */
 void imap_trace_sent(const struct imap_command *command);

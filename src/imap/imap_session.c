@@ -74,7 +74,7 @@ static void session_free_if_closed(struct imap_session *session)
 	struct imap_user *user = session->user;
 
 	if (session->phase != IMAP_PHASE_CLOSING || session->is_dialling || session->is_upgrading ||
-	    session->stream != NULL || !list_is_empty(&session->queue) ||
+	    session->stream != NULL || session->notify != NULL || !list_is_empty(&session->queue) ||
 	    !list_is_empty(&session->flight))
 		return;
 	loop_defer_cancel(&session->over);
@@ -99,6 +99,7 @@ static void session_over(struct loop_defer *defer)
 			command->err = session->err;
 		imap_command_finish(command, command->err.code);
 	}
+	imap_notify_over(session);
 	if (session->phase == IMAP_PHASE_BROKEN && !session->is_told) {
 		session->is_told = true;
 		session->user->ops->broken(session->user, &session->err);
@@ -257,6 +258,8 @@ static void take_status(struct imap_session *session, const struct imap_response
 		return;
 	}
 	(void)imap_mailbox_take(session, response);
+	if (session->notify != NULL)
+		imap_notify_take_code(session, response);
 }
 
 static bool command_claims(struct imap_command *command, const struct imap_response *response)
@@ -292,6 +295,8 @@ static void take_untagged(struct imap_session *session, const struct imap_respon
 		return;
 	imap_mailbox_tell(session, response,
 			  claimer != NULL && claimer->type->is_own_change == NULL);
+	if (claimer == NULL && session->notify != NULL)
+		imap_notify_take(session, response);
 	if (claimer == NULL && is_news && session->phase == IMAP_PHASE_READY)
 		session->user->ops->news(session->user);
 }

@@ -17,21 +17,28 @@ static bool item_of(const struct imap_arg *items, const char *name, uint64_t max
 	return false;
 }
 
+static const struct imap_arg *items_of(const struct imap_response *response, struct slice *name)
+{
+	const struct imap_arg *items = response->args != NULL ? response->args->next : NULL;
+
+	if (!slice_equals_str(response->name, "STATUS") || response->is_damaged ||
+	    !imap_list_name(response->args, name) || items == NULL || items->kind != IMAP_LIST)
+		return NULL;
+	return items;
+}
+
 /* A list that lacks something (163.com's is empty: modern-email/defects#15) tells nothing. A
  * UIDVALIDITY of 0 goes with no modseq, as after SELECT. */
 bool imap_status_read(const struct imap_response *response, struct slice *name,
 		      struct imap_told *told)
 {
-	const struct imap_arg *items = response->args != NULL ? response->args->next : NULL;
+	const struct imap_arg *items = items_of(response, name);
 	uint64_t uidvalidity;
 	uint64_t uidnext;
 	uint64_t messages;
 	uint64_t highestmodseq;
 
-	if (!slice_equals_str(response->name, "STATUS") || response->is_damaged ||
-	    !imap_list_name(response->args, name) || items == NULL || items->kind != IMAP_LIST)
-		return false;
-	if (!item_of(items, "UIDVALIDITY", UINT32_MAX, &uidvalidity) ||
+	if (items == NULL || !item_of(items, "UIDVALIDITY", UINT32_MAX, &uidvalidity) ||
 	    !item_of(items, "UIDNEXT", UINT32_MAX, &uidnext) ||
 	    !item_of(items, "MESSAGES", UINT32_MAX, &messages))
 		return false;
@@ -43,6 +50,25 @@ bool imap_status_read(const struct imap_response *response, struct slice *name,
 		.messages = (uint32_t)messages,
 		.highestmodseq = highestmodseq,
 	};
+	return true;
+}
+
+bool imap_status_read_news(const struct imap_response *response, struct imap_news *news)
+{
+	const struct imap_arg *items = items_of(response, &news->name);
+	uint64_t value;
+
+	if (items == NULL || news->name.len > IMAP_NAME_MAX)
+		return false;
+	if (item_of(items, "UIDVALIDITY", UINT32_MAX, &value))
+		news->uidvalidity = (uint32_t)value;
+	if (item_of(items, "UIDNEXT", UINT32_MAX, &value))
+		news->uidnext = (uint32_t)value;
+	news->has_messages = item_of(items, "MESSAGES", UINT32_MAX, &value);
+	if (news->has_messages)
+		news->messages = (uint32_t)value;
+	if (item_of(items, "HIGHESTMODSEQ", INT64_MAX, &value))
+		news->highestmodseq = value;
 	return true;
 }
 

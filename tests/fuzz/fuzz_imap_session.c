@@ -28,6 +28,7 @@ struct client {
 	struct imap_append_message messages[2];
 	struct imap_status status;
 	struct imap_search search;
+	struct imap_notify notify;
 	struct imap_idle idle;
 	struct imap_mailbox_user mailbox_user;
 	struct uidset given;
@@ -74,6 +75,56 @@ static void search_found(struct imap_search *search, uint32_t low, uint32_t high
 	must(search == &current->search && low > 0 && low <= high);
 }
 
+static void idle_done(struct imap_idle *idle, int code)
+{
+	(void)idle;
+	(void)code;
+	current->under_way--;
+}
+
+static void idle_news(struct imap_idle *idle)
+{
+	must(idle == &current->idle);
+}
+
+static void wait_in_idle(void)
+{
+	current->under_way++;
+	imap_idle_start(current->session, &current->idle);
+}
+
+static void notify_live(struct imap_notify *notify)
+{
+	(void)notify;
+	wait_in_idle();
+}
+
+static void notify_status(struct imap_notify *notify, const struct imap_news *news)
+{
+	(void)notify;
+	must(news->name.len <= IMAP_NAME_MAX && news->highestmodseq <= INT64_MAX);
+}
+
+static void notify_listed(struct imap_notify *notify, struct slice name, bool is_there)
+{
+	(void)notify;
+	(void)is_there;
+	must(name.len <= IMAP_NAME_MAX);
+}
+
+static void notify_lost(struct imap_notify *notify)
+{
+	must(notify == &current->notify);
+}
+
+static void notify_done(struct imap_notify *notify, int code)
+{
+	must(code < 0 && notify->err.code == code);
+	current->under_way--;
+	if (imap_session_is_live(current->session) && !notify->has_overflown)
+		wait_in_idle();
+}
+
 /* The last of them: then it waits. */
 static void search_done(struct imap_command *command, int code)
 {
@@ -81,7 +132,7 @@ static void search_done(struct imap_command *command, int code)
 	if (code < 0)
 		return;
 	current->under_way++;
-	imap_idle_start(current->session, &current->idle);
+	imap_notify_start(current->session, &current->notify);
 }
 
 static void status_done(struct imap_command *command, int code)
@@ -101,18 +152,6 @@ static void expunge_done(struct imap_expunge *expunge, int code)
 		return;
 	current->under_way++;
 	imap_status_start(current->session, &current->status, status_done);
-}
-
-static void idle_news(struct imap_idle *idle)
-{
-	must(idle == &current->idle);
-}
-
-static void idle_done(struct imap_idle *idle, int code)
-{
-	(void)idle;
-	(void)code;
-	current->under_way--;
 }
 
 static void list_found(struct imap_list *list, struct slice name, char separator,
@@ -325,6 +364,11 @@ static void client_init(struct client *c)
 		c->messages[i].read = append_read;
 		list_append(&c->append.messages, &c->messages[i].link);
 	}
+	c->notify.live = notify_live;
+	c->notify.status = notify_status;
+	c->notify.listed = notify_listed;
+	c->notify.lost = notify_lost;
+	c->notify.done = notify_done;
 	c->idle.news = idle_news;
 	c->idle.done = idle_done;
 }
