@@ -127,6 +127,7 @@ static void login_failed(struct adapter_remote *adapter, unsigned generation,
 		log_info(adapter->settings.account, "the server refuses connection %u: %s",
 			 alive + 1, err->text);
 		adapter->connections = alive;
+		adapter->limited_ms = loop_now_ms(adapter->loop);
 		remote_pool_turn(adapter);
 	} else {
 		remote_pool_fail(adapter, err);
@@ -210,6 +211,68 @@ static struct remote_conn *find_free(struct adapter_remote *adapter)
 	return NULL;
 }
 
+static struct remote_lease *lease_of_link(struct list *link)
+{
+	return container_of(link, struct remote_lease, link);
+}
+
+/* One session is left to those who work, where the server bears more than one; */
+static unsigned push_limit(const struct adapter_remote *adapter)
+{
+	return adapter->connections > 1 ? adapter->connections - 1 : 1;
+}
+
+/* and one to the push that matters most. */
+static unsigned extra_limit(const struct adapter_remote *adapter)
+{
+	return adapter->connections > 2 ? adapter->connections - 2 : 0;
+}
+
+/* Who waits with the greatest need, and among these the longest; or NULL. */
+static struct remote_lease *first_waiting(const struct adapter_remote *adapter)
+{
+	struct remote_lease *first = NULL;
+
+	list_for_each(link, &adapter->waiting)
+	{
+		if (first == NULL || lease_of_link(link)->need < first->need)
+			first = lease_of_link(link);
+	}
+	return first;
+}
+
+static bool may_have_session(const struct adapter_remote *adapter, const struct remote_lease *lease)
+{
+	switch (lease->need) {
+	case REMOTE_NEED_WORK:
+		return true;
+	case REMOTE_NEED_PUSH:
+		return remote_push_count(adapter, REMOTE_NEED_PUSH) < push_limit(adapter);
+	case REMOTE_NEED_EXTRA:
+		return remote_push_count(adapter, REMOTE_NEED_EXTRA) < extra_limit(adapter);
+	}
+	return false;
+}
+
+/* How many of those who wait may have a session. */
+static unsigned count_entitled(const struct adapter_remote *adapter)
+{
+	unsigned extras = remote_push_count(adapter, REMOTE_NEED_EXTRA);
+	unsigned entitled = 0;
+
+	list_for_each(link, &adapter->waiting)
+	{
+		const struct remote_lease *lease = lease_of_link(link);
+		if (lease->need != REMOTE_NEED_EXTRA)
+			entitled += may_have_session(adapter, lease);
+		else if (extras < extra_limit(adapter)) {
+			extras++;
+			entitled++;
+		}
+	}
+	return entitled;
+}
+
 /* Until a login has worked there is one at a time: a wrong password is not
  * tried on several connections at once. */
 static bool wants_another(const struct adapter_remote *adapter)
@@ -219,22 +282,31 @@ static bool wants_another(const struct adapter_remote *adapter)
 	if (!adapter->is_password_proven && logins > 0)
 		return false;
 	return count_list(&adapter->conns) < adapter->connections &&
-	       logins < count_list(&adapter->waiting);
+	       logins < count_entitled(adapter);
 }
 
-/* Someone waits, and all the sessions there may be only wait for news: one of
- * them is needed more elsewhere. */
-static bool needs_a_push(const struct adapter_remote *adapter)
+/* Someone waits and there may be no more sessions: one that only waits for news is needed more
+ * elsewhere. Of the first of these that is so when there is no other session left. */
+static void make_room(struct adapter_remote *adapter)
 {
+	const struct remote_lease *lease = first_waiting(adapter);
 	unsigned held = count_state(adapter, REMOTE_CONN_LEASED);
+	unsigned pushes = remote_push_count(adapter, REMOTE_NEED_PUSH);
 
-	list_for_each(link, &adapter->waiting)
-	{
-		if (!container_of(link, struct remote_lease, link)->is_push)
-			return held > 0 && held == count_list(&adapter->conns) &&
-			       held >= adapter->connections && held == remote_push_count(adapter);
-	}
-	return false;
+	if (lease == NULL)
+		return;
+	if (lease->need == REMOTE_NEED_WORK && held == count_list(&adapter->conns) &&
+	    held >= adapter->connections)
+		remote_push_yield(adapter, held == pushes);
+	else if (lease->need == REMOTE_NEED_PUSH && pushes >= push_limit(adapter))
+		remote_push_yield(adapter, false);
+}
+
+/* A login that failed beside others that live was taken for the server's limit. */
+static void forget_limit(struct adapter_remote *adapter)
+{
+	if (loop_now_ms(adapter->loop) - adapter->limited_ms >= REMOTE_LIMIT_MS)
+		adapter->connections = adapter->settings.connections;
 }
 
 static void free_if_over(struct adapter_remote *adapter)
@@ -253,6 +325,7 @@ static void free_if_over(struct adapter_remote *adapter)
 static void pool_turn(struct loop_defer *defer)
 {
 	struct adapter_remote *adapter = container_of(defer, struct adapter_remote, turn);
+	struct remote_lease *lease;
 	struct remote_conn *conn;
 
 	if (adapter->closing != NULL) {
@@ -262,11 +335,11 @@ static void pool_turn(struct loop_defer *defer)
 		free_if_over(adapter);
 		return;
 	}
-	while (!list_is_empty(&adapter->waiting) && (conn = find_free(adapter)) != NULL)
-		lease_grant(container_of(list_first(&adapter->waiting), struct remote_lease, link),
-			    conn);
-	if (needs_a_push(adapter))
-		remote_push_yield(adapter);
+	forget_limit(adapter);
+	while ((lease = first_waiting(adapter)) != NULL && may_have_session(adapter, lease) &&
+	       (conn = find_free(adapter)) != NULL)
+		lease_grant(lease, conn);
+	make_room(adapter);
 	if (list_is_empty(&adapter->waiting) || !wants_another(adapter) ||
 	    !remote_password_get(adapter))
 		return;

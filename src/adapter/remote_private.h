@@ -7,7 +7,8 @@
 #include "syncd/imap.h"
 #include "syncd/sasl.h"
 
-#define REMOTE_IDLE_CLOSE_MS 30000 /* a session nobody uses */
+#define REMOTE_IDLE_CLOSE_MS 30000       /* a session nobody uses */
+#define REMOTE_LIMIT_MS (60 * 60 * 1000) /* a server's limit is believed for that long */
 
 enum remote_conn_state {
 	REMOTE_CONN_LOGIN,
@@ -32,13 +33,20 @@ struct remote_conn {
 	struct list link;
 };
 
+/* What a session is wanted for; the first goes before the others. */
+enum remote_need {
+	REMOTE_NEED_WORK,
+	REMOTE_NEED_PUSH,  /* to wait for news, of INBOX or of all mailboxes */
+	REMOTE_NEED_EXTRA, /* the same, of one more mailbox */
+};
+
 /* A wish for a session. `granted` is called once, not inside the start: code 0 with `conn`, or
  * negative with `err`. */
 struct remote_lease {
 	void (*granted)(struct remote_lease *lease, int code);
 	struct remote_conn *conn;
 	struct error err;
-	bool is_push; /* waits for news only: gives way to the others */
+	enum remote_need need;
 	struct list link;
 };
 
@@ -53,6 +61,7 @@ struct adapter_remote {
 	bool is_asking;
 	struct password_request ask;
 	unsigned connections; /* most at once, as far as we know the server */
+	uint64_t limited_ms;  /* when that was learnt */
 	struct list conns;
 	struct list waiting;
 	struct list pushes;
@@ -223,10 +232,11 @@ void remote_expunge(struct remote_mailbox *mailbox, struct remote_expunge_req *r
 /* --- remote_push.c --- */
 void remote_push_stop_all(struct adapter_remote *adapter);
 
-/* How many of them hold a session. */
-unsigned remote_push_count(const struct adapter_remote *adapter);
+/* How many of them hold a session: all (REMOTE_NEED_PUSH), or only those of REMOTE_NEED_EXTRA. */
+unsigned remote_push_count(const struct adapter_remote *adapter, enum remote_need least);
 
-/* Makes one of them give its session back and get in line for another. */
-void remote_push_yield(struct adapter_remote *adapter);
+/* Makes one of them give its session back and get in line for another: one of REMOTE_NEED_EXTRA,
+ * or, with `any`, another when there is none. */
+void remote_push_yield(struct adapter_remote *adapter, bool any);
 
 #endif

@@ -142,7 +142,7 @@ void adapter_remote_push_start(struct adapter_remote *adapter, struct adapter_re
 	list_append(&adapter->pushes, &work->link);
 	push->impl = work;
 	work->lease.granted = push_granted;
-	work->lease.is_push = true;
+	work->lease.need = REMOTE_NEED_PUSH;
 	push_lease(work);
 }
 
@@ -158,25 +158,27 @@ void adapter_remote_push_stop(struct adapter_remote_push *push)
 		imap_session_cancel(work->lease.conn->session);
 }
 
-unsigned remote_push_count(const struct adapter_remote *adapter)
+unsigned remote_push_count(const struct adapter_remote *adapter, enum remote_need least)
 {
 	unsigned count = 0;
 
 	list_for_each(link, &adapter->pushes)
 	{
-		count += container_of(link, struct push_work, link)->lease.conn != NULL;
+		const struct remote_lease *lease =
+			&container_of(link, struct push_work, link)->lease;
+		count += lease->conn != NULL && lease->need >= least;
 	}
 	return count;
 }
 
-void remote_push_yield(struct adapter_remote *adapter)
+void remote_push_yield(struct adapter_remote *adapter, bool any)
 {
 	list_for_each(link, &adapter->pushes)
 	{
 		struct push_work *work = container_of(link, struct push_work, link);
 		if (work->is_yielding)
 			return;
-		if (work->is_idling) {
+		if (work->is_idling && (any || work->lease.need == REMOTE_NEED_EXTRA)) {
 			work->is_yielding = true;
 			imap_idle_stop(&work->idle);
 			return;
