@@ -48,15 +48,33 @@ void adapter_remote_drop_idle(struct adapter_remote *adapter);
  * adapter is freed and op->done called. Nothing may be started any more. */
 void adapter_remote_close(struct adapter_remote *adapter, struct port_op *op);
 
-/* One connection (of those allowed) that waits on a mailbox with IDLE. When it is needed
- * for other work it is lent for that; what was missed meanwhile is told as news. Embedded in the
- * caller's struct. */
+/* What the server told of a mailbox; what it did not tell is as it was before. */
+struct adapter_remote_told {
+	struct mailbox_status status; /* 0: not told */
+	bool has_messages;            /* status.messages was */
+	/* How things stand, told when waiting began (again); otherwise: that something changed. */
+	bool is_snapshot;
+};
+
+/* One connection (of those allowed) that waits for news with NOTIFY (RFC 5465) or IDLE. When it
+ * is needed for other work it is lent for that; what was missed meanwhile is told
+ * afterwards. Embedded in the caller's struct. No callback is made inside a start or stop, but
+ * they may be inside other callbacks of the adapter; names are valid during the call. */
 struct adapter_remote_push {
-	/* Waiting has begun: look at the mailbox once more now, then trust the news. */
+	/* Input: all mailboxes, where the server has NOTIFY, and before others that wait. */
+	bool wants_all;
+	/* From now on changes are told, of all mailboxes (is_all) or of this one: whatever changed
+	 * since SELECT or NOTIFY is told too. Again when the server gave up telling of all. */
 	void (*ready)(struct adapter_remote_push *push);
-	/* Something changed. Not inside a start; may come in bursts. */
-	void (*news)(struct adapter_remote_push *push);
-	/* It is over, once: SYNCD_ECANCELLED after stop, SYNCD_ESERVER when the server has no IDLE,
+	bool is_all;
+	/* A mailbox changed, perhaps, or as the state has it already: our own changes come back. */
+	void (*news)(struct adapter_remote_push *push, const char *mailbox,
+		     const struct adapter_remote_told *told);
+	/* A mailbox came (can be selected now) or went, perhaps. */
+	void (*listed)(struct adapter_remote_push *push, const char *mailbox, bool is_there);
+	/* Changes were lost: any mailbox may be another. */
+	void (*everything)(struct adapter_remote_push *push);
+	/* It is over, once: SYNCD_ECANCELLED after stop, SYNCD_ESERVER when the server has neither,
 	 * otherwise as any session's end: start it again after a while. */
 	void (*over)(struct adapter_remote_push *push, const struct error *err);
 	void *impl;

@@ -217,9 +217,9 @@ void imap_append_start(struct imap_session *session, struct imap_append *append,
 
 #define IMAP_IDLE_MS (28 * 60 * 1000) /* servers may log out after 30 minutes (RFC 2177) */
 
-/* Stays in IDLE, renewed in time, until another command is started or the session ends. */
+/* Stays in IDLE, renewed in time, until another command is started or the session ends. What
+ * changes, the mailbox's user is told (imap_mailbox.h). */
 struct imap_idle {
-	void (*news)(struct imap_idle *idle); /* something changed in the mailbox */
 	void (*done)(struct imap_idle *idle, int code);
 	struct error err;
 	struct imap_command command;

@@ -7,8 +7,11 @@
 #include "syncd/imap.h"
 #include "syncd/sasl.h"
 
-#define REMOTE_IDLE_CLOSE_MS 30000       /* a session nobody uses */
-#define REMOTE_LIMIT_MS (60 * 60 * 1000) /* a server's limit is believed for that long */
+#define REMOTE_IDLE_CLOSE_MS 30000          /* a session nobody uses */
+#define REMOTE_LIMIT_MS (60 * 60 * 1000)    /* a server's limit is believed for that long */
+#define REMOTE_PUSH_GATHER_MS 20            /* what a server says in one go has come by then */
+#define REMOTE_PUSH_REST_MS 2000            /* after a push gave its session away */
+#define REMOTE_OVERFLOW_MS (10 * 60 * 1000) /* a server that gave up telling twice within that */
 
 enum remote_conn_state {
 	REMOTE_CONN_LOGIN,
@@ -235,8 +238,30 @@ void remote_push_stop_all(struct adapter_remote *adapter);
 /* How many of them hold a session: all (REMOTE_NEED_PUSH), or only those of REMOTE_NEED_EXTRA. */
 unsigned remote_push_count(const struct adapter_remote *adapter, enum remote_need least);
 
-/* Makes one of them give its session back and get in line for another: one of REMOTE_NEED_EXTRA,
- * or, with `any`, another when there is none. */
+/* Makes one of them give its session away for a while, unless one is about to: one of
+ * REMOTE_NEED_EXTRA, or, with `any`, another when there is none. */
 void remote_push_yield(struct adapter_remote *adapter, bool any);
+
+/* --- remote_push_box.c: what a mailbox that is selected tells --- */
+
+/* Gathers what the server says in one go, so that it can be compared with the state: each
+ * line for itself would look like news although the state has it all. */
+struct remote_push_box {
+	struct imap_mailbox_user user;      /* to be given to SELECT */
+	const struct imap_session *session; /* NULL: none is selected */
+	uint64_t modseq;                    /* the greatest told; 0: none */
+	bool is_unsure;                     /* something changed whose modseq was not told */
+	struct loop_timer gather;
+	/* Something changed. */
+	void (*told)(struct remote_push_box *box, const struct adapter_remote_told *told);
+};
+void remote_push_box_init(struct remote_push_box *box, struct loop *loop);
+
+/* SELECT was answered; fills `told` with how things stand. */
+void remote_push_box_selected(struct remote_push_box *box, const struct imap_session *session,
+			      struct adapter_remote_told *told);
+
+/* The mailbox will be another's: tells what is left to be told. Harmless without one. */
+void remote_push_box_leave(struct remote_push_box *box);
 
 #endif

@@ -50,15 +50,12 @@ static void keeper_note_change(struct keeper *keeper, struct keeper_mailbox *mai
 {
 	mailbox->is_changed = true;
 	schedule_note_change(&keeper->schedule, loop_now_ms(keeper->loop), is_at_once);
-	keeper_poke(keeper);
 }
 
-void keeper_note_remote(struct keeper *keeper, const char *name)
+void keeper_note_remote(struct keeper *keeper, struct keeper_mailbox *mailbox)
 {
-	if (!pattern_list_selects(keeper->settings->mailboxes, name))
-		return;
-	struct keeper_mailbox *mailbox = keeper_mailbox(keeper, name);
 	mailbox->has_remote_news = true;
+	mailbox->news_ms = loop_now_ms(keeper->loop);
 	keeper_note_change(keeper, mailbox, true);
 }
 
@@ -72,6 +69,7 @@ void keeper_note_local(struct keeper *keeper, const char *name, const struct loc
 	else
 		hint_list_lose(&mailbox->hints);
 	keeper_note_change(keeper, mailbox, false);
+	keeper_poke(keeper);
 }
 
 /* --- Runs ----------------------------------------------------------------------------- */
@@ -132,6 +130,8 @@ static void keeper_run_ended(struct account_run *run, const char *name,
 	mailbox->held_deletions = result->held_deletions;
 	mailbox->held_is_remote = result->held_is_remote;
 	mailbox->is_counted = false;
+	if (counts->fetched + counts->flags_local + counts->removed > 0)
+		mailbox->news_ms = loop_now_ms(keeper->loop);
 	keeper_note_looked(mailbox, result->err.code == 0 && !result->is_local_moving);
 	if (result->err.code == 0)
 		keeper_watch_mailbox(keeper, mailbox);
@@ -220,8 +220,10 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 	}
 	if (job != NULL)
 		job->done(job, keeper, report, err);
-	if (keeper->closed == NULL)
-		keeper_poke(keeper);
+	if (keeper->closed != NULL)
+		return;
+	keeper_push_judge(keeper);
+	keeper_poke(keeper);
 }
 
 static const struct account_run_ops run_ops = {
@@ -238,6 +240,7 @@ static void keeper_mailbox_begun(struct keeper_mailbox *mailbox, bool is_full)
 	mailbox->was_watched = mailbox->is_watched;
 	if (!is_full)
 		return;
+	mailbox->is_push_resting = false;
 	mailbox->is_changed = false;
 	mailbox->has_remote_news = false;
 	mailbox->is_tracked = false; /* until the look has ended well */
@@ -381,8 +384,7 @@ void keeper_add_job(struct keeper *keeper, struct keeper_job *job)
 void keeper_pause(struct keeper *keeper)
 {
 	keeper->schedule.is_paused = true;
-	if (keeper->is_pushing)
-		adapter_remote_push_stop(&keeper->push);
+	keeper_push_stop(keeper);
 	if (keeper->run != NULL)
 		account_run_cancel(keeper->run);
 	else
@@ -401,8 +403,7 @@ void keeper_wake(struct keeper *keeper)
 
 	if (keeper->schedule.is_paused)
 		return;
-	if (keeper->is_pushing)
-		adapter_remote_push_stop(&keeper->push);
+	keeper_push_stop(keeper);
 	if (keeper->account != NULL)
 		adapter_remote_drop_idle(account_remote(keeper->account));
 	schedule_wake(&keeper->schedule, loop_now_ms(keeper->loop));
@@ -443,6 +444,7 @@ static void keeper_hooks_closed(struct hooks_close *close)
 		free(keeper->mailboxes[i].name);
 	}
 	free(keeper->mailboxes);
+	keeper_push_free(keeper);
 	free(keeper);
 	closed(closed_context);
 }

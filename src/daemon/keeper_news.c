@@ -1,5 +1,5 @@
-/* What makes a keeper look sooner than its interval: inotify and the server's push;
- * and what it tells when asked.
+/* What makes a keeper look at the maildir sooner than its interval: inotify; and what it
+ * tells when asked.
  * SPDX-License-Identifier: MIT */
 #include "keeper_private.h"
 
@@ -115,57 +115,6 @@ void keeper_watch_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox)
 		news_tell_limit(keeper, &err);
 }
 
-/* --- Remote ------------------------------------------------------------------------- */
-
-static void news_push_news(struct adapter_remote_push *push)
-{
-	keeper_note_remote(container_of(push, struct keeper, push), "INBOX");
-}
-
-static void news_push_ready(struct adapter_remote_push *push)
-{
-	struct keeper *keeper = container_of(push, struct keeper, push);
-
-	keeper->is_push_live = true;
-	news_push_news(push);
-}
-
-static void news_push_over(struct adapter_remote_push *push, const struct error *err)
-{
-	struct keeper *keeper = container_of(push, struct keeper, push);
-	uint64_t now_ms = loop_now_ms(keeper->loop);
-	char text[ERROR_FORMAT_MAX];
-
-	keeper->is_pushing = false;
-	keeper->is_push_live = false;
-	if (err->code == SYNCD_ECANCELLED || keeper->closed != NULL)
-		return;
-	log_info(keeper->settings->name, "push ended: %s", error_format(err, text, sizeof(text)));
-	if (err->code == SYNCD_ESERVER) {
-		keeper->has_no_push = true;
-		return;
-	}
-	/* The link is gone: find out with a run, which starts the push again. */
-	if (error_class_of(err->code) == ERROR_CLASS_RETRY && keeper->run == NULL) {
-		schedule_ended(&keeper->schedule, now_ms, err->code, loop_random(keeper->loop));
-		keeper_set_state(keeper, CONTROL_OFFLINE, err);
-	}
-	keeper_poke(keeper);
-}
-
-/* With a single connection allowed, passes need it. */
-void keeper_push_start(struct keeper *keeper)
-{
-	if (keeper->is_pushing || keeper->has_no_push || !keeper->settings->push ||
-	    keeper->settings->connections < 2 || keeper->schedule.is_paused)
-		return;
-	keeper->is_pushing = true;
-	keeper->push.ready = news_push_ready;
-	keeper->push.news = news_push_news;
-	keeper->push.over = news_push_over;
-	adapter_remote_push_start(account_remote(keeper->account), &keeper->push, "INBOX");
-}
-
 /* --- Status ---------------------------------------------------------------------------- */
 
 static void status_count(struct keeper_mailbox *mailbox, struct store_port *store,
@@ -227,7 +176,7 @@ void keeper_fill_status(struct keeper *keeper, struct control_status *status)
 	uint64_t retry_ms = keeper->schedule.not_before_ms;
 
 	account->state = keeper->state;
-	account->push = keeper->is_push_live ? CONTROL_PUSH_IDLE : CONTROL_PUSH_POLL;
+	account->push = keeper_push_kind(keeper);
 	account->last_sync_s = keeper->last_sync_s;
 	if (retry_ms > now_ms)
 		account->next_retry_s =

@@ -13,7 +13,7 @@ struct keeper_mailbox {
 	uint64_t messages;
 	uint64_t unseen;
 	bool is_counted; /* since the last change */
-	bool is_changed;      /* waits for a run */
+	bool is_changed; /* waits for a run */
 	bool is_watched;
 	/* What a pass has to look at: the server has news; file names since the last look, which
 	 * are all there is to know of the maildir while is_tracked. */
@@ -24,7 +24,33 @@ struct keeper_mailbox {
 	struct hint_list looked_at; /* the run's */
 	size_t held_deletions;
 	bool held_is_remote;
+	/* What the server told last; and when that was news. */
+	struct adapter_remote_told told;
+	uint64_t news_ms;     /* 0: never */
+	bool is_push_resting; /* waiting on it failed: not again before the next complete look */
 	struct error err;
+};
+
+#define KEEPER_PUSHES_MAX 8
+
+/* A connection that waits for news. */
+struct keeper_push {
+	struct adapter_remote_push base;
+	struct keeper *keeper;
+	char *mailbox;
+	bool is_on;       /* started and not over */
+	bool is_live;     /* the server tells of changes */
+	bool is_unwanted; /* stopped */
+	uint64_t live_ms; /* since when */
+};
+
+/* What the server told of a mailbox while a run was under way. */
+struct keeper_news {
+	char *name;
+	bool is_told;
+	struct adapter_remote_told told;
+	bool is_listed;
+	bool is_there;
 };
 
 struct keeper {
@@ -45,17 +71,19 @@ struct keeper {
 	struct account_run *run;
 	bool is_full_run;
 	struct sync_target *targets; /* of the run, or NULL */
-	struct keeper_job *job; /* the run is for it */
-	struct list jobs;       /* waiting */
+	struct keeper_job *job;      /* the run is for it */
+	struct list jobs;            /* waiting */
 
 	struct watch *watch;
 	struct watch_user watch_user;
-	bool is_watch_limited; /* told once */
-	bool is_root_gone;     /* the watch sees nothing any more */
-	struct adapter_remote_push push;
-	bool is_pushing;  /* started and not over */
-	bool is_push_live; /* the server tells of changes */
-	bool has_no_push;  /* it cannot */
+	bool is_watch_limited;                        /* told once */
+	bool is_root_gone;                            /* the watch sees nothing any more */
+	struct keeper_push pushes[KEEPER_PUSHES_MAX]; /* the first: of INBOX, or of all */
+	bool has_no_push;                             /* the server cannot */
+	unsigned push_misfires;                       /* in a row that did not live long */
+	struct keeper_news *news;                     /* to be judged when the run is over */
+	size_t news_count;
+	size_t news_cap;
 	struct hooks *hooks;
 	struct hooks_close hooks_closing;
 
@@ -68,14 +96,24 @@ struct keeper {
 void keeper_poke(struct keeper *keeper);
 void keeper_set_state(struct keeper *keeper, enum control_state state, const struct error *err);
 struct keeper_mailbox *keeper_mailbox(struct keeper *keeper, const char *name);
-/* Notes that a mailbox has to be looked at, as the server told; or as inotify did: at one file
- * (`hint`) or at all of them (NULL). */
-void keeper_note_remote(struct keeper *keeper, const char *name);
+/* Notes that a mailbox has to be looked at, as the server told (keeper_poke is to follow); or as
+ * inotify did: at one file (`hint`) or at all of them (NULL). */
+void keeper_note_remote(struct keeper *keeper, struct keeper_mailbox *mailbox);
 void keeper_note_local(struct keeper *keeper, const char *name, const struct local_hint *hint);
 
-/* keeper_news.c: inotify and push. */
+/* keeper_news.c: inotify. */
 void keeper_watch_start(struct keeper *keeper);
 void keeper_watch_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox);
+
+/* keeper_push.c: the server's news. */
+
+/* Starts what is not waiting yet, and lets go what others should. After a good run. */
 void keeper_push_start(struct keeper *keeper);
+void keeper_push_stop(struct keeper *keeper);
+
+/* A run is over: compares what the server told meanwhile with what the state has now. */
+void keeper_push_judge(struct keeper *keeper);
+enum control_push keeper_push_kind(const struct keeper *keeper);
+void keeper_push_free(struct keeper *keeper);
 
 #endif

@@ -41,19 +41,6 @@ static void idle_continuation(struct imap_command *command, struct slice text)
 	loop_timer_start(&idle->renew, IMAP_IDLE_MS);
 }
 
-static bool idle_untagged(struct imap_command *command, const struct imap_response *response)
-{
-	static const char *const names[] = { "EXISTS", "EXPUNGE", "FETCH", "VANISHED" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (slice_equals_str(response->name, names[i])) {
-			idle_of(command)->news(idle_of(command));
-			return true;
-		}
-	}
-	return false;
-}
-
 static void idle_yield(struct imap_command *command)
 {
 	struct imap_idle *idle = idle_of(command);
@@ -65,7 +52,6 @@ static void idle_yield(struct imap_command *command)
 static const struct imap_command_type idle_type = {
 	.name = "IDLE",
 	.is_exclusive = true,
-	.untagged = idle_untagged,
 	.continuation = idle_continuation,
 	.yield = idle_yield,
 };

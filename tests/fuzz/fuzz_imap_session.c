@@ -82,11 +82,6 @@ static void idle_done(struct imap_idle *idle, int code)
 	current->under_way--;
 }
 
-static void idle_news(struct imap_idle *idle)
-{
-	must(idle == &current->idle);
-}
-
 static void wait_in_idle(void)
 {
 	current->under_way++;
@@ -369,7 +364,6 @@ static void client_init(struct client *c)
 	c->notify.listed = notify_listed;
 	c->notify.lost = notify_lost;
 	c->notify.done = notify_done;
-	c->idle.news = idle_news;
 	c->idle.done = idle_done;
 }
 

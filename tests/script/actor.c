@@ -249,50 +249,13 @@ static void do_expunge(struct actor *actor, char *words)
 	actor->mailbox->ops->expunge(actor->mailbox, &actor->expunge);
 }
 
-/* --- Push ---------------------------------------------------------------------------- */
-
-static void push_ready(struct adapter_remote_push *push)
-{
-	actor_tell(container_of(push, struct actor, push), "push ready");
-}
-
-static void push_news(struct adapter_remote_push *push)
-{
-	actor_tell(container_of(push, struct actor, push), "push news");
-}
-
-static void push_over(struct adapter_remote_push *push, const struct error *err)
-{
-	struct actor *actor = container_of(push, struct actor, push);
-
-	actor->is_pushing = false;
-	actor_tell_done(actor, "push", err->code, err);
-}
-
-static void do_push(struct actor *actor, char *words)
-{
-	actor->push = (struct adapter_remote_push){
-		.ready = push_ready,
-		.news = push_news,
-		.over = push_over,
-	};
-	actor->is_pushing = true;
-	adapter_remote_push_start(actor->adapter, &actor->push, words);
-}
-
-static void do_push_stop(struct actor *actor, char *words)
-{
-	(void)words;
-	adapter_remote_push_stop(&actor->push);
-}
+/* --- The whole ------------------------------------------------------------------------ */
 
 static void do_drop_idle(struct actor *actor, char *words)
 {
 	(void)words;
 	adapter_remote_drop_idle(actor->adapter);
 }
-
-/* --- The whole ------------------------------------------------------------------------ */
 
 static void shutdown_done(struct port_op *op, int code)
 {
@@ -311,17 +274,29 @@ static const struct {
 	const char *verb;
 	void (*start)(struct actor *actor, char *words);
 } verbs[] = {
-	{ "list", do_list },           { "create", do_create },
-	{ "known", do_known },         { "open", do_open },
-	{ "close", do_close },         { "cancel", do_cancel },
-	{ "observe", actor_observe },  { "search", actor_search },
-	{ "settle", actor_settle },    { "fetch", actor_fetch },
-	{ "pause", actor_pause },      { "pause-at-end", actor_pause_at_end },
-	{ "resume", actor_resume },    { "fail-bodies", actor_fail_bodies },
-	{ "append", do_append },       { "identify", actor_identify },
-	{ "store", do_store },         { "expunge", do_expunge },
-	{ "push", do_push },           { "push-stop", do_push_stop },
-	{ "drop-idle", do_drop_idle }, { "shutdown", do_shutdown },
+	{ "list", do_list },
+	{ "create", do_create },
+	{ "known", do_known },
+	{ "open", do_open },
+	{ "close", do_close },
+	{ "cancel", do_cancel },
+	{ "observe", actor_observe },
+	{ "search", actor_search },
+	{ "settle", actor_settle },
+	{ "fetch", actor_fetch },
+	{ "pause", actor_pause },
+	{ "pause-at-end", actor_pause_at_end },
+	{ "resume", actor_resume },
+	{ "fail-bodies", actor_fail_bodies },
+	{ "append", do_append },
+	{ "identify", actor_identify },
+	{ "store", do_store },
+	{ "expunge", do_expunge },
+	{ "push", actor_push },
+	{ "push-more", actor_push_more },
+	{ "push-stop", actor_push_stop },
+	{ "drop-idle", do_drop_idle },
+	{ "shutdown", do_shutdown },
 };
 
 bool actor_do(struct actor *actor, char *words)

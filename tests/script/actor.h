@@ -9,6 +9,7 @@
 #include "syncd/adapter_remote.h"
 
 #define ACTOR_APPENDS_MAX 64
+#define ACTOR_PUSHES_MAX 4
 #define EVENTS_MAX (1 << 20)
 
 struct actor;
@@ -17,6 +18,13 @@ struct actor_append {
 	struct actor *actor;
 	uint64_t sent;
 	bool is_unreadable;
+};
+
+struct actor_push {
+	struct adapter_remote_push push;
+	struct actor *actor;
+	char name[64];
+	bool is_on;
 };
 
 struct actor {
@@ -44,8 +52,7 @@ struct actor {
 	struct remote_store_req store;
 	struct remote_expunge_req expunge;
 	struct remote_identify_req identify;
-	struct adapter_remote_push push;
-	bool is_pushing;
+	struct actor_push pushes[ACTOR_PUSHES_MAX];
 	bool is_opening;
 	bool is_shut;
 	bool is_pausing;  /* at the end of each body */
@@ -85,5 +92,10 @@ void actor_pause_at_end(struct actor *actor, char *words);
 void actor_resume(struct actor *actor, char *words);
 void actor_fail_bodies(struct actor *actor, char *words);
 void actor_identify(struct actor *actor, char *words);
+
+/* actor_push.c: verbs. */
+void actor_push(struct actor *actor, char *words);
+void actor_push_more(struct actor *actor, char *words);
+void actor_push_stop(struct actor *actor, char *words);
 
 #endif
