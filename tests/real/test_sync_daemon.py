@@ -170,7 +170,7 @@ class Daemon(Case):
             self.assertLessEqual({"name", "messages", "unseen", "pending", "held", "error"},
                                  set(inbox))
             self.assertEqual((inbox["messages"], inbox["unseen"]), (5, 5))
-            self.assertEqual(account["push"], "idle")
+            self.assertEqual(account["push"], "notify")
         self.assertIn("INBOX", client.ctl("status").out)
 
     def test_rubbish_on_the_socket_disturbs_nobody(self):
