@@ -216,14 +216,17 @@ void imap_append_start(struct imap_session *session, struct imap_append *append,
 /* --- Waiting for news ------------------------------------------------------------ */
 
 #define IMAP_IDLE_MS (28 * 60 * 1000) /* servers may log out after 30 minutes (RFC 2177) */
+/* A server that says nothing this long is asked: Dovecot would have said "Still here". */
+#define IMAP_SILENCE_MS (10 * 60 * 1000)
 
-/* Stays in IDLE, renewed in time, until another command is started or the session ends. What
- * changes, the mailbox's user is told (imap_mailbox.h). */
+/* Stays in IDLE, renewed in time and after silence, until another command is started or the
+ * session ends. What changes, the mailbox's user is told (imap_mailbox.h). */
 struct imap_idle {
 	void (*done)(struct imap_idle *idle, int code);
 	struct error err;
 	struct imap_command command;
 	struct loop_timer renew;
+	uint64_t began_ms;
 	bool is_ending;
 	bool is_accepted;
 	bool is_stopped; /* not to be renewed */

@@ -1,5 +1,5 @@
-/* IDLE (RFC 2177): waiting for news, renewed before the server's half hour is
- * over, given up when another command wants the connection.
+/* IDLE (RFC 2177): waiting for news, renewed before the server's half hour is over and when it
+ * is silent, given up when another command wants the connection.
  * SPDX-License-Identifier: MIT */
 #include "syncd/imap.h"
 #include "syncd/must.h"
@@ -24,6 +24,18 @@ static void idle_end(struct imap_idle *idle)
 	imap_command_line(&idle->command, SLICE_LITERAL("DONE"));
 }
 
+/* Milliseconds until it is to be renewed; 0: now. */
+static uint64_t idle_left_ms(const struct imap_idle *idle)
+{
+	const struct imap_session *session = idle->command.session;
+	uint64_t now_ms = loop_now_ms(session->settings.loop);
+	uint64_t old_ms = idle->began_ms + IMAP_IDLE_MS;
+	uint64_t silent_ms = session->heard_ms + IMAP_SILENCE_MS;
+	uint64_t due_ms = old_ms < silent_ms ? old_ms : silent_ms;
+
+	return due_ms > now_ms ? due_ms - now_ms : 0;
+}
+
 static void idle_continuation(struct imap_command *command, struct slice text)
 {
 	struct imap_idle *idle = idle_of(command);
@@ -38,7 +50,8 @@ static void idle_continuation(struct imap_command *command, struct slice text)
 	}
 	command->session->is_idling = true;
 	imap_session_touch(command->session);
-	loop_timer_start(&idle->renew, IMAP_IDLE_MS);
+	idle->began_ms = loop_now_ms(command->session->settings.loop);
+	loop_timer_start(&idle->renew, idle_left_ms(idle));
 }
 
 static void idle_yield(struct imap_command *command)
@@ -72,9 +85,16 @@ static void idle_done(struct imap_command *command, int code)
 	idle->done(idle, code);
 }
 
+/* What was heard meanwhile has put it off. */
 static void idle_renew(struct loop_timer *timer)
 {
-	idle_end(container_of(timer, struct imap_idle, renew));
+	struct imap_idle *idle = container_of(timer, struct imap_idle, renew);
+	uint64_t left_ms = idle_left_ms(idle);
+
+	if (left_ms > 0)
+		loop_timer_start(timer, left_ms);
+	else
+		idle_end(idle);
 }
 
 static void idle_send(struct imap_session *session, struct imap_idle *idle)

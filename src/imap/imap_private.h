@@ -73,7 +73,8 @@ struct imap_session {
 	struct loop_timer progress;
 	size_t unsent_seen;
 	unsigned pauses;
-	bool is_idling; /* silence is fine */
+	bool is_idling;    /* silence is fine */
+	uint64_t heard_ms; /* when the server last said anything */
 
 	struct list queue;
 	struct list flight;

@@ -404,6 +404,7 @@ static void stream_data(struct stream_user *user, struct slice data)
 
 	if (imap_session_is_over(session))
 		return;
+	session->heard_ms = loop_now_ms(session->settings.loop);
 	imap_session_touch(session);
 	error_clear(&err);
 	int rc = imap_parser_feed(session->parser, data, &err);
