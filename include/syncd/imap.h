@@ -87,26 +87,32 @@ struct imap_search {
 void imap_search_start(struct imap_session *session, struct imap_search *search,
 		       imap_command_done done);
 
-/* Bodies, each in one piece: begin, data..., end. The end tells whose it was and its date (the
- * time of arrival when the server says none), after the whole response; uid 0: it is to be
- * dropped, for the server did not say, or it is none that is still awaited. What the
- * server does not send is missing; `done` without `end` before: a body that was cut.
- * SYNCD_EMESSAGE when it says NO; what it sent before has been told. Negative codes of
- * begin, data and end give the fetch up: the rest of what is in the pipe is dropped. */
+/* Bodies, the highest UIDs first, each in one piece: begin, data..., end. The end tells whose it
+ * was and its date (the time of arrival when the server says none), after the whole response; uid
+ * 0: it is to be dropped, for the server did not say, it is none that is still awaited, or the
+ * session's end has cut it. What the server does not send is missing. SYNCD_EMESSAGE when it
+ * says NO; what it sent before has been told. Negative codes of begin, data and end give the fetch
+ * up: the rest of what is in the pipe is dropped, a body begun has no end. */
 struct imap_fetch {
-	const struct uidset *uids; /* input, borrowed */
+	/* Borrowed: what is still to be asked for. It is taken out when it is, and is back in when
+	 * the session has ended before it came. Several fetches may share it; an emptied one
+	 * lets them end. */
+	struct uidset *left;
 	int (*begin)(struct imap_fetch *fetch, uint64_t size_bytes);
 	int (*data)(struct imap_fetch *fetch, struct slice data);
 	int (*end)(struct imap_fetch *fetch, uint32_t uid, int64_t internaldate_s);
 	void (*done)(struct imap_fetch *fetch, int code);
 	struct error err;
+	bool is_lost;                 /* result: the error is the session's end */
 	struct imap_fetch_work *work; /* the module's */
 };
 void imap_fetch_start(struct imap_session *session, struct imap_fetch *fetch);
 /* As in ports.h; pauses the whole session. */
 void imap_fetch_pause(struct imap_fetch *fetch);
 void imap_fetch_resume(struct imap_fetch *fetch);
-/* Asks for nothing more; done follows when what is in the pipe has come. */
+/* Asks for nothing more; done follows when what is in the pipe has come, */
+void imap_fetch_stop(struct imap_fetch *fetch);
+/* or has been read past, with SYNCD_ECANCELLED. */
 void imap_fetch_cancel(struct imap_fetch *fetch);
 
 /* Identity digest, size and flags, without bodies. */

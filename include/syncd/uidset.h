@@ -51,6 +51,10 @@ int uidset_merge(struct uidset *set, const struct uidset *other);
 int uidset_subtract(struct uidset *set, const struct uidset *other);
 int uidset_intersect(struct uidset *set, const struct uidset *other);
 
+/* Moves the highest UIDs, `most` of them or all, to `out`: another set, emptied first. Its cost is
+ * that of the ranges moved. */
+void uidset_take_highest(struct uidset *set, uint64_t most, struct uidset *out);
+
 bool uidset_is_empty(const struct uidset *set);
 bool uidset_contains(const struct uidset *set, uint32_t uid);
 bool uidset_contains_range(const struct uidset *set, uint32_t low, uint32_t high);

@@ -9,6 +9,7 @@
 struct fetch_work {
 	struct remote_work work;
 	struct imap_fetch fetch;
+	struct uidset left;
 	struct remote_fetch_req *req;
 	struct list link;
 	bool is_paused;
@@ -39,6 +40,7 @@ static void fetch_done(struct imap_fetch *fetch, int code)
 	struct fetch_work *work = container_of(fetch, struct fetch_work, fetch);
 
 	list_remove(&work->link);
+	uidset_free(&work->left);
 	work->req->op.impl = NULL;
 	remote_work_finish(&work->work, code, &fetch->err);
 }
@@ -51,9 +53,11 @@ void remote_fetch(struct remote_mailbox *mailbox, struct remote_fetch_req *req)
 	if (work == NULL)
 		return;
 	work->req = req;
+	int rc = uidset_merge(&work->left, req->uids);
+	must(rc == 0);
 	list_append(&work->work.box->fetches, &work->link);
 	work->fetch = (struct imap_fetch){
-		.uids = req->uids,
+		.left = &work->left,
 		.begin = fetch_begin,
 		.data = fetch_data,
 		.end = fetch_end,

@@ -1,4 +1,4 @@
-/* Message bodies, streamed: pieces of a hundred UIDs, two of them in the pipe.
+/* Message bodies, streamed: pieces of a hundred UIDs and more, two of them in the pipe.
  *
  * A FETCH response may name its items in any order (RFC 3501 §7.4.2) and servers answer pipelined
  * commands in any order (§5.5): a blocked Dovecot does. So all items of a message are asked for
@@ -13,8 +13,13 @@
 
 #include "imap_private.h"
 
-#define FETCH_PIECE_UIDS 100
 #define FETCH_PIECES 2
+
+/* While one piece is answered the other one's bytes must last for a round trip: of small messages
+ * a hundred do not (100 KB are 8 ms at 100 Mbit/s). Five hundred UIDs fit one line. */
+#define FETCH_PIECE_BYTES (1024 * 1024)
+#define FETCH_PIECE_UIDS 100
+#define FETCH_PIECE_UIDS_MAX 500
 
 struct fetch_piece {
 	struct imap_fetch *fetch;
@@ -26,11 +31,12 @@ struct fetch_piece {
 
 struct imap_fetch_work {
 	struct imap_session *session;
-	struct uidset_place place;
 	struct fetch_piece pieces[FETCH_PIECES];
 	bool is_begun; /* a body of the response being read; its end is owed */
 	bool is_paused;
-	bool is_exhausted;
+	bool is_stopped;
+	uint64_t came; /* bodies, for their average size */
+	uint64_t came_bytes;
 	struct loop_defer defer;
 };
 
@@ -73,6 +79,7 @@ static void body_data(struct imap_fetch *fetch, struct slice data)
 {
 	if (!fetch->work->is_begun)
 		return;
+	fetch->work->came_bytes += data.len;
 	int rc = fetch->data(fetch, data);
 	if (rc < 0)
 		give_up(fetch, rc);
@@ -83,6 +90,7 @@ static void body_end(struct imap_fetch *fetch, uint32_t uid, int64_t internaldat
 	if (!fetch->work->is_begun)
 		return;
 	fetch->work->is_begun = false;
+	fetch->work->came++;
 	int rc = fetch->end(fetch, uid, internaldate_s);
 	if (rc < 0)
 		give_up(fetch, rc);
@@ -174,6 +182,14 @@ static const struct imap_command_type fetch_type = {
 
 static void fetch_go_on(struct imap_fetch *fetch);
 
+static void piece_give_back(struct fetch_piece *piece)
+{
+	int rc = uidset_merge(piece->fetch->left, &piece->awaited);
+
+	must(rc == 0); /* they were in it before */
+	uidset_clear(&piece->awaited);
+}
+
 static void piece_done(struct imap_command *command, int code)
 {
 	struct fetch_piece *piece = piece_of(command);
@@ -182,8 +198,11 @@ static void piece_done(struct imap_command *command, int code)
 	if (code == 0 && piece->is_cut)
 		code = error_set(&command->err, SYNCD_EMESSAGE,
 				 "the server sent some of the messages only");
+	if (code < 0 && imap_session_is_over(fetch->work->session))
+		piece_give_back(piece);
 	if (code < 0 && fetch->err.code == 0) {
 		fetch->err = command->err;
+		fetch->is_lost = imap_session_is_over(fetch->work->session);
 		if (imap_quirk_is_about_message(&fetch->err))
 			fetch->err.code = SYNCD_EMESSAGE;
 	}
@@ -191,21 +210,19 @@ static void piece_done(struct imap_command *command, int code)
 	fetch_go_on(fetch);
 }
 
-static void piece_take_uids(struct fetch_piece *piece)
+/* How many messages to ask for at once, from the size of those that came. */
+static uint64_t piece_size(const struct imap_fetch_work *work)
 {
-	struct imap_fetch_work *work = piece->fetch->work;
 	uint64_t limit = imap_session_limits(work->session)->messages;
-	size_t most = limit < FETCH_PIECE_UIDS ? (size_t)limit : FETCH_PIECE_UIDS;
-	size_t count = 0;
-	uint32_t uid;
+	uint64_t count = FETCH_PIECE_UIDS;
 
-	uidset_clear(&piece->awaited);
-	while (count < most && uidset_next(piece->fetch->uids, &work->place, &uid)) {
-		int rc = uidset_add(&piece->awaited, uid);
-		must(rc == 0);
-		count++;
-	}
-	work->is_exhausted = count < most;
+	if (work->came > 0)
+		count = FETCH_PIECE_BYTES / (work->came_bytes / work->came + 1);
+	if (count < FETCH_PIECE_UIDS)
+		count = FETCH_PIECE_UIDS;
+	else if (count > FETCH_PIECE_UIDS_MAX)
+		count = FETCH_PIECE_UIDS_MAX;
+	return count < limit ? count : limit;
 }
 
 static void piece_fill(struct fetch_piece *piece)
@@ -213,13 +230,11 @@ static void piece_fill(struct fetch_piece *piece)
 	struct imap_command *command = &piece->command;
 	struct uidset_place place = { 0 };
 
-	piece_take_uids(piece);
-	if (uidset_is_empty(&piece->awaited))
-		return;
+	uidset_take_highest(piece->fetch->left, piece_size(piece->fetch->work), &piece->awaited);
 	imap_command_init(piece->fetch->work->session, command, &fetch_type, piece_done);
 	imap_write_text(&command->write, "UID FETCH ");
-	/* A hundred UIDs fit one line. */
 	(void)imap_write_uids(&command->write, &piece->awaited, &place, 64, UINT64_MAX);
+	must(!uidset_format_left(&piece->awaited, &place));
 	imap_write_text(&command->write, " (UID INTERNALDATE BODY.PEEK[])");
 	piece->is_cut = false;
 	piece->is_in_flight = true;
@@ -230,6 +245,7 @@ static void fetch_finish(struct imap_fetch *fetch)
 {
 	struct imap_fetch_work *work = fetch->work;
 
+	body_end(fetch, 0, 0); /* if one was begun, the session's end has cut it */
 	if (work->is_paused)
 		imap_session_resume(work->session);
 	loop_defer_cancel(&work->defer);
@@ -240,19 +256,23 @@ static void fetch_finish(struct imap_fetch *fetch)
 	fetch->done(fetch, fetch->err.code);
 }
 
-/* Fills free pieces; finishes when none is under way and nothing is left. */
+static bool fetch_is_over(const struct imap_fetch *fetch)
+{
+	return fetch->work->is_stopped || fetch->err.code != 0 || uidset_is_empty(fetch->left);
+}
+
+/* Fills free pieces; finishes when none is under way and nothing more is to be asked for. */
 static void fetch_go_on(struct imap_fetch *fetch)
 {
 	struct imap_fetch_work *work = fetch->work;
 	bool is_in_flight = false;
 
 	for (size_t i = 0; i < FETCH_PIECES; i++) {
-		if (!work->pieces[i].is_in_flight && !work->is_exhausted && !work->is_paused &&
-		    fetch->err.code == 0)
+		if (!work->pieces[i].is_in_flight && !work->is_paused && !fetch_is_over(fetch))
 			piece_fill(&work->pieces[i]);
 		is_in_flight |= work->pieces[i].is_in_flight;
 	}
-	if (!is_in_flight && (work->is_exhausted || fetch->err.code != 0))
+	if (!is_in_flight && fetch_is_over(fetch))
 		fetch_finish(fetch);
 }
 
@@ -261,24 +281,36 @@ static void fetch_turn(struct loop_defer *defer)
 	fetch_go_on(container_of(defer, struct imap_fetch_work, defer)->pieces[0].fetch);
 }
 
+static void fetch_go_on_later(struct imap_fetch *fetch)
+{
+	loop_defer(fetch->work->session->settings.loop, &fetch->work->defer, fetch_turn);
+}
+
 void imap_fetch_start(struct imap_session *session, struct imap_fetch *fetch)
 {
 	struct imap_fetch_work *work = xcalloc(1, sizeof(*work));
 
 	error_clear(&fetch->err);
+	fetch->is_lost = false;
 	fetch->work = work;
 	work->session = session;
 	for (size_t i = 0; i < FETCH_PIECES; i++) {
 		work->pieces[i].fetch = fetch;
 		uidset_init(&work->pieces[i].awaited);
 	}
-	loop_defer(session->settings.loop, &work->defer, fetch_turn);
+	fetch_go_on_later(fetch);
+}
+
+void imap_fetch_stop(struct imap_fetch *fetch)
+{
+	fetch->work->is_stopped = true;
+	fetch_go_on_later(fetch);
 }
 
 void imap_fetch_cancel(struct imap_fetch *fetch)
 {
 	give_up(fetch, SYNCD_ECANCELLED);
-	loop_defer(fetch->work->session->settings.loop, &fetch->work->defer, fetch_turn);
+	fetch_go_on_later(fetch);
 }
 
 void imap_fetch_pause(struct imap_fetch *fetch)
@@ -293,5 +325,5 @@ void imap_fetch_resume(struct imap_fetch *fetch)
 	must(fetch->work->is_paused);
 	fetch->work->is_paused = false;
 	imap_session_resume(fetch->work->session);
-	loop_defer(fetch->work->session->settings.loop, &fetch->work->defer, fetch_turn);
+	fetch_go_on_later(fetch);
 }

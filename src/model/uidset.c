@@ -187,6 +187,33 @@ int uidset_intersect(struct uidset *set, const struct uidset *other)
 	return replace(set, &built, rc);
 }
 
+static uint64_t range_size(struct uid_range range)
+{
+	return (uint64_t)range.high - range.low + 1;
+}
+
+void uidset_take_highest(struct uidset *set, uint64_t most, struct uidset *out)
+{
+	size_t at = set->range_count;
+	uint64_t count = 0;
+
+	must(set != out);
+	uidset_clear(out);
+	while (at > 0 && count < most)
+		count += range_size(set->ranges[--at]);
+	for (size_t i = at; i < set->range_count; i++) {
+		int rc = uidset_add_range(out, set->ranges[i].low, set->ranges[i].high);
+		must(rc == 0); /* no more ranges than the set has */
+	}
+	set->range_count = at;
+	if (count <= most)
+		return;
+	/* The lowest of the ranges is wanted in part. */
+	out->ranges[0].low += (uint32_t)(count - most);
+	set->ranges[at].high = out->ranges[0].low - 1;
+	set->range_count = at + 1;
+}
+
 bool uidset_is_empty(const struct uidset *set)
 {
 	return set->range_count == 0;
@@ -217,7 +244,7 @@ uint64_t uidset_count(const struct uidset *set)
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < set->range_count; i++)
-		count += (uint64_t)set->ranges[i].high - set->ranges[i].low + 1;
+		count += range_size(set->ranges[i]);
 	return count;
 }
 

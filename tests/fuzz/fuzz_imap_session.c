@@ -31,6 +31,7 @@ struct client {
 	struct imap_notify notify;
 	struct imap_idle idle;
 	struct imap_mailbox_user mailbox_user;
+	struct uidset left;
 	struct uidset given;
 	bool is_begun;
 	int under_way;
@@ -53,6 +54,8 @@ static void command_done(struct imap_command *command, int code)
 static void fetch_done(struct imap_fetch *fetch, int code)
 {
 	must(code == 0 || fetch->err.code == code);
+	must(code < 0 || uidset_is_empty(fetch->left));
+	must(!current->is_begun);
 	current->under_way--;
 }
 
@@ -245,7 +248,8 @@ static int fetch_end(struct imap_fetch *fetch, uint32_t uid, int64_t internaldat
 	current->is_begun = false;
 	if (uid == 0)
 		return 0;
-	must(uidset_contains(fetch->uids, uid) && !uidset_contains(&current->given, uid));
+	must(!uidset_contains(fetch->left, uid));
+	must(uidset_contains(&current->uids, uid) && !uidset_contains(&current->given, uid));
 	must(uidset_add(&current->given, uid) == 0);
 	return 0;
 }
@@ -330,8 +334,10 @@ static void client_init(struct client *c)
 	c->user.ops = &user_ops;
 	keyword_table_init(&c->keywords);
 	uidset_init(&c->uids);
+	uidset_init(&c->left);
 	uidset_init(&c->given);
 	must(uidset_add_range(&c->uids, 1, 250) == 0);
+	must(uidset_merge(&c->left, &c->uids) == 0);
 	c->mailbox_user.ops = &mailbox_ops;
 	c->list.found = list_found;
 	c->list.told = list_told;
@@ -339,7 +345,7 @@ static void client_init(struct client *c)
 	c->listing.changed_since = 90;
 	c->status.name = SLICE_LITERAL("Sent");
 	c->search.found = search_found;
-	c->fetch.uids = &c->uids;
+	c->fetch.left = &c->left;
 	c->fetch.begin = fetch_begin;
 	c->fetch.data = fetch_data;
 	c->fetch.end = fetch_end;
@@ -403,6 +409,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	loop_free(&c.loop);
 	keyword_table_free(&c.keywords);
 	uidset_free(&c.uids);
+	uidset_free(&c.left);
 	uidset_free(&c.given);
 	return 0;
 }

@@ -294,6 +294,49 @@ static void pieces_hold_no_more_uids_than_wanted(void **state)
 	}
 }
 
+static void the_highest_uids_are_taken_and_the_rest_stays(void **state)
+{
+	static const struct {
+		const char *set;
+		uint64_t most;
+		const char *taken;
+		const char *left;
+	} cases[] = {
+		{ "1:10", 4, "7:10", "1:6" },
+		{ "1:10", 10, "1:10", "" },
+		{ "1:10", 11, "1:10", "" },
+		{ "1:10", 0, "", "1:10" },
+		{ "1:3,5,7:9", 3, "7:9", "1:3,5" },
+		{ "1:3,5,7:9", 4, "5,7:9", "1:3" },
+		{ "1:3,5,7:9", 5, "3,5,7:9", "1:2" },
+		{ "1:4294967295", 2, "4294967294:4294967295", "1:4294967293" },
+		{ "1:4294967295", UINT64_MAX, "1:4294967295", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct uidset set = set_of(cases[i].set);
+		struct uidset taken = set_of("77"); /* goes */
+		uidset_take_highest(&set, cases[i].most, &taken);
+		assert_set(&taken, cases[i].taken);
+		assert_set(&set, cases[i].left);
+		uidset_free(&set);
+		uidset_free(&taken);
+	}
+}
+
+static void nothing_is_taken_of_an_empty_set(void **state)
+{
+	struct uidset set = { 0 };
+	struct uidset taken = set_of("1:3");
+
+	(void)state;
+	uidset_take_highest(&set, 5, &taken);
+	assert_true(uidset_is_empty(&taken));
+	assert_true(uidset_is_empty(&set));
+	uidset_free(&taken);
+}
+
 static void descending_neighbours_join_to_one_range(void **state)
 {
 	struct uidset set = { 0 };
@@ -318,6 +361,8 @@ int main(void)
 		cmocka_unit_test(walk_gives_every_uid_upwards),
 		cmocka_unit_test(pieces_keep_their_limit_and_join_to_the_whole),
 		cmocka_unit_test(pieces_hold_no_more_uids_than_wanted),
+		cmocka_unit_test(the_highest_uids_are_taken_and_the_rest_stays),
+		cmocka_unit_test(nothing_is_taken_of_an_empty_set),
 		cmocka_unit_test(descending_neighbours_join_to_one_range),
 	};
 
