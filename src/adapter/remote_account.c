@@ -118,6 +118,7 @@ struct adapter_remote *adapter_remote_new(struct loop *loop,
 	list_init(&adapter->conns);
 	list_init(&adapter->waiting);
 	list_init(&adapter->pushes);
+	list_init(&adapter->lanes);
 	adapter->net = net_context_new(loop, &adapter->settings.target, err);
 	if (adapter->net == NULL) {
 		free(adapter);

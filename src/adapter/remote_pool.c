@@ -14,6 +14,11 @@ static struct remote_conn *conn_of_link(struct list *link)
 	return container_of(link, struct remote_conn, link);
 }
 
+static struct remote_lease *lease_of_link(struct list *link)
+{
+	return container_of(link, struct remote_lease, link);
+}
+
 static struct remote_conn *conn_of_user(struct imap_user *user)
 {
 	return container_of(user, struct remote_conn, user);
@@ -64,8 +69,7 @@ void remote_pool_fail(struct adapter_remote *adapter, const struct error *err)
 		list_append(&failed, link);
 	}
 	while (!list_is_empty(&failed)) {
-		struct remote_lease *lease =
-			container_of(list_first(&failed), struct remote_lease, link);
+		struct remote_lease *lease = lease_of_link(list_first(&failed));
 		list_remove(&lease->link);
 		lease->err = *err;
 		lease->granted(lease, err->code);
@@ -200,7 +204,7 @@ static void conn_start(struct adapter_remote *adapter)
 
 /* --- What is to be done ----------------------------------------------------------- */
 
-static struct remote_conn *find_free(struct adapter_remote *adapter)
+static struct remote_conn *find_free(const struct adapter_remote *adapter)
 {
 	list_for_each(link, &adapter->conns)
 	{
@@ -209,11 +213,6 @@ static struct remote_conn *find_free(struct adapter_remote *adapter)
 			return conn;
 	}
 	return NULL;
-}
-
-static struct remote_lease *lease_of_link(struct list *link)
-{
-	return container_of(link, struct remote_lease, link);
 }
 
 /* One session is left to those who work, where the server bears more than one; */
@@ -245,6 +244,7 @@ static bool may_have_session(const struct adapter_remote *adapter, const struct 
 {
 	switch (lease->need) {
 	case REMOTE_NEED_WORK:
+	case REMOTE_NEED_LANE:
 		return true;
 	case REMOTE_NEED_PUSH:
 		return remote_push_count(adapter, REMOTE_NEED_PUSH) < push_limit(adapter);
@@ -309,6 +309,30 @@ static void forget_limit(struct adapter_remote *adapter)
 		adapter->connections = adapter->settings.connections;
 }
 
+/* How many who wait cannot be helped by a session that is free, begun or going. */
+static unsigned count_needed(const struct adapter_remote *adapter)
+{
+	unsigned open = count_list(&adapter->conns);
+	unsigned held = count_state(adapter, REMOTE_CONN_LEASED);
+	unsigned spare = open - held;
+	unsigned needed = 0;
+
+	if (open < adapter->connections)
+		spare += adapter->connections - open;
+	list_for_each(link, &adapter->waiting)
+	{
+		const struct remote_lease *lease = lease_of_link(link);
+		needed += lease->need != REMOTE_NEED_LANE && may_have_session(adapter, lease);
+	}
+	return needed > spare ? needed - spare : 0;
+}
+
+static bool can_spare(const struct adapter_remote *adapter)
+{
+	return list_is_empty(&adapter->waiting) &&
+	       (find_free(adapter) != NULL || count_list(&adapter->conns) < adapter->connections);
+}
+
 static void free_if_over(struct adapter_remote *adapter)
 {
 	struct port_op *op = adapter->closing;
@@ -339,7 +363,13 @@ static void pool_turn(struct loop_defer *defer)
 	while ((lease = first_waiting(adapter)) != NULL && may_have_session(adapter, lease) &&
 	       (conn = find_free(adapter)) != NULL)
 		lease_grant(lease, conn);
-	make_room(adapter);
+	/* A fetch that only goes faster with it gives a session up before one that waits for news. */
+	if (list_is_empty(&adapter->lanes))
+		make_room(adapter);
+	else
+		remote_fetch_yield(adapter, count_needed(adapter));
+	if (can_spare(adapter))
+		remote_fetch_spread(adapter);
 	if (list_is_empty(&adapter->waiting) || !wants_another(adapter) ||
 	    !remote_password_get(adapter))
 		return;

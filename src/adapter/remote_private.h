@@ -41,6 +41,7 @@ enum remote_need {
 	REMOTE_NEED_WORK,
 	REMOTE_NEED_PUSH,  /* to wait for news, of INBOX or of all mailboxes */
 	REMOTE_NEED_EXTRA, /* the same, of one more mailbox */
+	REMOTE_NEED_LANE,  /* to fetch beside a session that fetches already */
 };
 
 /* A wish for a session. `granted` is called once, not inside the start: code 0 with `conn`, or
@@ -68,6 +69,7 @@ struct adapter_remote {
 	struct list conns;
 	struct list waiting;
 	struct list pushes;
+	struct list lanes; /* of large fetches, that hold further sessions */
 	struct loop_defer turn;
 	struct port_op *closing; /* or NULL */
 };
@@ -217,7 +219,7 @@ void remote_work_finish(struct remote_work *work, int code, const struct error *
 /* The same in the loop's next turn, with success. */
 void remote_work_finish_later(struct remote_work *work);
 
-/* --- remote_observe.c, _look.c, _append.c, _change.c: the mailbox's operations --- */
+/* --- remote_observe.c, _fetch.c, _look.c, _append.c, _change.c: the mailbox's operations --- */
 
 void remote_observe(struct remote_mailbox *mailbox, struct remote_observe_req *req);
 void remote_search(struct remote_mailbox *mailbox, struct remote_search_req *req);
@@ -231,6 +233,13 @@ void remote_append_init(struct remote_box *box);
 void remote_append(struct remote_mailbox *mailbox, struct remote_append_req *req);
 void remote_store(struct remote_mailbox *mailbox, struct remote_store_req *req);
 void remote_expunge(struct remote_mailbox *mailbox, struct remote_expunge_req *req);
+
+/* A session can be spared: a large fetch may ask for it, as one who waits in the pool. */
+void remote_fetch_spread(struct adapter_remote *adapter);
+
+/* Makes so many of the lanes give their sessions back when what they asked for has come; those that
+ * are about to are counted in. */
+void remote_fetch_yield(struct adapter_remote *adapter, unsigned count);
 
 /* --- remote_push.c --- */
 void remote_push_stop_all(struct adapter_remote *adapter);

@@ -347,7 +347,8 @@ void actor_init(struct actor *actor, struct loop *loop)
 	keyword_table_init(&actor->keywords);
 	buf_init(&actor->events, EVENTS_MAX);
 	buf_init(&actor->name, EVENTS_MAX);
-	buf_init(&actor->body, BODY_MAX);
+	for (size_t i = 0; i < REMOTE_LANES_MAX; i++)
+		buf_init(&actor->bodies[i], BODY_MAX);
 	uidset_init(&actor->uids);
 	uidset_init(&actor->present);
 	remote_observation_init(&actor->observation);
@@ -364,7 +365,8 @@ void actor_free(struct actor *actor)
 	keyword_table_free(&actor->keywords);
 	buf_free(&actor->events);
 	buf_free(&actor->name);
-	buf_free(&actor->body);
+	for (size_t i = 0; i < REMOTE_LANES_MAX; i++)
+		buf_free(&actor->bodies[i]);
 	uidset_free(&actor->uids);
 	uidset_free(&actor->present);
 	remote_observation_free(&actor->observation);

@@ -36,8 +36,8 @@ struct actor {
 	struct buf events; /* one line each */
 	struct uidset uids;
 	struct buf name;
-	struct buf body;
-	bool is_in_body;
+	struct buf bodies[REMOTE_LANES_MAX];
+	bool is_in_body[REMOTE_LANES_MAX];
 	struct remote_observation observation;
 	struct remote_list_req list;
 	struct remote_create_req create;

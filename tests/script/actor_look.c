@@ -117,15 +117,26 @@ static struct actor *actor_of_fetch(struct remote_fetch_req *req)
 	return container_of(req, struct actor, fetch);
 }
 
+/* "lane 2 " before what comes over another session than the mailbox's own. */
+static const char *lane_name(unsigned lane, char where[16])
+{
+	must(lane < REMOTE_LANES_MAX);
+	where[0] = '\0';
+	if (lane > 0)
+		(void)snprintf(where, 16, "lane %u ", lane);
+	return where;
+}
+
 static int fetch_begin(struct remote_fetch_req *req, unsigned lane, uint64_t size_bytes)
 {
 	struct actor *actor = actor_of_fetch(req);
+	char where[16];
 
-	must(lane == 0);
-	must(!actor->is_in_body);
-	actor->is_in_body = true;
-	buf_reset(&actor->body);
-	actor_tell(actor, "begin size %llu", (unsigned long long)size_bytes);
+	must(!actor->is_in_body[lane]);
+	actor->is_in_body[lane] = true;
+	buf_reset(&actor->bodies[lane]);
+	actor_tell(actor, "%sbegin size %llu", lane_name(lane, where),
+		   (unsigned long long)size_bytes);
 	return 0;
 }
 
@@ -133,9 +144,8 @@ static int fetch_data(struct remote_fetch_req *req, unsigned lane, struct slice 
 {
 	struct actor *actor = actor_of_fetch(req);
 
-	must(lane == 0);
-	must(actor->is_in_body && data.len > 0);
-	must(buf_add(&actor->body, data.data, data.len) == 0);
+	must(actor->is_in_body[lane] && data.len > 0);
+	must(buf_add(&actor->bodies[lane], data.data, data.len) == 0);
 	return actor->body_failure;
 }
 
@@ -143,16 +153,17 @@ static int fetch_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid,
 		     int64_t internaldate_s)
 {
 	struct actor *actor = actor_of_fetch(req);
+	struct buf *body = &actor->bodies[lane];
+	char where[16];
 
-	must(lane == 0);
-	must(actor->is_in_body);
-	actor->is_in_body = false;
-	for (size_t i = 0; i < actor->body.len; i++) {
-		if (actor->body.data[i] == '\r' || actor->body.data[i] == '\n')
-			actor->body.data[i] = '|';
+	must(actor->is_in_body[lane]);
+	actor->is_in_body[lane] = false;
+	for (size_t i = 0; i < body->len; i++) {
+		if (body->data[i] == '\r' || body->data[i] == '\n')
+			body->data[i] = '|';
 	}
-	actor_tell(actor, "end %u date %lld %s", uid, (long long)internaldate_s,
-		   buf_str(&actor->body));
+	actor_tell(actor, "%send %u date %lld %s", lane_name(lane, where), uid,
+		   (long long)internaldate_s, buf_str(body));
 	if (actor->is_pausing)
 		actor->mailbox->ops->fetch_pause(actor->mailbox, req);
 	return 0;
@@ -162,7 +173,7 @@ static void fetch_done(struct port_op *op, int code)
 {
 	struct actor *actor = container_of(op, struct actor, fetch.op);
 
-	actor->is_in_body = false;
+	memset(actor->is_in_body, 0, sizeof(actor->is_in_body));
 	actor_tell_done(actor, "fetch", code, &op->err);
 }
 
