@@ -17,6 +17,7 @@
  *     loopback                   the server is on this machine
  *     wait 29m | drop | split N | block | unblock | connection N | connections N | refuse NAME
  *     closed                     the client has closed the connection
+ *     unconnected                the client has not made it
  * SPDX-License-Identifier: MIT */
 #include <ctype.h>
 #include <stdio.h>
@@ -160,6 +161,12 @@ static bool step_closed(struct script *script, char *words)
 	if (stream == NULL || !memory_stream_is_closed(stream))
 		return fail(script, "the client has not closed the connection", "");
 	return true;
+}
+
+static bool step_unconnected(struct script *script, char *words)
+{
+	(void)words;
+	return connection(script) == NULL || fail(script, "the client has connected", "");
 }
 
 /* --- What the server says ------------------------------------------------------ */
@@ -381,6 +388,7 @@ static const struct {
 	{ "block", step_block },
 	{ "unblock", step_unblock },
 	{ "closed", step_closed },
+	{ "unconnected", step_unconnected },
 	{ "connection", step_connection },
 	{ "refuse", step_refuse },
 	{ "connections", step_connections },
