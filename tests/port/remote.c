@@ -5,7 +5,7 @@
 #include "syncd/alloc.h"
 
 #define WORK (FLAGS_SYSTEM + 1) /* the first keyword's bit */
-#define CONTENTS_MAX 301
+#define CONTENTS_MAX 1201
 #define TOGETHER 120 /* messages appended at once */
 
 /* Returns the UID, which follows those before it (RFC 3501 §2.3.1.1) even when not told. */
@@ -67,8 +67,8 @@ static int expunge(struct remote_bench *bench, const char *text)
 struct fetch {
 	struct remote_fetch_req req;
 	struct remote_bench *bench;
-	struct buf body;
-	bool is_begun; /* between begin and end */
+	struct buf bodies[REMOTE_LANES_MAX];
+	bool is_begun[REMOTE_LANES_MAX]; /* between begin and end */
 	size_t begun;
 	size_t ended;
 	bool pauses;                     /* at the end of the first message */
@@ -80,12 +80,12 @@ static int fetch_begin(struct remote_fetch_req *req, unsigned lane, uint64_t siz
 {
 	struct fetch *fetch = container_of(req, struct fetch, req);
 
-	assert_int_equal(lane, 0);
-	assert_false(fetch->is_begun);
+	assert_true(lane < REMOTE_LANES_MAX);
+	assert_false(fetch->is_begun[lane]);
 	assert_true(size_bytes > 0);
-	fetch->is_begun = true;
+	fetch->is_begun[lane] = true;
 	fetch->begun++;
-	buf_reset(&fetch->body);
+	buf_reset(&fetch->bodies[lane]);
 	return fetch->begin_code;
 }
 
@@ -93,9 +93,8 @@ static int fetch_data(struct remote_fetch_req *req, unsigned lane, struct slice 
 {
 	struct fetch *fetch = container_of(req, struct fetch, req);
 
-	assert_int_equal(lane, 0);
-	assert_true(fetch->is_begun);
-	assert_int_equal(buf_add(&fetch->body, data.data, data.len), 0);
+	assert_true(fetch->is_begun[lane]);
+	assert_int_equal(buf_add(&fetch->bodies[lane], data.data, data.len), 0);
 	return 0;
 }
 
@@ -104,13 +103,12 @@ static int fetch_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid,
 {
 	struct fetch *fetch = container_of(req, struct fetch, req);
 
-	assert_int_equal(lane, 0);
-	assert_true(fetch->is_begun);
+	assert_true(fetch->is_begun[lane]);
 	assert_true(uidset_contains(req->uids, uid));
 	assert_int_equal(internaldate_s, ASK_DATE_S + uid);
-	assert_true(uid < ARRAY_LEN(fetch->contents));
-	fetch->contents[uid] = model_content_of(buf_slice(&fetch->body));
-	fetch->is_begun = false;
+	assert_true(uid < ARRAY_LEN(fetch->contents) && fetch->contents[uid] == 0);
+	fetch->contents[uid] = model_content_of(buf_slice(&fetch->bodies[lane]));
+	fetch->is_begun[lane] = false;
 	fetch->ended++;
 	if (fetch->pauses && fetch->ended == 1)
 		fetch->bench->open.mailbox->ops->fetch_pause(fetch->bench->open.mailbox, req);
@@ -119,7 +117,8 @@ static int fetch_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid,
 
 static void fetch_start(struct remote_bench *bench, struct fetch *fetch, struct uidset *uids)
 {
-	buf_init(&fetch->body, 65536);
+	for (size_t i = 0; i < REMOTE_LANES_MAX; i++)
+		buf_init(&fetch->bodies[i], 65536);
 	fetch->bench = bench;
 	fetch->req.uids = uids;
 	fetch->req.begin = fetch_begin;
@@ -133,7 +132,8 @@ static int fetch_finish(struct remote_bench *bench, struct fetch *fetch, struct 
 {
 	int code = op_await(&bench->turner, &fetch->req.op);
 
-	buf_free(&fetch->body);
+	for (size_t i = 0; i < REMOTE_LANES_MAX; i++)
+		buf_free(&fetch->bodies[i]);
 	uidset_free(uids);
 	return code;
 }
@@ -299,6 +299,29 @@ static void a_paused_fetch_stops_until_it_is_resumed(void **state)
 	bench->open.mailbox->ops->fetch_resume(bench->open.mailbox, &result->req);
 	assert_int_equal(fetch_finish(bench, result, &uids), 0);
 	assert_int_equal(result->ended, 300);
+	free(result);
+}
+
+/* Paused, it has the time to get a further session; tests/script and tests/real see that it does.
+ */
+static void a_large_mailbox_comes_whole(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct fetch *result = xcalloc(1, sizeof(*result));
+	struct uidset uids = ask_set("1:1200");
+
+	result->pauses = true;
+	append_many(bench, 1200, 0);
+	fetch_start(bench, result, &uids);
+	while (result->ended == 0)
+		turner_idle(&bench->turner);
+	for (int i = 0; i < 10; i++)
+		turner_idle(&bench->turner);
+	bench->open.mailbox->ops->fetch_resume(bench->open.mailbox, &result->req);
+	assert_int_equal(fetch_finish(bench, result, &uids), 0);
+	assert_int_equal(result->ended, 1200);
+	for (uint32_t uid = 1; uid <= 1200; uid++)
+		assert_int_equal(result->contents[uid], uid);
 	free(result);
 }
 
@@ -527,6 +550,7 @@ void remote_tests_add(struct port_tests *tests)
 		PORT_CASE(cancelling_completes_what_is_under_way_as_cancelled),
 		PORT_CASE(the_mailbox_is_listed_and_making_it_again_is_success),
 	};
+	static const struct port_case imap_cases[] = { PORT_CASE(a_large_mailbox_comes_whole) };
 	static const struct port_case missing[] = { PORT_CASE(there_is_no_dovecot_here) };
 
 	for (size_t i = 0; i < REMOTE_MODEL_KINDS; i++) {
@@ -543,6 +567,8 @@ void remote_tests_add(struct port_tests *tests)
 		}
 		port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases), remote_bench_setup,
 			       remote_bench_teardown);
+		port_tests_add(tests, kind->name, kind, imap_cases, ARRAY_LEN(imap_cases),
+			       remote_bench_setup, remote_bench_teardown);
 		remote_delta_tests_add(tests, kind);
 	}
 }
