@@ -62,7 +62,8 @@ class Compress(Case):
         remote, mail = self.filled(2)
         with self.tunnelled() as (client, local, _):
             client.start()
-            scratch.wait_for(lambda: client.account_status()["push"] == "idle", 60, client.said)
+            scratch.wait_for(lambda: client.account_status()["push"] != "poll", 60,
+                             client.said)
             remote.append("INBOX", mail.message())
             scratch.wait_for(lambda: len(local.messages("INBOX")) == 2, 10, client.said)
             local.add("INBOX", mail.message())
