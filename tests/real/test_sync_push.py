@@ -16,7 +16,7 @@ from case import Case, main
 # Dovecot itself tells half a second later; two busy cores and sanitizers are given more. The
 # time measured is printed.
 SOON = 10.0
-QUIET = 2.0  # long enough for what would come of it
+QUIET = 1.2  # long enough for what would come of it
 
 
 class Push(Case):
