@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "syncd/alloc.h"
 #include "syncd/config.h"
 #include "syncd/daemon.h"
 #include "syncd/log.h"
@@ -137,6 +138,8 @@ static void set_log(const struct options *options, const struct config *config)
 int main(int argc, char **argv)
 {
 	struct options options = { .config_path = NULL };
+
+	alloc_keep_small();
 	int status = take_options(&options, argc, argv);
 
 	if (status >= 0)

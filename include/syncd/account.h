@@ -27,6 +27,9 @@ int account_open(struct loop *loop, const struct config *config,
  * op->done follows, never inside. */
 void account_close(struct account *account, struct port_op *op);
 
+/* Gives back memory that work on the account has left behind. */
+void account_trim(struct account *account);
+
 const char *account_name(const struct account *account);
 struct adapter_remote *account_remote(struct account *account);
 struct store_port *account_store(struct account *account);

@@ -26,4 +26,12 @@ char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * (possibly moved) array. */
 void *xgrow(void *items, size_t count, size_t *cap, size_t size);
 
+/* For a program that lives long and small: one heap for all threads, and large blocks that go
+ * back to the system when they are freed. To be called first. */
+void alloc_keep_small(void);
+
+/* Gives freed memory back to the system, where that can be asked for: after work that needed much,
+ * before a long wait. */
+void alloc_trim(void);
+
 #endif

@@ -84,6 +84,9 @@ int store_messages_by_identity(struct store *store, const struct digest *identit
 			       struct store_place *out, size_t max, size_t *count,
 			       struct error *err);
 
+/* Gives back the memory in which the state was read: what is needed again is read again. */
+void store_trim(struct store *store);
+
 /* Requests that wait while a transaction runs share the next one; each completes after the
  * transaction it was in, in the order of the calls. An empty batch begins no transaction. Fails
  * with SYNCD_ENOSPC or SYNCD_EIO. */

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "syncd/must.h"
 
 void *xmalloc(size_t size)
@@ -73,4 +77,22 @@ void *xgrow(void *items, size_t count, size_t *cap, size_t size)
 		return items;
 	*cap = *cap > 0 ? *cap * 2 : 8;
 	return xreallocarray(items, *cap, size);
+}
+
+#define LARGE_BLOCK_BYTES (128 * 1024)
+
+void alloc_keep_small(void)
+{
+#ifdef __GLIBC__
+	/* Each is a hint. Set, the threshold no longer grows with the largest block seen. */
+	(void)mallopt(M_ARENA_MAX, 1);
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+#endif
+}
+
+void alloc_trim(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0); /* whether there was any */
+#endif
 }

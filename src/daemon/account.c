@@ -112,6 +112,12 @@ void account_close(struct account *account, struct port_op *op)
 	adapter_remote_close(account->remote, &account->closing);
 }
 
+void account_trim(struct account *account)
+{
+	store_trim(account->store);
+	alloc_trim();
+}
+
 const char *account_name(const struct account *account)
 {
 	return account->settings->name;

@@ -199,6 +199,7 @@ static void run_done(struct sync_tree *tree, const struct error *err)
 	account->run = NULL;
 	run->ops->done(run, &run->report, &account_err);
 	run_free(run);
+	account_trim(account);
 	account_close_if_over(account);
 }
 

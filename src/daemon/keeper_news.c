@@ -184,4 +184,6 @@ void keeper_fill_status(struct keeper *keeper, struct control_status *status)
 	account->err = keeper->err;
 	for (size_t i = 0; i < keeper->count; i++)
 		status_add_mailbox(keeper, &keeper->mailboxes[i], account);
+	if (keeper->account != NULL)
+		account_trim(keeper->account);
 }

@@ -184,11 +184,15 @@ static int page_read(struct store *store, enum env_table table, const struct pac
 	env_abort(&txn);
 	/* A walk over a large mailbox must not end with all of its state resident. */
 	store->walked += page->count;
-	if (store->walked >= STORE_TRIM_RECORDS) {
-		store->walked = 0;
-		env_trim(store->env);
-	}
+	if (store->walked >= STORE_TRIM_RECORDS)
+		store_trim(store);
 	return code;
+}
+
+void store_trim(struct store *store)
+{
+	store->walked = 0;
+	env_trim(store->env);
 }
 
 int store_messages_after(struct store *store, uint32_t mailbox_id, uint32_t after_uid,
