@@ -7,6 +7,9 @@
 #include "remote_private.h"
 
 #define SPREAD_MESSAGES 1000 /* for fewer another login does not pay */
+/* Nor where one session is fast: each further one makes Dovecot scan the maildir once more, under a
+ * lock that holds the others up (docs/decisions.md). */
+#define SPREAD_AFTER_MS 3000
 #define SPREAD_LEFT_LEAST 200
 
 enum lane_state {
@@ -37,6 +40,7 @@ struct fetch_work {
 	struct uidset left; /* not asked for yet */
 	bool is_paused;
 	bool may_spread;
+	struct loop_timer slow; /* may_spread from then on */
 	struct fetch_lane lanes[REMOTE_LANES_MAX];
 };
 
@@ -84,6 +88,7 @@ static void lane_withdraw(struct fetch_lane *lane)
 static void work_finish(struct fetch_work *work)
 {
 	list_remove(&work->link);
+	loop_timer_stop(&work->slow);
 	uidset_free(&work->left);
 	work->req->op.impl = NULL;
 	remote_work_finish(&work->work, work->work.err.code, &work->work.err);
@@ -287,6 +292,19 @@ void remote_fetch_yield(struct adapter_remote *adapter, unsigned count)
 	}
 }
 
+/* It goes on for long, and it is not the disk that holds it up. */
+static void work_is_slow(struct loop_timer *timer)
+{
+	struct fetch_work *work = container_of(timer, struct fetch_work, slow);
+
+	if (work->is_paused) {
+		loop_timer_start(timer, SPREAD_AFTER_MS);
+		return;
+	}
+	work->may_spread = work->work.err.code == 0;
+	remote_pool_turn(work->work.box->adapter);
+}
+
 /* --- The port ------------------------------------------------------------------------------ */
 
 void remote_fetch(struct remote_mailbox *mailbox, struct remote_fetch_req *req)
@@ -301,15 +319,14 @@ void remote_fetch(struct remote_mailbox *mailbox, struct remote_fetch_req *req)
 	list_append(&box->fetches, &work->link);
 	int rc = uidset_merge(&work->left, req->uids);
 	must(rc == 0);
-	work->may_spread = box->adapter->settings.connections > 1 &&
-			   uidset_count(&work->left) >= SPREAD_MESSAGES;
+	loop_timer_init(box->adapter->loop, &work->slow, work_is_slow);
 	for (unsigned i = 0; i < REMOTE_LANES_MAX; i++) {
 		work->lanes[i].work = work;
 		work->lanes[i].number = i;
 	}
+	if (box->adapter->settings.connections > 1 && uidset_count(&work->left) >= SPREAD_MESSAGES)
+		loop_timer_start(&work->slow, SPREAD_AFTER_MS);
 	lane_start(&work->lanes[0]);
-	if (work->may_spread)
-		remote_pool_turn(box->adapter);
 }
 
 void remote_fetch_pause(struct remote_mailbox *mailbox, struct remote_fetch_req *req)

@@ -6,6 +6,7 @@ import time
 
 import dovecot
 import mailgen
+import proxy
 
 from case import Case, main
 
@@ -53,7 +54,10 @@ class Spread(Case):
 
     def test_it_comes_over_several_connections_each_message_once(self):
         self.fill()
-        client, local = self.account(connections=4)
+        # Further connections are for those who wait: on a fast link there would be one.
+        slow = proxy.Proxy(self.server.tls_port, delay=0.05)
+        self.addCleanup(slow.close)
+        client, local = self.account(connections=4, port=slow.port)
         before = self.server.sessions()
         self.pass_once(client)
         sessions = list(self.asked(before))
