@@ -24,7 +24,7 @@ struct store_writer {
 };
 
 /* Records walked over before the map is trimmed. */
-#define STORE_TRIM_RECORDS 8192
+#define STORE_TRIM_RECORDS 2048
 
 struct store {
 	struct loop *loop;

@@ -86,6 +86,30 @@ static int pass_guard(struct sync_pass *pass, enum sync_action_kind kind, struct
 	return 0;
 }
 
+/* Keeps of the listing what the plan names. The names of 100,000 files are megabytes, which
+ * the commits have a better use for. */
+static void pass_let_names_go(struct sync_pass *pass)
+{
+	struct local_listing *listing = &pass->listing;
+	struct local_listing kept = {
+		.is_delta = listing->is_delta,
+		.is_stable = listing->is_stable,
+		.mtimes = listing->mtimes,
+	};
+
+	if (pass->plan.count > listing->count / 2)
+		return;
+	for (size_t i = 0; i < pass->plan.count; i++) {
+		struct sync_action *action = &pass->plan.actions[i];
+		if (action->name == NULL)
+			continue;
+		local_listing_add(&kept, slice_of(action->name), action->flags);
+		action->name = kept.items[kept.count - 1].name;
+	}
+	local_listing_free(listing);
+	*listing = kept;
+}
+
 static void enter_plan(struct sync_pass *pass)
 {
 	struct error err = { 0 };
@@ -111,6 +135,7 @@ static void enter_plan(struct sync_pass *pass)
 	pass_trace_plan(pass);
 	pass_note_moving(pass);
 	pass_review_aside(pass);
+	pass_let_names_go(pass);
 	if (pass->options.is_dry_run && pass->options.planned != NULL)
 		pass->options.planned(pass, &pass->plan, &pass->mailbox.keywords);
 	pass_piece_done(pass);
