@@ -93,6 +93,17 @@ static void start_tree(struct run *run, const struct sync_ports *ports, const st
 	(void)sync_tree_start(ports, &options, &ops);
 }
 
+static void trace_look(const struct look *look)
+{
+	const char *quiet = look->is_remote_quiet ? ", remote quiet" : "";
+
+	if (look->hints != NULL)
+		log_trace(NULL, "-- %zu hints of %zu events%s", look->hint_count, look->events,
+			  quiet);
+	else
+		log_trace(NULL, "-- everything%s", quiet);
+}
+
 /* Ends the look. */
 static void run_pass(struct run *run, struct look *look, bool is_repeat, struct pass_run *pass_run)
 {
@@ -105,11 +116,7 @@ static void run_pass(struct run *run, struct look *look, bool is_repeat, struct 
 	};
 	struct sync_target target;
 
-	if (look->hints != NULL)
-		log_trace(NULL, "-- %zu hints of %zu events%s", look->hint_count, look->events,
-			  look->is_remote_quiet ? ", remote quiet" : "");
-	else
-		log_trace(NULL, "-- everything%s", look->is_remote_quiet ? ", remote quiet" : "");
+	trace_look(look);
 	*pass_run = (struct pass_run){ .is_done = false };
 	if (run->has_tree)
 		start_tree(run, &ports, look, &target, pass_run);

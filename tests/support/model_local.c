@@ -133,7 +133,6 @@ static int run_scan(struct task *task)
 {
 	struct local_scan_req *req = container_of(task->op, struct local_scan_req, op);
 	struct world *world = task->world;
-
 	bool takes_hints = req->hints != NULL && !(req->hint_count > 0 && prefers_listing(world));
 
 	if (takes_hints) {
