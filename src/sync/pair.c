@@ -45,6 +45,7 @@ static void reset_adopt(struct sync_pass *pass)
 	pass->mailbox.policy = 0;
 	pass->is_mailbox_recorded = false;
 	pass->wants_all = true;
+	pass->is_verifying = false; /* there is nothing to compare with */
 	pass_piece_done(pass);
 }
 
