@@ -60,6 +60,7 @@ struct run {
 	struct rng rng;  /* the daemon's */
 	bool must_look;  /* at the whole maildir: events are known to be missing */
 	bool has_missed; /* some are, and nobody knows */
+	bool has_unrecorded; /* the last pass may have changed files without recording that */
 	bool has_tree;   /* passes are begun by the tree */
 	int64_t verify_interval_s;
 	uint64_t missed; /* changes that complete comparisons reported */

@@ -26,11 +26,11 @@ static void lose_events(struct run *run)
 	}
 }
 
-/* The echo of what the pass itself did may be among them or filtered out. Without any, the maildir
- * is known not to have changed. */
+/* The echo of what the pass itself did may be among them or filtered out, unless the pass may not
+ * have recorded it. Without any, the maildir is known not to have changed. */
 static void take_hints(struct run *run, struct look *look)
 {
-	bool takes_own = one_in(run, 2);
+	bool takes_own = run->has_unrecorded || one_in(run, 2);
 
 	look->hints = xcalloc(look->events + 1, sizeof(*look->hints));
 	for (size_t i = 0; i < look->events; i++) {
@@ -74,6 +74,7 @@ void look_end(struct run *run, struct look *look, const struct sync_result *resu
 	struct world *world = &run->world;
 	bool is_good = result->err.code == 0 && !result->is_local_moving && !result->wants_another;
 
+	run->has_unrecorded = !is_good;
 	if (has_died) { /* a daemon that starts knows nothing */
 		world_drop_events(world, world->event_count);
 		run->must_look = true;
