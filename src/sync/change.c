@@ -10,6 +10,8 @@ static void change_continue(struct sync_pass *pass);
 
 void change_free(struct change *change)
 {
+	for (size_t i = 0; i < CHANGE_STORES_MAX; i++)
+		uidset_free(&change->stores[i].uids);
 	uidset_free(&change->uids);
 	uidset_free(&change->failed);
 	store_batch_free(&change->batch);
@@ -17,11 +19,10 @@ void change_free(struct change *change)
 }
 
 /* One side refuses a change for good: the rest goes on, the pass tells of it. */
-static void change_refused(struct sync_pass *pass, const struct error *err)
+static void change_refused(struct sync_pass *pass, const struct uidset *uids,
+			   const struct error *err)
 {
-	struct change *change = &pass->change;
-
-	must(uidset_merge(&change->failed, &change->uids) == 0);
+	must(uidset_merge(&pass->change.failed, uids) == 0);
 	pass_refuse(pass, err);
 }
 
@@ -29,35 +30,57 @@ static void change_refused(struct sync_pass *pass, const struct error *err)
 
 static void change_stored(struct port_op *op, int code)
 {
-	struct sync_pass *pass = container_of(op, struct sync_pass, change.store.op);
+	struct change_store *store = container_of(op, struct change_store, req.op);
+	struct sync_pass *pass = store->pass;
 
+	store->is_in_flight = false;
+	must(pass->change.in_flight > 0);
+	pass->change.in_flight--;
 	if (code == 0)
-		pass->result.counts.flags_remote += uidset_count(&pass->change.uids);
+		pass->result.counts.flags_remote += uidset_count(&store->uids);
 	else if (code == SYNCD_EMESSAGE)
-		change_refused(pass, &op->err);
+		change_refused(pass, &store->uids, &op->err);
 	else
 		pass_fail(pass, &op->err);
 	change_continue(pass);
 }
 
-/* All messages that get the same change, at once. */
-static void change_store(struct sync_pass *pass, const struct sync_action *action)
+static struct change_store *change_free_store(struct change *change)
+{
+	for (size_t i = 0; i < CHANGE_STORES_MAX; i++) {
+		if (!change->stores[i].is_in_flight)
+			return &change->stores[i];
+	}
+	return NULL;
+}
+
+/* All messages that get the same change, at once; the next change behind it, as they commute.
+ * False when the pipe is full. */
+static bool change_store(struct sync_pass *pass)
 {
 	struct change *change = &pass->change;
+	const struct sync_action *action = &pass->plan.actions[change->next];
+	struct change_store *store = change_free_store(change);
 
-	change->store.op.done = change_stored;
-	change->store.uids = &change->uids;
-	change->store.add = action->add;
-	change->store.remove = action->remove;
-	uidset_clear(&change->uids);
+	if (store == NULL)
+		return false;
+	store->pass = pass;
+	store->is_in_flight = true;
+	store->req.op.done = change_stored;
+	store->req.uids = &store->uids;
+	store->req.add = action->add;
+	store->req.remove = action->remove;
+	uidset_clear(&store->uids);
 	for (; change->next < pass->plan.count; change->next++) {
 		const struct sync_action *other = &pass->plan.actions[change->next];
 		if (other->kind != SYNC_STORE || other->add != action->add ||
 		    other->remove != action->remove)
 			break;
-		must(uidset_add(&change->uids, other->uid) == 0);
+		must(uidset_add(&store->uids, other->uid) == 0);
 	}
-	pass->remote->ops->store(pass->remote, &change->store);
+	change->in_flight++;
+	pass->remote->ops->store(pass->remote, &store->req);
+	return true;
 }
 
 static void change_expunged(struct port_op *op, int code)
@@ -67,7 +90,7 @@ static void change_expunged(struct port_op *op, int code)
 	if (code == 0)
 		pass->result.counts.expunged += uidset_count(&pass->change.uids);
 	else if (code == SYNCD_EMESSAGE)
-		change_refused(pass, &op->err);
+		change_refused(pass, &pass->change.uids, &op->err);
 	else
 		pass_fail(pass, &op->err);
 	change_continue(pass);
@@ -203,42 +226,57 @@ static void change_committed(struct port_op *op, int code)
 
 /* --- The order -------------------------------------------------------------------------------- */
 
-/* Goes on behind what is done, in the plan's order. */
+/* Starts what comes next; false when that needs no waiting. */
+static bool change_start_next(struct sync_pass *pass)
+{
+	const struct sync_action *action = &pass->plan.actions[pass->change.next];
+
+	switch (action->kind) {
+	case SYNC_EXPUNGE:
+		change_expunge(pass);
+		return true;
+	case SYNC_SET_FLAGS:
+	case SYNC_REMOVE:
+		change_files(pass, action->kind);
+		return true;
+	case SYNC_FORGET:
+		/* Pushing, a message gone from the server is new from now on. */
+		if (pass->options.direction == SYNC_PUSH) {
+			pass->result.wants_another = true;
+			pass->is_left_over = true;
+		}
+		return false;
+	case SYNC_STORE:
+	case SYNC_FETCH:
+	case SYNC_APPEND:
+	case SYNC_AGREE:
+		break;
+	}
+	return false;
+}
+
+/* Goes on behind what is done, in the plan's order. Nothing else begins before all changes of
+ * flags on the server are answered. */
 static void change_continue(struct sync_pass *pass)
 {
 	struct change *change = &pass->change;
 
-	if (pass_is_failing(pass)) {
-		pass_piece_done(pass);
-		return;
-	}
-	for (; change->next < pass->plan.count; change->next++) {
-		const struct sync_action *action = &pass->plan.actions[change->next];
-		switch (action->kind) {
-		case SYNC_STORE:
-			change_store(pass, action);
-			return;
-		case SYNC_EXPUNGE:
-			change_expunge(pass);
-			return;
-		case SYNC_SET_FLAGS:
-		case SYNC_REMOVE:
-			change_files(pass, action->kind);
-			return;
-		case SYNC_FORGET:
-			/* Pushing, a message gone from the server is new from now on. */
-			if (pass->options.direction == SYNC_PUSH) {
-				pass->result.wants_another = true;
-				pass->is_left_over = true;
-			}
-			break;
-		case SYNC_FETCH:
-		case SYNC_APPEND:
-		case SYNC_AGREE:
-			break;
+	while (!pass_is_failing(pass) && change->next < pass->plan.count) {
+		if (pass->plan.actions[change->next].kind == SYNC_STORE) {
+			if (!change_store(pass))
+				return;
+			continue;
 		}
+		if (change->in_flight > 0 || change_start_next(pass))
+			return;
+		change->next++;
 	}
-	change_commit(pass);
+	if (change->in_flight > 0)
+		return;
+	if (pass_is_failing(pass))
+		pass_piece_done(pass);
+	else
+		change_commit(pass);
 }
 
 void change_start(struct sync_pass *pass)

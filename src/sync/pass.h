@@ -10,6 +10,8 @@
 #define DELIVER_GROUP_BYTES (8u * 1024 * 1024) /* two of them may be in memory */
 #define APPEND_GROUP_MESSAGES 100
 #define CHANGE_GROUP_MESSAGES 1000
+#define CHANGE_STORES_MAX                                                                          \
+	8 /* in the pipe at once: a server looks at its disk once for all of them */
 #define SETASIDE_FIRST_S (15 * 60)     /* a refused message is tried again after this long, */
 #define SETASIDE_LAST_S (24 * 60 * 60) /* twice as long each time up to this */
 
@@ -109,11 +111,20 @@ struct upload {
 
 /* --- Changes (change.c) --- */
 
+/* One change of flags on the server, of all messages that get it. */
+struct change_store {
+	struct remote_store_req req;
+	struct uidset uids;
+	struct sync_pass *pass;
+	bool is_in_flight;
+};
+
 struct change {
 	size_t next; /* into the plan */
 	struct uidset uids;
 	struct uidset failed; /* flags not stored: not to be agreed */
-	struct remote_store_req store;
+	struct change_store stores[CHANGE_STORES_MAX];
+	size_t in_flight; /* of them */
 	struct remote_expunge_req expunge;
 	size_t recorded;          /* into the plan: up to here the state has it */
 	struct store_batch batch; /* what the pieces before left for our commit */
