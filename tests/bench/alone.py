@@ -23,8 +23,8 @@ def value(what, measured, unit, bound=None):
     return {"what": what, "value": measured, "unit": unit, "bound": bound}
 
 
-def result_of(*values):
-    return {"runs": 1, "failures": [], "values": list(values)}
+def result_of(*values, note=""):
+    return {"runs": 1, "failures": [], "values": list(values), "note": note}
 
 
 @contextlib.contextmanager
@@ -123,13 +123,13 @@ def idle():
     client.start()
     scratch.wait_for(lambda: client.account_status()["state"] == "idle", 120, client.said)
     time.sleep(10)
-    resident_mb = measure.resident_bytes(client.process.pid, "VmRSS") / 1e6
+    resident = measure.resident_bytes(client.process.pid, "VmRSS")
     calls = system_calls(client.process.pid, IDLE_S)
     client.stop()
-    kinds = ", ".join("%s %d" % call for call in sorted(calls.items())) or "none"
-    return result_of(value("resident", resident_mb, "MB", 12 * 1.048576),
-                     value("system calls in %d s (%s)" % (IDLE_S, kinds), sum(calls.values()),
-                           "calls", 10))
+    kinds = ", ".join("%s %d" % call for call in sorted(calls.items()))
+    return result_of(value("resident", resident / 2**20, "MiB", 12),
+                     value("system calls in %d s" % IDLE_S, sum(calls.values()), "calls", 10),
+                     note="System calls: %s." % kinds if calls else "")
 
 
 # A million.

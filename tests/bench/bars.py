@@ -15,6 +15,12 @@ def wall_ratio(other):
     return of
 
 
+def slower_floor_ratio(programs):
+    """Where the disk is faster than the server sends, no program can keep a bar set by the disk."""
+    floors = [programs.get(name, {}).get("wall_s") for name in ("download floor", "disk floor")]
+    return programs["syncd"]["wall_s"] / max(floors) if all(floors) else None
+
+
 def peak_mb(programs):
     peak = programs["syncd"].get("peak_bytes")
     return peak and peak / 1e6
@@ -35,6 +41,7 @@ PEAK = "peak memory, MB"
 BARS = [
     Bar("pull", OF_MBSYNC, 0.65, wall_ratio("mbsync")),
     Bar("pull", "wall time of the disk floor's", 1.25, wall_ratio("disk floor")),
+    Bar("pull", "wall time of the slower floor's", 1.25, slower_floor_ratio),
     Bar("pull", PEAK, 32, peak_mb),
     Bar("pull-latency", OF_MBSYNC, 0.5, wall_ratio("mbsync")),
     Bar("pull-many", OF_MBSYNC, 0.5, wall_ratio("mbsync")),

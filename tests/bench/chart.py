@@ -40,12 +40,10 @@ def line(x, top, bottom, kind):
 def bar(y, program, wall_s, mbsync_s):
     """From the line of mbsync to the left where it is faster, to the right where it is slower."""
     ratio = wall_s / mbsync_s
-    ends = sorted((x_of(ratio), x_of(1)))
-    said = "%s %.3g s (%.2g)" % (program, wall_s, ratio)
-    where = (ends[1] + 6, "start")
+    begin, end = sorted((x_of(ratio), x_of(1)))
     return ['<rect x="%.1f" y="%.1f" width="%.1f" height="%d" class="%s"/>' % (
-        ends[0], y, max(ends[1] - ends[0], 1), BAR, program),
-        text(where[0], y + BAR - 2, said, "small", where[1])]
+        begin, y, max(end - begin, 1), BAR, program),
+        text(end + 6, y + BAR - 2, "%s %.3g s (%.2g)" % (program, wall_s, ratio), "small")]
 
 
 def row(top, name, result):

@@ -86,11 +86,11 @@ def run(program):
         _, status, used = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
+    peak_bytes = watch.stop()
     if alarm:
         alarm.cancel()
         if wall_s >= limit_s:
             raise TooSlow("%s: more than %d s" % (program.name, limit_s))
-    peak_bytes = watch.stop()
     if process.returncode != 0:
         with open(program.log, encoding="utf-8", errors="replace") as log:
             raise Failed("%s: exit status %d\n%s" % (program.name, process.returncode,

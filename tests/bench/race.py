@@ -44,6 +44,7 @@ class Race:
             counted = {} if self.delay_ms else {name: self._counted(name, counting)
                                                 for name in PROGRAMS}
         return {"runs": RUNS, "delay_ms": self.delay_ms, "failures": self.failures,
+                "versions": [kind.version() for kind in PROGRAMS.values()],
                 "programs": {name: dict(self._summary(name), **counted.get(name, {}))
                              for name in self.measured if self.measured[name] or name in self.over}}
 

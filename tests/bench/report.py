@@ -8,7 +8,6 @@ import os
 import bars
 import chart
 import peers
-import race
 import scratch
 
 CACHE = os.path.join(scratch.ROOT, "build", "bench.json")
@@ -19,6 +18,8 @@ END = "<!-- to here -->"
 
 COLUMNS = ["program", "wall s", "of mbsync", "CPU s", "peak MB", "KB up", "KB down", "turns",
            "connections"]
+# Of a table on the page, those that are words.
+LEFT = {"program", "syncd alone", "unit", "scenario", "bar for syncd", ""}
 
 
 class Results:
@@ -68,8 +69,8 @@ def rows_of(result):
 
 
 def verdict_rows(scenario, result):
-    return [[v.scenario, v.what, "%.3g" % v.value, "%g" % v.bound, "ok" if v.is_kept else "FAIL"]
-            for v in bars.verdicts(scenario, result)]
+    return [[v.scenario, v.what, number(v.value, 0 if v.value >= 100 else 3), "%g" % v.bound,
+             "ok" if v.is_kept else "FAIL"] for v in bars.verdicts(scenario, result)]
 
 
 def aligned(rows):
@@ -81,7 +82,7 @@ def aligned(rows):
 
 
 def text_of(scenario, result):
-    parts = [aligned(rows_of(result))]
+    parts = [aligned(rows_of(result))] + ([result["note"]] if result.get("note") else [])
     verdicts = verdict_rows(scenario, result)
     if verdicts:
         parts.append(aligned([["scenario", "bar", "is", "at most", ""]] + verdicts))
@@ -92,23 +93,23 @@ def text_of(scenario, result):
 
 def markdown_table(rows):
     head, *body = rows
-    ruler = ["---"] + ["--:"] * (len(head) - 1)
+    ruler = ["---" if name in LEFT else "--:" for name in head]
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ruler] + body) + "\n"
 
 
 def section(scenario, what, result):
     runs = "median of %d" % result["runs"] if result.get("runs", 1) > 1 else "one run"
-    return "### %s\n\n%s (%s, %s)\n\n%s" % (scenario, what, runs, result["day"],
-                                          markdown_table(rows_of(result)))
+    note = "\n%s\n" % result["note"] if result.get("note") else ""
+    return "### %s\n\n%s (%s, %s)\n\n%s%s" % (scenario, what, runs.capitalize(), result["day"],
+                                            markdown_table(rows_of(result)), note)
 
 
 def generated(results, described):
     """described: {scenario: what it is}, in the order of the page."""
     known = [(name, results.by_scenario[name]) for name in described if name in results.by_scenario]
     verdicts = [row for name, result in known for row in verdict_rows(name, result)]
-    versions = ", ".join(kind.version() for kind in race.PROGRAMS.values())
-    parts = ["%d cores; %s; %s. Ratios are of wall time.\n" % (os.cpu_count(), versions,
-                                                               peers.server_version()),
+    versions = {version: None for _, result in known for version in result.get("versions", [])}
+    parts = ["%d cores; %s; %s.\n" % (os.cpu_count(), ", ".join(versions), peers.server_version()),
              "![Wall time beside mbsync's](benchmarks.svg)\n",
              markdown_table([["scenario", "bar for syncd", "is", "at most", ""]] + verdicts)]
     parts += [section(name, described[name], result) for name, result in known]

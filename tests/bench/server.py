@@ -33,7 +33,7 @@ protocol imap {{
 
 
 class Server(dovecot.Dovecot):
-    """Has accounts to give away; what many of them hold is written once."""
+    """Has accounts to give away, and a way to fill them that takes no protocol."""
 
     def __init__(self):
         self.mail = tempfile.mkdtemp(prefix="syncd-bench-",
@@ -155,7 +155,8 @@ def content(maildir):
 
 def names(maildir):
     """Of all messages, with their flags."""
-    return sorted(name for part in ("cur", "new") for name in os.listdir(os.path.join(maildir, part)))
+    return sorted(name for part in ("cur", "new")
+                  for name in os.listdir(os.path.join(maildir, part)))
 
 
 def letters_in(name):
