@@ -122,7 +122,7 @@ fuzzers: $(FUZZ)
 
 bench:
 	@contrib/bootstrap build test bench
-	$(SUB) VARIANT=release all $(patsubst $B/%,build/release/%,$(BENCH))
+	$(SUB) -s VARIANT=release all $(patsubst $B/%,build/release/%,$(BENCH))
 	@SYNCD_BUILD=build/release $(PYTHON) tests/bench/bench.py $(SCENARIOS)
 
 demo:

@@ -40,7 +40,11 @@ def main(args):
 def run(name, results):
     """Returns the failures."""
     print("== %s (load average %.1f)" % (name, os.getloadavg()[0]), flush=True)
-    result = scenarios.SCENARIOS[name][0]()
+    try:
+        result = scenarios.SCENARIOS[name][0]()
+    except measure.Failed as fault:
+        print("   FAILED %s" % fault, flush=True)
+        return [str(fault)]
     if not result["failures"]:
         results.add(name, result)
     print(report.text_of(name, result), flush=True)

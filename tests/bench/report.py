@@ -27,11 +27,16 @@ class Results:
 
     def __init__(self):
         self.by_scenario = {}
+        self.read()
+
+    def read(self):
         if os.path.exists(CACHE):
             with open(CACHE, encoding="utf-8") as cache:
                 self.by_scenario = json.load(cache)
 
     def add(self, scenario, result):
+        """Beside what another run of the benchmark may have added meanwhile."""
+        self.read()
         self.by_scenario[scenario] = dict(result, day=datetime.date.today().isoformat())
         scratch.write(CACHE, json.dumps(self.by_scenario, indent=1), 0o644)
 
