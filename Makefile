@@ -110,6 +110,8 @@ soak: bootstrap
 	$(SUB) VARIANT=asan all $(patsubst $B/%,build/asan/%,$(CRASH) $(call one,sim))
 	@SYNCD_BUILD=build/asan CRASH_POINTS=0 tests/run --timeout 0 $(CRASH:%='$(PYTHON) tests/crash/test_crash.py') \
 		$(patsubst $B/%,'build/asan/% --seeds $(SEEDS)',$(call one,sim))
+	$(SUB) all $(BENCH)
+	@SYNCD_BUILD=build/release tests/bench/bench.py million
 
 TIME ?= 60
 fuzz:
@@ -168,7 +170,7 @@ help:
 #: make check          install what is missing, build, run every test under sanitizers
 #: make suite          the tests alone, of this VARIANT=release|debug|asan
 #: make unit           unit tests alone
-#: make soak SEEDS=n   the simulator for n seeds, and a crash at every call
+#: make soak SEEDS=n   the simulator for n seeds, a crash at every call, a mailbox of a million
 #: make fuzz TIME=s    each fuzzer for s seconds
 #: make bench          speed and memory beside others, into docs/ (SCENARIOS=name: only that one)
 #: make lint           clang-tidy and cppcheck (format-check: clang-format)
