@@ -106,8 +106,7 @@ static struct config *load_config(const struct options *options)
 {
 	char *path = options->config_path != NULL ? NULL : config_default_path();
 	struct config_faults faults;
-	struct config *config =
-		config_load(path != NULL ? path : options->config_path, &faults);
+	struct config *config = config_load(path != NULL ? path : options->config_path, &faults);
 
 	for (size_t i = 0; i < faults.count; i++) {
 		char *line = config_fault_format(&faults, i);

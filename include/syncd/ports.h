@@ -344,8 +344,8 @@ struct local_mailbox_ops {
 
 	/* Delivery: a new file in tmp/, there at the latest when the next flush is done, which
 	 * then tells if it could not be written. `name` (MAIL_NAME_MAX + 1 bytes) receives its
-	 * base name at deliver_end, when the size is known. Bytes arrive in CRLF form and are stored
-	 * as `line_endings` wants. The digest and CRLF size are of what arrived. */
+	 * base name at deliver_end, when the size is known. Bytes arrive in CRLF form and are
+	 * stored as `line_endings` wants. The digest and CRLF size are of what arrived. */
 	int (*deliver_begin)(struct local_mailbox *mailbox, struct local_delivery **delivery,
 			     struct error *err);
 	int (*deliver_write)(struct local_delivery *delivery, struct slice data, struct error *err);

@@ -363,7 +363,8 @@ static void pool_turn(struct loop_defer *defer)
 	while ((lease = first_waiting(adapter)) != NULL && may_have_session(adapter, lease) &&
 	       (conn = find_free(adapter)) != NULL)
 		lease_grant(lease, conn);
-	/* A fetch that only goes faster with it gives a session up before one that waits for news. */
+	/* A fetch that only goes faster with it gives a session up before one that waits for news.
+	 */
 	if (list_is_empty(&adapter->lanes))
 		make_room(adapter);
 	else

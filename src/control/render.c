@@ -106,8 +106,8 @@ static json_t *render_mailbox(const struct control_mailbox_status *mailbox)
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", render_text(mailbox->name),
 			 "messages", render_count(mailbox->messages), "unseen",
 			 render_count(mailbox->unseen), "pending", render_count(mailbox->pending),
-			 "set_aside", render_aside(mailbox), "held",
-			 render_held(mailbox), "error", render_error(&mailbox->err));
+			 "set_aside", render_aside(mailbox), "held", render_held(mailbox), "error",
+			 render_error(&mailbox->err));
 }
 
 static json_t *render_account(const struct control_account_status *account)

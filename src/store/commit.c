@@ -49,8 +49,7 @@ static void commit_work(struct loop_job *job)
 		list_for_each(link, &writer->running)
 		{
 			if (code == 0)
-				code = apply_batch(store, txn, &req_of(link)->batch,
-						   &writer->err);
+				code = apply_batch(store, txn, &req_of(link)->batch, &writer->err);
 		}
 		if (code == 0)
 			code = env_commit(&txn, &writer->err);

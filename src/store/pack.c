@@ -197,16 +197,14 @@ static bool unpack_keywords(struct slice *from, struct keyword_table *keywords)
 bool unpack_mailbox(struct slice from, struct mailbox_record *mailbox)
 {
 	keyword_table_init(&mailbox->keywords);
-	bool is_valid = unpack_u32(&from, &mailbox->uidvalidity) &&
-			unpack_u32(&from, &mailbox->uidnext) &&
-			unpack_u64(&from, &mailbox->highestmodseq) &&
-			unpack_u32(&from, &mailbox->exists) &&
-			unpack_i64(&from, &mailbox->mtimes.cur_ns) &&
-			unpack_i64(&from, &mailbox->mtimes.new_ns) &&
-			unpack_i64(&from, &mailbox->verified_s) &&
-			unpack_u64(&from, &mailbox->policy) &&
-			unpack_keywords(&from, &mailbox->keywords) &&
-			unpack_text(&from, 1, mailbox->name, sizeof(mailbox->name));
+	bool is_valid =
+		unpack_u32(&from, &mailbox->uidvalidity) && unpack_u32(&from, &mailbox->uidnext) &&
+		unpack_u64(&from, &mailbox->highestmodseq) && unpack_u32(&from, &mailbox->exists) &&
+		unpack_i64(&from, &mailbox->mtimes.cur_ns) &&
+		unpack_i64(&from, &mailbox->mtimes.new_ns) &&
+		unpack_i64(&from, &mailbox->verified_s) && unpack_u64(&from, &mailbox->policy) &&
+		unpack_keywords(&from, &mailbox->keywords) &&
+		unpack_text(&from, 1, mailbox->name, sizeof(mailbox->name));
 	if (!is_valid)
 		keyword_table_free(&mailbox->keywords);
 	return is_valid;

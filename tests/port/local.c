@@ -111,8 +111,9 @@ static void deliver(struct local_bench *bench, uint32_t content, char *name)
 	struct digest identity;
 	uint64_t size_bytes = 0;
 
-	assert_int_equal(bench->mailbox->ops->deliver_end(deliver_body(bench, content), 1600000000, name,
-							  &size_bytes, &identity, &bench->err),
+	assert_int_equal(bench->mailbox->ops->deliver_end(deliver_body(bench, content), 1600000000,
+							  name, &size_bytes, &identity,
+							  &bench->err),
 			 0);
 	assert_identity(content, &identity, size_bytes);
 }
@@ -189,12 +190,12 @@ static void deliveries_side_by_side_get_names_of_their_own(void **state)
 	struct digest identity;
 	uint64_t size_bytes = 0;
 
-	assert_int_equal(bench->mailbox->ops->deliver_end(second, 1600000000, names[1], &size_bytes, &identity,
-							  &bench->err),
+	assert_int_equal(bench->mailbox->ops->deliver_end(second, 1600000000, names[1], &size_bytes,
+							  &identity, &bench->err),
 			 0);
 	assert_identity(2, &identity, size_bytes);
-	assert_int_equal(bench->mailbox->ops->deliver_end(first, 1600000000, names[0], &size_bytes, &identity,
-							  &bench->err),
+	assert_int_equal(bench->mailbox->ops->deliver_end(first, 1600000000, names[0], &size_bytes,
+							  &identity, &bench->err),
 			 0);
 	assert_identity(1, &identity, size_bytes);
 	assert_string_not_equal(names[0], names[1]);
@@ -346,7 +347,8 @@ static void a_removed_message_is_gone_and_removing_it_again_is_success(void **st
 	assert_int_equal(bench->mailbox->ops->remove(bench->mailbox, names[0], 0, &bench->err), 0);
 	assert_int_equal(listed_count(bench), 1);
 	assert_int_equal(bench->mailbox->ops->remove(bench->mailbox, names[0], 0, &bench->err), 0);
-	assert_int_equal(bench->mailbox->ops->remove(bench->mailbox, "never.host", 0, &bench->err), 0);
+	assert_int_equal(bench->mailbox->ops->remove(bench->mailbox, "never.host", 0, &bench->err),
+			 0);
 	assert_int_equal(flags_of(bench, names[1]), 0);
 	assert_int_equal(flush(bench), 0);
 	assert_int_equal(listed_count(bench), 1);

@@ -20,14 +20,13 @@ struct guard_case {
 static void many_deletions_are_held_and_few_are_not(void **state)
 {
 	static const struct guard_case cases[] = {
-		{ 20, 30, 50, 20 },   /* more than half */
-		{ 20, 40, 50, 0 },    /* half is not more than half */
-		{ 21, 40, 50, 21 },   /* */
-		{ 19, 19, 50, 0 },    /* all, but few */
-		{ 20, 20, 100, 0 },   /* a limit of all holds nothing */
-		{ 500, 500, 0, 0 },   /* no limit */
-		{ 100, 1000, 9, 100 },
-		{ 0, 0, 50, 0 },
+		{ 20, 30, 50, 20 }, /* more than half */
+		{ 20, 40, 50, 0 },  /* half is not more than half */
+		{ 21, 40, 50, 21 }, /* */
+		{ 19, 19, 50, 0 },  /* all, but few */
+		{ 20, 20, 100, 0 }, /* a limit of all holds nothing */
+		{ 500, 500, 0, 0 }, /* no limit */
+		{ 100, 1000, 9, 100 }, { 0, 0, 50, 0 },
 	};
 
 	(void)state;
@@ -39,9 +38,9 @@ static void many_deletions_are_held_and_few_are_not(void **state)
 		for (size_t n = 0; n < cases[i].deletions; n++)
 			sync_plan_add(&plan, &(struct sync_action){ .kind = SYNC_REMOVE,
 								    .uid = (uint32_t)n + 1 });
-		assert_int_equal(sync_guard(&plan, SYNC_REMOVE, cases[i].total,
-					    cases[i].limit_percent),
-				 cases[i].held);
+		assert_int_equal(
+			sync_guard(&plan, SYNC_REMOVE, cases[i].total, cases[i].limit_percent),
+			cases[i].held);
 		(void)sync_plan_of(&plan, SYNC_REMOVE, &left);
 		assert_int_equal(left, cases[i].deletions - cases[i].held);
 		sync_plan_free(&plan);
