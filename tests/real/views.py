@@ -174,8 +174,11 @@ class Local:
         return {chr(ord("a") + int(number)): name.strip() for number, name in rows}
 
     def files(self, mailbox):
-        for part in ("cur", "new"):
-            for name in sorted(os.listdir(self.path(mailbox, part))):
+        """Paths as both directories had them: `new` is listed first, as messages move from there
+        to `cur`, and one that moves in between must be in either."""
+        listed = [(part, sorted(os.listdir(self.path(mailbox, part)))) for part in ("new", "cur")]
+        for part, names in listed:
+            for name in names:
                 if not name.startswith("."):
                     yield self.path(mailbox, part, name)
 
