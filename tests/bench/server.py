@@ -4,13 +4,13 @@ In memory, because a server is another machine: its disk must not stand in the w
 and flushing the client's must not flush the server's. SPDX-License-Identifier: MIT"""
 import base64
 import collections
-import hashlib
 import os
 import random
 import re
 import shutil
 import socket
 import ssl
+import subprocess
 import tempfile
 import time
 
@@ -24,7 +24,7 @@ MEMORY = "/dev/shm"
 USERS = ["user%d" % n for n in range(64)]
 
 CONFIG = """
-mail_location = maildir:{mail}/%u
+mail_location = {storage}:{mail}/%u
 # A mailbox of a million does not fit into what is allowed by default.
 default_vsz_limit = 4G
 # Logging what passes would cost what is measured.
@@ -37,7 +37,8 @@ protocol imap {{
 class Server(dovecot.Dovecot):
     """Has accounts to give away, and a way to fill them that takes no protocol."""
 
-    def __init__(self):
+    def __init__(self, storage="maildir"):
+        self.storage = storage
         self.mail = tempfile.mkdtemp(prefix="syncd-bench-",
                                      dir=MEMORY if os.path.isdir(MEMORY) else "/tmp")
         scratch.at_end(shutil.rmtree, self.mail, ignore_errors=True)
@@ -45,25 +46,51 @@ class Server(dovecot.Dovecot):
         self.unused = list(USERS)
         # Like most servers behind TLS: no challenge, hence no further turn.
         super().__init__(users={user: dovecot.PASSWORD for user in USERS},
-                         mechanisms="plain login", extra=CONFIG.format(mail=self.mail))
+                         mechanisms="plain login", extra=CONFIG.format(mail=self.mail, storage=storage))
 
     def account(self):
         """A user whose account is empty."""
         user = self.unused.pop(0)
-        self._own(self._mkdir(self.maildir(user)))
+        self._own(self._mkdir(os.path.join(self.mail, user)))
         return user
 
     def maildir(self, user=dovecot.USER, mailbox="INBOX"):
+        assert self.storage == "maildir"
         root = os.path.join(self.mail, user)
         return root if mailbox == "INBOX" else os.path.join(root, "." + mailbox)
 
     def fill(self, user, mailbox, messages):
         """Appending them would take long."""
+        if self.storage != "maildir":
+            self._import(user, mailbox, messages)
+            return
         self._own(self._mkdir(self.maildir(user, mailbox)))
         if mailbox != "INBOX":
             self._own(scratch.write(os.path.join(self.maildir(user, mailbox), "maildirfolder"), ""))
         for path in deliver(self.maildir(user, mailbox), messages):
             self._own(path)
+
+    def _import(self, user, mailbox, messages):
+        """By way of a maildir that Dovecot copies from."""
+        source = os.path.join(self.mail, "import")
+        self._own(self._mkdir(source))
+        for path in deliver(source, messages):
+            self._own(path)
+        done = subprocess.run(["doveadm", "-c", self.config, "import", "-u", user, "-U", user,
+                               "maildir:" + source, "", "mailbox", mailbox, "all"],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise measure.Failed("doveadm import: " + done.stderr)
+        shutil.rmtree(source)
+
+    def content(self, user, mailbox="INBOX"):
+        """As `content` below, but as the server tells it."""
+        letters = {flag: letter for letter, flag in views.LETTERS.items()}
+        found = collections.Counter()
+        with views.Remote(self, user) as remote:
+            for _, flags, _, data in remote.bodies(mailbox):
+                found[mail_digest(data), "".join(sorted(letters[f] for f in flags))] += 1
+        return found
 
     def warm(self, user, mailboxes):
         """Lets the server index what was filled in, so that no program pays for it."""
@@ -140,18 +167,20 @@ def usual_mail(count, total_bytes, seed=1):
 
 # Looking at both sides.
 
-def content(maildir):
-    """What a maildir of either side holds: (digest, letters) with how often.
+def mail_digest(data):
+    """mbsync leaves a header of its own in what it moved, and line ends are each one's choice."""
+    data = data.replace(b"\r\n", b"\n")
+    return views.digest(re.sub(rb"\A((?:.+\n)*?)X-TUID: .*\n", rb"\1", data))
 
-    mbsync leaves a header of its own in what it fetched, and a message's line ends are each
-    program's choice."""
+
+def content(maildir):
+    """What a maildir of either side holds: (digest, letters) with how often."""
     found = collections.Counter()
     for part in ("cur", "new"):
         for entry in os.scandir(os.path.join(maildir, part)):
             with open(entry.path, "rb") as mail:
-                data = mail.read().replace(b"\r\n", b"\n")
-            data = re.sub(rb"\A((?:.+\n)*?)X-TUID: .*\n", rb"\1", data)
-            found[hashlib.sha256(data).digest(), letters_in(entry.name)] += 1
+                data = mail.read()
+            found[mail_digest(data), letters_in(entry.name)] += 1
     return found
 
 
@@ -195,7 +224,8 @@ class Download:
             for first in range(1, exists + 1, self.ranges):
                 link.sendall(b"c FETCH %d:%d (UID FLAGS INTERNALDATE BODY.PEEK[])\r\n" % (
                     first, min(first + self.ranges - 1, exists)))
-            link.sendall(b"z LOGOUT\r\n")
+            # Not LOGOUT: Dovecot's TLS proxy may hang up with the last answers unsent.
+            link.sendall(b"z NOOP\r\n")
             self._until(link, b"\r\nz OK")
         return measure.Measured(time.monotonic() - began, time.process_time() - cpu)
 

@@ -112,10 +112,9 @@ class Remote:
         self.check(self.imap._simple_command("APPEND", quoted(utf7_encode(mailbox)),
                                              "(%s)" % " ".join(flags), stamp))
 
-    def messages(self, mailbox):
-        """All of them, in the order of UIDs."""
+    def bodies(self, mailbox):
+        """(UID, flags, date, bytes) of all messages, as the server tells them."""
         self.select(mailbox)
-        found = []
         reply = self.check(self.imap.uid("FETCH", "1:*", "(UID FLAGS INTERNALDATE BODY.PEEK[])"))
         for part in reply:
             if isinstance(part, tuple):
@@ -127,7 +126,12 @@ class Remote:
             uid = int(re.search(rb"UID (\d+)", head).group(1))
             flags = frozenset(f.decode() for f in imaplib.ParseFlags(head)) - {"\\Recent"}
             stamp = time.mktime(imaplib.Internaldate2tuple(head))
-            found.append(Message(digest(body), flags, int(stamp), uid))
+            yield uid, flags, int(stamp), body
+
+    def messages(self, mailbox):
+        """All of them, in the order of UIDs."""
+        found = [Message(digest(body), flags, date, uid)
+                 for uid, flags, date, body in self.bodies(mailbox)]
         return sorted(found, key=lambda m: m.where)
 
     def uids(self, mailbox):
