@@ -7,7 +7,7 @@
 /* From here on a waiting batch is left for the transaction after the next, so that
  * one does not grow without limit. */
 #define COMMIT_CHANGES_MAX 20000
-#define COMMIT_TRIM_CHANGES 32 /* applied before the map is trimmed */
+#define COMMIT_TRIM_CHANGES 12 /* applied before the map is trimmed */
 
 static void writer_start(struct store *store);
 

@@ -10,6 +10,16 @@
 
 #define MAILBOX_KEY_LEN 4 /* the prefix that all keys of one mailbox share */
 
+/* Reading through a large mailbox must not end with all of its state resident. Each read of its
+ * own touches pages that the kernel maps with their neighbours. */
+static void read_over(struct store *store, struct env_txn **txn, size_t records)
+{
+	env_abort(txn);
+	store->read += STORE_READ_RECORDS + records;
+	if (store->read >= STORE_TRIM_RECORDS)
+		store_trim(store);
+}
+
 int store_mailbox_get(struct store *store, const char *name, bool *found,
 		      struct mailbox_record *out, struct error *err)
 {
@@ -89,7 +99,7 @@ int store_message_get(struct store *store, uint32_t mailbox_id, uint32_t uid, bo
 	*found = false;
 	if (code == 0)
 		code = schema_get_message(txn, mailbox_id, uid, found, out, err);
-	env_abort(&txn);
+	read_over(store, &txn, 1);
 	return code;
 }
 
@@ -123,7 +133,7 @@ int store_message_by_name(struct store *store, uint32_t mailbox_id, const char *
 	if (code == 0 && *found)
 		code = read_named(txn, mailbox_id, name, bytes, out, err);
 	*found = *found && code == 0;
-	env_abort(&txn);
+	read_over(store, &txn, 1);
 	return code;
 }
 
@@ -181,17 +191,13 @@ static int page_read(struct store *store, enum env_table table, const struct pac
 	page->after = pack_key_slice(after);
 	if (code == 0)
 		code = env_walk(txn, table, page->after, MAILBOX_KEY_LEN, visit, page, err);
-	env_abort(&txn);
-	/* A walk over a large mailbox must not end with all of its state resident. */
-	store->walked += page->count;
-	if (store->walked >= STORE_TRIM_RECORDS)
-		store_trim(store);
+	read_over(store, &txn, page->count);
 	return code;
 }
 
 void store_trim(struct store *store)
 {
-	store->walked = 0;
+	store->read = 0;
 	env_trim(store->env);
 }
 
@@ -336,7 +342,7 @@ int store_messages_by_identity(struct store *store, const struct digest *identit
 
 	if (code == 0)
 		code = env_walk(txn, TABLE_IDENTITY, prefix, DIGEST_LEN, page_place, &page, err);
-	env_abort(&txn);
+	read_over(store, &txn, page.count);
 	*count = page.count;
 	return code;
 }

@@ -23,8 +23,9 @@ struct store_writer {
 	bool is_busy;
 };
 
-/* Records walked over before the map is trimmed. */
+/* Records read before the map is trimmed; what a read of its own counts as, whatever it finds. */
 #define STORE_TRIM_RECORDS 2048
+#define STORE_READ_RECORDS 64
 
 struct store {
 	struct loop *loop;
@@ -33,7 +34,7 @@ struct store {
 	bool is_read_only;
 	uint32_t next_mailbox_id;
 	char identity[STORE_IDENTITY_LEN + 1];
-	size_t walked; /* records, since the map was trimmed */
+	size_t read; /* records, since the map was trimmed */
 	struct store_writer writer;
 };
 
