@@ -66,6 +66,9 @@ struct mailbox_info {
 	bool is_selectable;
 	bool is_marked_unusable;      /* a name we cannot represent; listed for status only */
 	struct mailbox_status status; /* remote only */
+	/* What stays when the mailbox is renamed: of MAILBOXID (RFC 8474 §4) as the server tells it
+	 * with the list, locally of the directory. 0: not known. */
+	uint64_t lasting_id;
 };
 
 /* Every mailbox, with its status as far as that spares looking into it: where the server
@@ -80,6 +83,26 @@ struct remote_list_req {
 struct remote_create_req {
 	struct port_op op;
 	const char *name; /* borrowed until done; creating what exists is success */
+};
+
+/* Inferior mailboxes go with it (RFC 3501 §6.3.5). SYNCD_ENOTFOUND: there is no `from`. */
+struct remote_rename_req {
+	struct port_op op;
+	const char *from; /* both borrowed until done */
+	const char *to;
+};
+
+/* With all messages in it; inferior mailboxes stay. Gone already is success. */
+struct remote_delete_req {
+	struct port_op op;
+	const char *name; /* borrowed until done */
+};
+
+/* One mailbox that is not opened. SYNCD_ENOTFOUND: there is none. */
+struct remote_status_req {
+	struct port_op op;
+	const char *name;             /* borrowed until done */
+	struct mailbox_status status; /* result */
 };
 
 struct remote_open_req {
@@ -186,6 +209,21 @@ struct remote_expunge_req {
 	const struct uidset *uids; /* as above; only these go, whoever else is marked \Deleted */
 };
 
+/* Into another mailbox of the account, with flags, keywords and date: UID MOVE (RFC 6851), else
+ * UID COPY and the removal of just these; or UID COPY alone. A failure may come after some were
+ * told. */
+struct remote_transfer_req {
+	struct port_op op;
+	const struct uidset *uids; /* borrowed until done; unknown UIDs are no error */
+	const char *target;        /* canonical, borrowed until done */
+	bool is_move;
+	/* Where one of them is now (COPYUID, RFC 4315 §3); may be NULL. */
+	void (*transferred)(struct remote_transfer_req *req, uint32_t uid, uint32_t target_uid);
+	/* Results. Of `target`; 0: the server does not tell where they are (no UIDPLUS). */
+	uint32_t target_uidvalidity;
+	bool is_removed; /* moved: they are gone from this mailbox */
+};
+
 /* Header digests of messages: for pairing and for appends whose answer was lost. */
 struct remote_identify_req {
 	struct port_op op;
@@ -207,6 +245,9 @@ struct remote_settle_req {
 struct remote_account_ops {
 	void (*list)(struct remote_account *account, struct remote_list_req *req);
 	void (*create)(struct remote_account *account, struct remote_create_req *req);
+	void (*rename)(struct remote_account *account, struct remote_rename_req *req);
+	void (*remove)(struct remote_account *account, struct remote_delete_req *req);
+	void (*status)(struct remote_account *account, struct remote_status_req *req);
 	void (*open)(struct remote_account *account, struct remote_open_req *req);
 };
 struct remote_account {
@@ -228,6 +269,7 @@ struct remote_mailbox_ops {
 	void (*append)(struct remote_mailbox *mailbox, struct remote_append_req *req);
 	void (*store)(struct remote_mailbox *mailbox, struct remote_store_req *req);
 	void (*expunge)(struct remote_mailbox *mailbox, struct remote_expunge_req *req);
+	void (*transfer)(struct remote_mailbox *mailbox, struct remote_transfer_req *req);
 	void (*identify)(struct remote_mailbox *mailbox, struct remote_identify_req *req);
 	void (*settle)(struct remote_mailbox *mailbox, struct remote_settle_req *req);
 	/* Makes every request under way complete soon, with SYNCD_ECANCELLED. */
@@ -326,6 +368,15 @@ struct local_account_ops {
 			     const struct local_mtimes *known);
 	/* Makes the mailbox's directories durable; existing ones are fine. */
 	int (*create)(struct local_account *account, const char *name, struct error *err);
+	/* Without the mailboxes below it, which stay where they are; durable. When only part of it
+	 * is there under the old name, the rest is under the new one already, and follows.
+	 * SYNCD_ENOTFOUND: nothing is there under the old name; SYNCD_EBUSY: another mailbox has the
+	 * new one. It must not be open. */
+	int (*rename)(struct local_account *account, const char *from, const char *to,
+		      struct error *err);
+	/* Durable; only a mailbox without messages, else SYNCD_EBUSY and it stays a mailbox. What
+	 * else is in its directory stays there. Gone already is success. It must not be open. */
+	int (*remove)(struct local_account *account, const char *name, struct error *err);
 	/* Fills *mailbox, owned by the caller until close. `keywords` is borrowed until then. */
 	int (*open)(struct local_account *account, const char *name, struct keyword_table *keywords,
 		    struct local_mailbox **mailbox, struct error *err);
@@ -370,6 +421,11 @@ struct local_mailbox_ops {
 	int (*set_flags)(struct local_mailbox *mailbox, const char *name, uint64_t expected,
 			 uint64_t add, uint64_t remove, struct error *err);
 
+	/* The file's keywords become exactly those in `flags`, whatever its letters meant where it
+	 * came from; its system flags stay. SYNCD_ENOTFOUND when it is gone. */
+	int (*set_keywords)(struct local_mailbox *mailbox, const char *name, uint64_t flags,
+			    struct error *err);
+
 	/* Gone already is success. */
 	int (*remove)(struct local_mailbox *mailbox, const char *name, uint64_t expected,
 		      struct error *err);
@@ -409,6 +465,10 @@ struct store_commit_req {
 /* Reads copy out and hold nothing; they see every commit that is done. They
  * return 0 or a negative code with `err`; counts and "found" are results. */
 struct store_ops {
+	/* Where the account has messages of that identity: up to `max`, *count of them. */
+	int (*messages_by_identity)(struct store_port *store, const struct digest *identity,
+				    struct message_place *out, size_t max, size_t *count,
+				    struct error *err);
 	/* The mailbox's record (free its keywords with keyword_table_free). */
 	int (*mailbox_get)(struct store_port *store, const char *name, bool *found,
 			   struct mailbox_record *out, struct error *err);

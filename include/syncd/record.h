@@ -32,6 +32,9 @@ struct mailbox_record {
 	uint32_t exists;        /* messages on the server then */
 	struct local_mtimes mtimes;
 	int64_t verified_s; /* when both sides were last listed in full */
+	/* mailbox_info.lasting_id of each side when they were last seen; 0: not known. */
+	uint64_t remote_id;
+	uint64_t local_id;
 	uint64_t policy;    /* a digest of what decided which changes matter; another: list anew */
 	struct keyword_table keywords;
 	char name[MAILBOX_NAME_MAX + 1];
@@ -44,6 +47,11 @@ struct message_record {
 	uint64_t size_bytes; /* CRLF form */
 	struct digest identity;
 	char name[MAIL_NAME_MAX + 1];
+};
+
+struct message_place {
+	uint32_t mailbox_id;
+	uint32_t uid;
 };
 
 /* What a listing in name order yields. */
@@ -91,6 +99,9 @@ enum store_change_kind {
 	STORE_DELETE_JOURNAL, /* by kind and name */
 	STORE_PUT_SETASIDE,
 	STORE_DELETE_SETASIDE, /* by uid, or name when uid is 0 */
+	/* The mailbox's own record, journal, messages set aside, and count; its messages must
+	 * have been deleted before. Nothing when there is no record. */
+	STORE_DELETE_MAILBOX,
 };
 
 struct store_change {
@@ -120,6 +131,7 @@ void store_batch_free(struct store_batch *batch);
 void store_batch_move(struct store_batch *to, struct store_batch *from);
 
 void store_batch_put_mailbox(struct store_batch *batch, const struct mailbox_record *mailbox);
+void store_batch_delete_mailbox(struct store_batch *batch, uint32_t mailbox_id);
 void store_batch_put_message(struct store_batch *batch, uint32_t mailbox_id,
 			     const struct message_record *message);
 void store_batch_set_flags(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid,

@@ -18,7 +18,7 @@
 
 struct store;
 
-#define STORE_SCHEMA 2        /* what this version writes; a greater one is refused */
+#define STORE_SCHEMA 3        /* what this version writes; a greater one is refused */
 #define STORE_IDENTITY_LEN 32 /* hex digits of the account's random identity */
 #define STORE_MAP_SIZE ((size_t)16 * 1024 * 1024)
 #define STORE_LOCK_WAIT_MS 2000 /* what a person running --once can be asked to wait */
@@ -73,15 +73,9 @@ int store_setaside_each(struct store *store, uint32_t mailbox_id,
 			void (*each)(void *context, const struct setaside_record *setaside),
 			void *context, struct error *err);
 
-/* Where a message is known: mailbox and UID. */
-struct store_place {
-	uint32_t mailbox_id;
-	uint32_t uid;
-};
-
 /* Up to `max` messages with that digest, by mailbox and UID; *count of them. */
 int store_messages_by_identity(struct store *store, const struct digest *identity,
-			       struct store_place *out, size_t max, size_t *count,
+			       struct message_place *out, size_t max, size_t *count,
 			       struct error *err);
 
 /* Gives back the memory in which the state was read: what is needed again is read again. */

@@ -27,6 +27,13 @@ static uint32_t port_mailbox_new_id(struct store_port *port)
 	return store_mailbox_new_id(store_of(port));
 }
 
+static int port_messages_by_identity(struct store_port *port, const struct digest *identity,
+				     struct message_place *out, size_t max, size_t *count,
+				     struct error *err)
+{
+	return store_messages_by_identity(store_of(port), identity, out, max, count, err);
+}
+
 static int port_message_get(struct store_port *port, uint32_t mailbox_id, uint32_t uid, bool *found,
 			    struct message_record *out, struct error *err)
 {
@@ -78,6 +85,7 @@ static void port_commit(struct store_port *port, struct store_commit_req *req)
 }
 
 static const struct store_ops port_ops = {
+	.messages_by_identity = port_messages_by_identity,
 	.mailbox_get = port_mailbox_get,
 	.mailbox_each = port_mailbox_each,
 	.mailbox_new_id = port_mailbox_new_id,

@@ -61,6 +61,11 @@ void store_batch_put_mailbox(struct store_batch *batch, const struct mailbox_rec
 	keyword_table_copy(&change->u.mailbox.keywords, &mailbox->keywords);
 }
 
+void store_batch_delete_mailbox(struct store_batch *batch, uint32_t mailbox_id)
+{
+	store_batch_add(batch, STORE_DELETE_MAILBOX, mailbox_id, 0);
+}
+
 void store_batch_put_message(struct store_batch *batch, uint32_t mailbox_id,
 			     const struct message_record *message)
 {

@@ -87,6 +87,60 @@ static int apply_put_mailbox(struct env_txn *txn, const struct mailbox_record *m
 	return apply_put(txn, TABLE_MAILBOX, &key, &value, err);
 }
 
+struct prefix_visit {
+	struct slice prefix;
+	struct pack_key found;
+	bool is_found;
+};
+
+static int prefix_found(void *context, const struct env *env, struct slice key, struct slice value,
+			struct error *err)
+{
+	struct prefix_visit *visit = context;
+
+	(void)env;
+	(void)value;
+	(void)err;
+	must(key.len <= sizeof(visit->found.bytes));
+	memcpy(visit->found.bytes, key.data, key.len);
+	visit->found.len = key.len;
+	visit->is_found = true;
+	return ENV_STOP;
+}
+
+/* What a table has of one mailbox, one after the other: a key does not outlive a write. */
+static int apply_empty(struct env_txn *txn, enum env_table table, uint32_t id, struct error *err)
+{
+	struct pack_key prefix = schema_mailbox_key(id);
+	struct prefix_visit visit = { .is_found = true };
+	int code = 0;
+
+	while (code == 0 && visit.is_found) {
+		visit.is_found = false;
+		code = env_walk(txn, table, pack_key_slice(&prefix), prefix.len, prefix_found,
+				&visit, err);
+		if (code == 0 && visit.is_found)
+			code = apply_delete(txn, table, &visit.found, err);
+	}
+	return code;
+}
+
+static int apply_delete_mailbox(struct env_txn *txn, uint32_t id, struct error *err)
+{
+	struct pack_key key = schema_mailbox_key(id);
+	const struct mailbox_record unnamed = { .id = id };
+	int code = apply_unindex_mailbox(txn, &unnamed, err);
+
+	if (code == 0)
+		code = apply_delete(txn, TABLE_MAILBOX, &key, err);
+	if (code == 0)
+		code = apply_empty(txn, TABLE_JOURNAL, id, err);
+	if (code == 0)
+		code = apply_empty(txn, TABLE_SETASIDE, id, err);
+	key = schema_count_key(id);
+	return code == 0 ? apply_delete(txn, TABLE_META, &key, err) : code;
+}
+
 /* --- Messages ------------------------------------------------------------------- */
 
 static int apply_count(struct env_txn *txn, uint32_t mailbox_id, bool is_more, struct error *err)
@@ -277,6 +331,8 @@ int schema_apply(struct env_txn *txn, const struct store_change *change, struct 
 	case STORE_DELETE_SETASIDE:
 		key = schema_setaside_key(id, change->u.setaside.uid, change->u.setaside.name);
 		return apply_delete(txn, TABLE_SETASIDE, &key, err);
+	case STORE_DELETE_MAILBOX:
+		return apply_delete_mailbox(txn, id, err);
 	}
 	must_fail("known kind of change", __FILE__, __LINE__);
 }

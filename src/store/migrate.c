@@ -2,6 +2,7 @@
  *
  *     1 to 2   a mailbox's record has room for where the next look may begin: message count,
  *              time of the last full listing, digest of the policy
+ *     2 to 3   and for the two ids by which a renamed mailbox is known
  * SPDX-License-Identifier: MIT */
 #include "migrate.h"
 
@@ -56,36 +57,46 @@ int migrate_check(struct env_txn *txn, bool is_read_only, bool *is_older, struct
 	return 0;
 }
 
-/* --- 1 to 2 --------------------------------------------------------------------- */
+/* --- 1 and 2 to 3 ------------------------------------------------------------------ */
 
-/* What stood between UIDNEXT and the keywords: HIGHESTMODSEQ and two mtimes. None of them was ever
- * used, so the next look begins with listings. */
-#define OLD_PLACE_LEN 24
+/* In schema 1, between UIDNEXT and the keywords: HIGHESTMODSEQ and two mtimes. None of them was
+ * ever used, so the next look begins with listings. */
+#define PLACE_1_LEN 24
+
+/* In schema 2 there: the same, message count, time of the last full listing, policy. */
+#define PLACE_2_LEN 44
 
 struct next_mailbox {
+	uint32_t version; /* of what is read */
 	bool is_found;
 	uint32_t id;
 	struct buf value; /* in the new form */
 };
 
-static bool repack_mailbox(struct slice from, struct buf *out)
+/* The place, as far as it is kept, and the two ids. */
+static void repack_place(uint32_t version, struct slice from, struct buf *out)
+{
+	static const char nothing[PLACE_2_LEN + 16];
+	size_t kept = version == 1 ? 0 : PLACE_2_LEN;
+
+	must(buf_add(out, from.data, kept) == 0);
+	must(buf_add(out, nothing, sizeof(nothing) - kept) == 0);
+}
+
+static bool repack_mailbox(uint32_t version, struct slice from, struct buf *out)
 {
 	struct mailbox_record checked;
 	uint32_t uidvalidity;
 	uint32_t uidnext;
+	size_t place_len = version == 1 ? PLACE_1_LEN : PLACE_2_LEN;
 
 	if (!unpack_u32(&from, &uidvalidity) || !unpack_u32(&from, &uidnext) ||
-	    from.len < OLD_PLACE_LEN || from.len > PACK_VALUE_MAX / 2)
+	    from.len < place_len || from.len > PACK_VALUE_MAX / 2)
 		return false;
 	pack_u32(out, uidvalidity);
 	pack_u32(out, uidnext);
-	pack_u64(out, 0); /* HIGHESTMODSEQ */
-	pack_u32(out, 0); /* messages */
-	pack_u64(out, 0); /* mtimes */
-	pack_u64(out, 0);
-	pack_u64(out, 0); /* verified */
-	pack_u64(out, 0); /* policy */
-	must(buf_add(out, from.data + OLD_PLACE_LEN, from.len - OLD_PLACE_LEN) == 0);
+	repack_place(version, from, out);
+	must(buf_add(out, from.data + place_len, from.len - place_len) == 0);
 	if (!unpack_mailbox(buf_slice(out), &checked))
 		return false;
 	keyword_table_free(&checked.keywords);
@@ -99,16 +110,16 @@ static int next_mailbox_visit(void *context, const struct env *env, struct slice
 
 	buf_reset(&next->value);
 	if (!unpack_key_u32(&key, &next->id) || key.len != 0 ||
-	    !repack_mailbox(value, &next->value))
+	    !repack_mailbox(next->version, value, &next->value))
 		return env_damaged(env, "a mailbox's record", err);
 	next->is_found = true;
 	return ENV_STOP;
 }
 
 /* One after the other: a walk's keys and values do not outlive a write. */
-static int upgrade_mailboxes(struct env_txn *txn, struct error *err)
+static int upgrade_mailboxes(struct env_txn *txn, uint32_t version, struct error *err)
 {
-	struct next_mailbox next = { .id = 0 };
+	struct next_mailbox next = { .version = version };
 	int code = 0;
 
 	buf_init(&next.value, PACK_VALUE_MAX);
@@ -130,7 +141,10 @@ static int upgrade_mailboxes(struct env_txn *txn, struct error *err)
 
 int migrate_upgrade(struct env_txn *txn, struct error *err)
 {
-	int code = upgrade_mailboxes(txn, err);
+	uint32_t version;
+	int code = schema_get_u32(txn, schema_version_key, 0, &version, err);
 
+	if (code == 0)
+		code = upgrade_mailboxes(txn, version, err);
 	return code == 0 ? put_version(txn, err) : code;
 }

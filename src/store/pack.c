@@ -171,6 +171,8 @@ void pack_mailbox(struct buf *out, const struct mailbox_record *mailbox)
 	pack_u64(out, (uint64_t)mailbox->mtimes.new_ns);
 	pack_u64(out, (uint64_t)mailbox->verified_s);
 	pack_u64(out, mailbox->policy);
+	pack_u64(out, mailbox->remote_id);
+	pack_u64(out, mailbox->local_id);
 	pack_bytes(out, &count, 1);
 	for (size_t i = 0; i < mailbox->keywords.count; i++)
 		pack_short_text(out, mailbox->keywords.names[i]);
@@ -203,6 +205,7 @@ bool unpack_mailbox(struct slice from, struct mailbox_record *mailbox)
 		unpack_i64(&from, &mailbox->mtimes.cur_ns) &&
 		unpack_i64(&from, &mailbox->mtimes.new_ns) &&
 		unpack_i64(&from, &mailbox->verified_s) && unpack_u64(&from, &mailbox->policy) &&
+		unpack_u64(&from, &mailbox->remote_id) && unpack_u64(&from, &mailbox->local_id) &&
 		unpack_keywords(&from, &mailbox->keywords) &&
 		unpack_text(&from, 1, mailbox->name, sizeof(mailbox->name));
 	if (!is_valid)

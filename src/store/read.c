@@ -323,7 +323,7 @@ static int page_place(void *context, const struct env *env, struct slice key, st
 	(void)value;
 	if (page->count == page->max)
 		return ENV_STOP;
-	struct store_place *place = (struct store_place *)page->out + page->count;
+	struct message_place *place = (struct message_place *)page->out + page->count;
 	if (!unpack_key_u32(&place_bytes, &place->mailbox_id) ||
 	    !unpack_key_u32(&place_bytes, &place->uid) || place_bytes.len != 0)
 		return env_damaged(env, "an entry of the identity index", err);
@@ -332,7 +332,7 @@ static int page_place(void *context, const struct env *env, struct slice key, st
 }
 
 int store_messages_by_identity(struct store *store, const struct digest *identity,
-			       struct store_place *out, size_t max, size_t *count,
+			       struct message_place *out, size_t max, size_t *count,
 			       struct error *err)
 {
 	struct page page = { .out = out, .max = max };

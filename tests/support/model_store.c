@@ -114,6 +114,12 @@ static void apply_change(struct model_store *store, const struct store_change *c
 	case STORE_DELETE_SETASIDE:
 		remove_setaside(store, &change->u.setaside);
 		break;
+	case STORE_DELETE_MAILBOX:
+		must(store->message_count == 0);
+		store->has_mailbox = false;
+		store->journal_count = 0;
+		store->setaside_count = 0;
+		break;
 	}
 }
 

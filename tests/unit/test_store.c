@@ -324,7 +324,7 @@ static void replaced_message_leaves_no_old_name_or_digest(void **state)
 	struct message_record old = message(1, 0, "old");
 	struct message_record new = message(1, 0, "new");
 	struct message_record out;
-	struct store_place places[4];
+	struct message_place places[4];
 	size_t count;
 	bool found;
 
@@ -369,7 +369,7 @@ static void equal_digests_are_found_in_all_mailboxes(void **state)
 {
 	struct fixture *f = *state;
 	struct message_record m = message(258, 0, "a");
-	struct store_place places[4];
+	struct message_place places[4];
 	size_t count;
 
 	commit_message(f, 2, &m);
@@ -807,7 +807,7 @@ static void newer_schema_is_refused_in_clear_words(void **state)
 	buf_free(&value);
 	assert_int_equal(store_open(f->loop, f->state_dir, "work", &f->options, &f->store, &f->err),
 			 SYNCD_EIO);
-	assert_non_null(strstr(f->err.text, "newer syncd (schema 3, this one knows 2)"));
+	assert_non_null(strstr(f->err.text, "newer syncd (schema 4, this one knows 3)"));
 }
 
 static void ignore_mailbox(void *context, const struct mailbox_record *mailbox)

@@ -258,7 +258,7 @@ static void compare_identities(struct run *run)
 {
 	for (unsigned char b = 0; b < 4; b++) {
 		struct digest digest = { .bytes = { b } };
-		struct store_place places[MAILBOXES * UIDS];
+		struct message_place places[MAILBOXES * UIDS];
 		size_t expected = 0;
 		size_t count;
 		struct error err;
