@@ -98,6 +98,7 @@ struct imap_fetch {
 	 * the session has ended before it came. Several fetches may share it; an emptied one
 	 * lets them end. */
 	struct uidset *left;
+	bool is_further; /* input: begins with less in the pipe, to leave the others more */
 	int (*begin)(struct imap_fetch *fetch, uint64_t size_bytes);
 	int (*data)(struct imap_fetch *fetch, struct slice data);
 	int (*end)(struct imap_fetch *fetch, uint32_t uid, int64_t internaldate_s);

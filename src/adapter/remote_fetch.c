@@ -168,6 +168,7 @@ static void lane_start(struct fetch_lane *lane)
 	lane->state = LANE_FETCHING;
 	lane->fetch = (struct imap_fetch){
 		.left = &work->left,
+		.is_further = lane->number > 0,
 		.begin = lane_begin,
 		.data = lane_data,
 		.end = lane_end,

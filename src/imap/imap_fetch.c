@@ -1,4 +1,4 @@
-/* Message bodies, streamed: pieces of a hundred UIDs and more, two of them in the pipe.
+/* Message bodies, streamed: pieces of a hundred UIDs and more, up to six of them in the pipe.
  *
  * A FETCH response may name its items in any order (RFC 3501 §7.4.2) and servers answer pipelined
  * commands in any order (§5.5): a blocked Dovecot does. So all items of a message are asked for
@@ -13,10 +13,16 @@
 
 #include "imap_private.h"
 
-#define FETCH_PIECES 2
+/* While one piece is answered, the bytes of those behind it must last for a round trip: on a fast
+ * link that takes several. Beyond two pieces no more is in the pipe than comes within a second:
+ * where bodies come slowly, other sessions are to find something left (remote_fetch.c), and
+ * commands of this one are not to wait for long. */
+#define FETCH_PIECES 6
+#define FETCH_PIECES_LEAST 2
+#define FETCH_AHEAD_MS 1000
 
-/* While one piece is answered the other one's bytes must last for a round trip: of small messages
- * a hundred do not (100 KB are 8 ms at 100 Mbit/s). Five hundred UIDs fit one line. */
+/* Of small messages a hundred do not last (100 KB are 8 ms at 100 Mbit/s). Five hundred UIDs fit
+ * one line. */
 #define FETCH_PIECE_BYTES (1024 * 1024)
 #define FETCH_PIECE_UIDS 100
 #define FETCH_PIECE_UIDS_MAX 500
@@ -35,8 +41,10 @@ struct imap_fetch_work {
 	bool is_begun; /* a body of the response being read; its end is owed */
 	bool is_paused;
 	bool is_stopped;
-	uint64_t came; /* bodies, for their average size */
+	uint64_t came; /* bodies, for their average size and how fast they come */
 	uint64_t came_bytes;
+	uint64_t first_ms; /* when the first one began */
+	uint64_t ahead;    /* messages that may be in the pipe in more than two pieces */
 	struct loop_defer defer;
 };
 
@@ -45,7 +53,7 @@ static struct fetch_piece *piece_of(struct imap_command *command)
 	return container_of(command, struct fetch_piece, command);
 }
 
-/* The answer to one piece may come while the other one's is expected. */
+/* The answer to one piece may come while another one's is expected. */
 static struct fetch_piece *find_awaiting(struct imap_fetch_work *work, uint32_t uid)
 {
 	for (size_t i = 0; i < FETCH_PIECES; i++) {
@@ -70,6 +78,8 @@ static void body_begin(struct imap_fetch *fetch, uint64_t size_bytes)
 	if (fetch->err.code != 0)
 		return;
 	fetch->work->is_begun = true;
+	if (fetch->work->first_ms == 0)
+		fetch->work->first_ms = loop_now_ms(fetch->work->session->settings.loop);
 	int rc = fetch->begin(fetch, size_bytes);
 	if (rc < 0)
 		give_up(fetch, rc);
@@ -190,6 +200,15 @@ static void piece_give_back(struct fetch_piece *piece)
 	uidset_clear(&piece->awaited);
 }
 
+/* The time before the first body does not count: a server may have to open the mailbox first. */
+static void note_speed(struct imap_fetch_work *work)
+{
+	uint64_t taken_ms = loop_now_ms(work->session->settings.loop) - work->first_ms;
+
+	if (work->came > 0)
+		work->ahead = taken_ms > 0 ? work->came * FETCH_AHEAD_MS / taken_ms : UINT64_MAX;
+}
+
 static void piece_done(struct imap_command *command, int code)
 {
 	struct fetch_piece *piece = piece_of(command);
@@ -207,10 +226,11 @@ static void piece_done(struct imap_command *command, int code)
 			fetch->err.code = SYNCD_EMESSAGE;
 	}
 	piece->is_in_flight = false;
+	note_speed(fetch->work);
 	fetch_go_on(fetch);
 }
 
-/* How many messages to ask for at once, from the size of those that came. */
+/* How many messages to ask for at once, from the size of those that came, and how fast. */
 static uint64_t piece_size(const struct imap_fetch_work *work)
 {
 	uint64_t limit = imap_session_limits(work->session)->messages;
@@ -218,11 +238,28 @@ static uint64_t piece_size(const struct imap_fetch_work *work)
 
 	if (work->came > 0)
 		count = FETCH_PIECE_BYTES / (work->came_bytes / work->came + 1);
+	if (count > work->ahead)
+		count = work->ahead;
 	if (count < FETCH_PIECE_UIDS)
 		count = FETCH_PIECE_UIDS;
 	else if (count > FETCH_PIECE_UIDS_MAX)
 		count = FETCH_PIECE_UIDS_MAX;
 	return count < limit ? count : limit;
+}
+
+/* Whether another piece may follow those in the pipe. */
+static bool has_room(const struct imap_fetch_work *work)
+{
+	uint64_t awaited = 0;
+	unsigned in_flight = 0;
+
+	for (size_t i = 0; i < FETCH_PIECES; i++) {
+		if (!work->pieces[i].is_in_flight)
+			continue;
+		in_flight++;
+		awaited += uidset_count(&work->pieces[i].awaited);
+	}
+	return in_flight < FETCH_PIECES_LEAST || awaited + piece_size(work) <= work->ahead;
 }
 
 static void piece_fill(struct fetch_piece *piece)
@@ -268,7 +305,8 @@ static void fetch_go_on(struct imap_fetch *fetch)
 	bool is_in_flight = false;
 
 	for (size_t i = 0; i < FETCH_PIECES; i++) {
-		if (!work->pieces[i].is_in_flight && !work->is_paused && !fetch_is_over(fetch))
+		if (!work->pieces[i].is_in_flight && !work->is_paused && !fetch_is_over(fetch) &&
+		    has_room(work))
 			piece_fill(&work->pieces[i]);
 		is_in_flight |= work->pieces[i].is_in_flight;
 	}
@@ -294,6 +332,7 @@ void imap_fetch_start(struct imap_session *session, struct imap_fetch *fetch)
 	fetch->is_lost = false;
 	fetch->work = work;
 	work->session = session;
+	work->ahead = fetch->is_further ? 0 : UINT64_MAX;
 	for (size_t i = 0; i < FETCH_PIECES; i++) {
 		work->pieces[i].fetch = fetch;
 		uidset_init(&work->pieces[i].awaited);

@@ -3,8 +3,8 @@
  *
  *     # comment                  tls implicit|starttls|none        auth MECHANISM...
  *     do VERB [WORDS]            starts something (actor.c)
- *     C: LINE                    the client must have sent this next; $1..$9 are tags
- *     S: LINE                    the server says this line; $1..$9 as heard before
+ *     C: LINE                    the client must have sent this next; $0..$9 are tags
+ *     S: LINE                    the server says this line; $0..$9 as heard before
  *     S- BYTES                   the same without a line end, at once; "\n" is one
  *     S+ LINE                    a line that arrives together with what is said next
  *     deflate                    from here on this connection is compressed, both ways
