@@ -351,6 +351,7 @@ struct local_examine_req {
 	struct port_op op;   /* SYNCD_ENOTFOUND: gone meanwhile; SYNCD_EMESSAGE: unreadable file, a
 				directory... */
 	const char *name;    /* borrowed until done */
+	bool is_peek;        /* the next flush need not make it durable */
 	uint64_t size_bytes; /* results: CRLF form */
 	bool has_nul;
 	int64_t mtime_s;
@@ -370,8 +371,8 @@ struct local_account_ops {
 	int (*create)(struct local_account *account, const char *name, struct error *err);
 	/* Without the mailboxes below it, which stay where they are; durable. When only part of it
 	 * is there under the old name, the rest is under the new one already, and follows.
-	 * SYNCD_ENOTFOUND: nothing is there under the old name; SYNCD_EBUSY: another mailbox has the
-	 * new one. It must not be open. */
+	 * SYNCD_ENOTFOUND: nothing is there under the old name; SYNCD_EBUSY: another mailbox has
+	 * the new one. It must not be open. */
 	int (*rename)(struct local_account *account, const char *from, const char *to,
 		      struct error *err);
 	/* Durable; only a mailbox without messages, else SYNCD_EBUSY and it stays a mailbox. What

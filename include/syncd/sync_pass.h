@@ -45,6 +45,7 @@ struct sync_result {
 	size_t held_deletions; /* 0: none; else err is SYNCD_EHELD */
 	bool held_is_remote;   /* they would be on the server */
 	bool wants_another;    /* something was left for a pass right after this one */
+	bool left_removals;    /* of messages, as the options ask */
 	bool is_local_moving;  /* the maildir changed while it was read */
 };
 
@@ -56,6 +57,8 @@ struct sync_pass_options {
 	/* Nothing is known to have changed on the server: it is only asked when there is something
 	 * to be done. */
 	bool is_remote_quiet;
+	/* Messages that are to be removed on either side are left for a later pass. */
+	bool leaves_removals;
 	/* What inotify told since the last pass, in order; borrowed until done. NULL: the maildir
 	 * is read unless its directories have their mtimes still. */
 	const struct local_hint *hints;

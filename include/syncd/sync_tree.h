@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "syncd/error.h"
+#include "syncd/sync_boxes.h"
 #include "syncd/sync_pass.h"
 
 struct sync_tree;
@@ -24,8 +25,12 @@ struct sync_tree_options {
 	const char *account; /* for the log */
 	enum sync_direction direction;
 	unsigned deletion_limit_percent; /* as for a pass */
-	bool may_create_local;           /* mailboxes new on the server are made in the maildir */
+	/* Mailboxes made (deleted) on the other side are made (deleted) on this one. */
+	bool may_create_local;
 	bool may_create_remote;
+	bool may_remove_local;
+	bool may_remove_remote;
+	bool selects_for_good;     /* what `selects` leaves out is forgotten */
 	bool is_dry_run;           /* as for a pass; mailboxes are not made either */
 	unsigned passes_at_once;   /* at least 1 */
 	int64_t verify_interval_s; /* as for a pass */
@@ -47,8 +52,9 @@ struct sync_tree_ops {
 	void (*ended)(struct sync_tree *tree, const char *name, const struct sync_result *result);
 	/* A mailbox was found unchanged on both sides, without a pass. */
 	void (*unchanged)(struct sync_tree *tree, const char *name);
-	/* Dry run: a mailbox would be made on one side. */
-	void (*would_create)(struct sync_tree *tree, const char *name, bool is_local);
+	/* Dry run: a mailbox would be made, deleted, or renamed from `from` (else NULL). */
+	void (*would)(struct sync_tree *tree, const char *name, enum sync_box_action action,
+		      const char *from);
 	/* Dry run: what a pass would do. */
 	void (*planned)(struct sync_tree *tree, const char *name, const struct sync_plan *plan,
 			const struct keyword_table *keywords);

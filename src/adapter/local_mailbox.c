@@ -351,8 +351,12 @@ static int examine_finish(struct local_work *work, int code, struct error *err)
 			(void)close(examine->fd);
 		return code;
 	}
-	maildir_flush_file(examine->box->maildir, examine->fd);
-	examined_note(examine->box, req->name, examine->examined.size_bytes);
+	if (req->is_peek) {
+		(void)close(examine->fd);
+	} else {
+		maildir_flush_file(examine->box->maildir, examine->fd);
+		examined_note(examine->box, req->name, examine->examined.size_bytes);
+	}
 	req->size_bytes = examine->examined.size_bytes;
 	req->has_nul = examine->examined.has_nul;
 	req->mtime_s = examine->examined.mtime_s;

@@ -150,10 +150,29 @@ static void run_ended(struct sync_tree *tree, const char *name, const struct syn
 		run->ops->ended(run, name, result);
 }
 
-static void run_would_create(struct sync_tree *tree, const char *name, bool is_local)
+static void run_would(struct sync_tree *tree, const char *name, enum sync_box_action action,
+		      const char *from)
 {
+	static const struct {
+		const char *verb;
+		const char *where;
+	} texts[] = {
+		[BOX_CREATE_LOCAL] = { "create", " in the maildir" },
+		[BOX_CREATE_REMOTE] = { "create", " on the server" },
+		[BOX_DELETE_LOCAL] = { "delete", " in the maildir" },
+		[BOX_DELETE_REMOTE] = { "delete", " on the server" },
+		[BOX_HOLD_LOCAL] = { "hold back: delete", " in the maildir" },
+		[BOX_HOLD_REMOTE] = { "hold back: delete", " on the server" },
+		[BOX_FORGET] = { "forget", "" },
+		[BOX_RENAME_LOCAL] = { "rename", " in the maildir" },
+		[BOX_RENAME_REMOTE] = { "rename", " on the server" },
+		[BOX_RENAME_STATE] = { "rename", " in the state" },
+	};
 	struct account_run *run = sync_tree_context(tree);
-	char *line = xasprintf("create %s %s", name, is_local ? "in the maildir" : "on the server");
+	char *line = from != NULL
+			     ? xasprintf("%s %s to %s%s", texts[action].verb, from, name,
+					 texts[action].where)
+			     : xasprintf("%s %s%s", texts[action].verb, name, texts[action].where);
 
 	report_line(&run->report, line);
 	free(line);
@@ -209,7 +228,7 @@ static const struct sync_tree_ops tree_ops = {
 	.unchanged = run_unchanged,
 	.progress = run_progress,
 	.ended = run_ended,
-	.would_create = run_would_create,
+	.would = run_would,
 	.planned = run_planned,
 	.done = run_done,
 };
@@ -230,6 +249,11 @@ struct account_run *account_run_start(struct account *account,
 				    settings->create == CONFIG_FOLLOW_LOCAL,
 		.may_create_remote = settings->create == CONFIG_FOLLOW_BOTH ||
 				     settings->create == CONFIG_FOLLOW_REMOTE,
+		.may_remove_local = settings->remove == CONFIG_FOLLOW_BOTH ||
+				    settings->remove == CONFIG_FOLLOW_LOCAL,
+		.may_remove_remote = settings->remove == CONFIG_FOLLOW_BOTH ||
+				     settings->remove == CONFIG_FOLLOW_REMOTE,
+		.selects_for_good = options->names == NULL,
 		.is_dry_run = options->is_dry_run,
 		.passes_at_once = settings->connections,
 		.verify_interval_s = (int64_t)settings->verify_interval_s,

@@ -86,6 +86,22 @@ static int pass_guard(struct sync_pass *pass, enum sync_action_kind kind, struct
 	return 0;
 }
 
+/* What is removed here may be what another mailbox is about to get. */
+static void pass_leave_removals(struct sync_pass *pass)
+{
+	struct sync_plan *plan = &pass->plan;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		enum sync_action_kind kind = plan->actions[i].kind;
+		if (kind != SYNC_EXPUNGE && kind != SYNC_REMOVE)
+			plan->actions[kept++] = plan->actions[i];
+	}
+	pass->result.left_removals = kept < plan->count;
+	pass->is_left_over |= kept < plan->count;
+	plan->count = kept;
+}
+
 /* Keeps of the listing what the plan names. The names of 100,000 files are megabytes, which
  * the commits have a better use for. */
 static void pass_let_names_go(struct sync_pass *pass)
@@ -130,6 +146,8 @@ static void enter_plan(struct sync_pass *pass)
 	sync_plan_make(&pass->plan, &policy, &pass->local_delta, &pass->remote_delta);
 	if (pass_guard(pass, SYNC_EXPUNGE, &err) != 0 || pass_guard(pass, SYNC_REMOVE, &err) != 0)
 		pass_fail(pass, &err);
+	if (pass->options.leaves_removals && !pass->options.is_dry_run)
+		pass_leave_removals(pass);
 	delta_free(&pass->local_delta); /* 100,000 new messages are megabytes */
 	delta_free(&pass->remote_delta);
 	pass_trace_plan(pass);

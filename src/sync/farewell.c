@@ -1,0 +1,509 @@
+/* Following the deletion of a mailbox, when all that it holds here is known to the state: its
+ * messages were seen on the other side and went with it. Otherwise it is kept, and made anew where
+ * it was missing. Each step can be cut short, and is begun again by the next run.
+ * SPDX-License-Identifier: MIT */
+#include "tree.h"
+
+#include <string.h>
+
+#include "syncd/log.h"
+#include "syncd/must.h"
+#include "syncd/sync_plan.h"
+
+static struct sync_tree *tree_of(struct farewell *farewell)
+{
+	return container_of(farewell, struct sync_tree, farewell);
+}
+
+static void farewell_next(struct farewell *farewell);
+static void farewell_step(struct farewell *farewell);
+
+static struct sync_box *box_of(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+
+	return &tree->boxes.items[farewell->mailbox - tree->mailboxes];
+}
+
+void farewell_cancel(struct farewell *farewell)
+{
+	if (farewell->remote != NULL)
+		farewell->remote->ops->cancel(farewell->remote);
+	if (farewell->local != NULL)
+		farewell->local->ops->cancel(farewell->local);
+}
+
+void farewell_free(struct farewell *farewell)
+{
+	must(farewell->remote == NULL && farewell->local == NULL);
+	store_batch_free(&farewell->commit.batch);
+}
+
+static void fail(struct farewell *farewell, const struct error *err)
+{
+	if (farewell->err.code == 0)
+		farewell->err = *err;
+}
+
+static void stepped(struct farewell *farewell, const struct port_op *op, int code)
+{
+	if (code != 0)
+		fail(farewell, &op->err);
+	farewell_step(farewell);
+}
+
+static struct sync_observer observer_of(struct farewell *farewell, uint64_t mask)
+{
+	return (struct sync_observer){
+		.store = tree_of(farewell)->ports.store,
+		.mailbox_id = farewell->record.id,
+		.mask = mask,
+		.setaside = &farewell->setaside,
+		.now_s = INT64_MAX, /* one that was refused is nowhere else */
+	};
+}
+
+/* New ones come first in a delta of the maildir, in one of the server by UID. */
+static bool has_new(const struct delta *delta)
+{
+	for (size_t i = 0; i < delta->count; i++) {
+		if (delta->entries[i].change == SIDE_NEW)
+			return true;
+	}
+	return false;
+}
+
+/* --- Deleted on the server: the maildir ---------------------------------------------------- */
+
+static void scanned(struct port_op *op, int code)
+{
+	struct farewell *farewell = container_of(op, struct farewell, scan.op);
+	struct error err = { 0 };
+
+	if (code == 0 && !farewell->listing.is_stable)
+		code = error_set(&op->err, SYNCD_EBUSY, "the maildir keeps changing");
+	if (code == 0) {
+		struct sync_observer observer =
+			observer_of(farewell, farewell->local->ops->flags_mask(farewell->local));
+		if (sync_observe_local(&observer, &farewell->listing, &farewell->delta, &err) != 0)
+			fail(farewell, &err);
+		farewell->is_kept = has_new(&farewell->delta);
+	}
+	stepped(farewell, op, code);
+}
+
+static bool scan_local(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+	struct error err = { 0 };
+
+	if (tree->ports.local->ops->open(tree->ports.local, farewell->mailbox->name,
+					 &farewell->record.keywords, &farewell->local, &err) != 0) {
+		fail(farewell, &err);
+		return false;
+	}
+	farewell->scan = (struct local_scan_req){ .result = &farewell->listing };
+	farewell->scan.op.done = scanned;
+	farewell->local->ops->scan(farewell->local, &farewell->scan);
+	return true;
+}
+
+static void remove_some(struct farewell *farewell);
+
+static void turned(struct port_op *op, int code)
+{
+	struct farewell *farewell = container_of(op, struct farewell, turn);
+
+	if (code != 0)
+		fail(farewell, &op->err);
+	if (farewell->err.code != 0 || farewell->removed == farewell->listing.count)
+		farewell_step(farewell);
+	else
+		remove_some(farewell);
+}
+
+static void remove_some(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+	struct local_mailbox *local = farewell->local;
+	struct error err = { 0 };
+
+	for (size_t i = 0;
+	     i < FAREWELL_GROUP_MESSAGES && farewell->removed < farewell->listing.count; i++) {
+		const struct local_item *item = &farewell->listing.items[farewell->removed++];
+		if (local->ops->remove(local, item->name, item->flags, &err) != 0) {
+			fail(farewell, &err);
+			break;
+		}
+	}
+	farewell->turn.done = turned;
+	tree->ports.env->ops->defer(tree->ports.env, &farewell->turn);
+}
+
+static bool remove_files(struct farewell *farewell)
+{
+	farewell->removed = 0;
+	if (farewell->is_kept || farewell->listing.count == 0)
+		return false;
+	remove_some(farewell);
+	return true;
+}
+
+/* A message that has come by now keeps it. */
+static bool remove_local(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+	struct error err = { 0 };
+
+	farewell->local->ops->close(farewell->local);
+	farewell->local = NULL;
+	if (farewell->is_kept)
+		return false;
+	log_info(tree->options.account, "%s: deleted on the server, and now here",
+		 farewell->mailbox->name);
+	int code = tree->ports.local->ops->remove(tree->ports.local, farewell->mailbox->name, &err);
+	if (code == SYNCD_EBUSY)
+		farewell->is_kept = true;
+	else if (code != 0)
+		fail(farewell, &err);
+	farewell->mailbox->is_local = code != 0;
+	return false;
+}
+
+/* --- Deleted here: the server ---------------------------------------------------------------- */
+
+static void opened(struct port_op *op, int code)
+{
+	struct farewell *farewell = container_of(op, struct farewell, open.op);
+
+	if (code == 0) {
+		farewell->remote = farewell->open.mailbox;
+		farewell->is_kept = farewell->open.uidvalidity != farewell->record.uidvalidity;
+	}
+	stepped(farewell, op, code);
+}
+
+static bool open_remote(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+
+	farewell->open = (struct remote_open_req){
+		.name = farewell->mailbox->name,
+		.keywords = &farewell->record.keywords,
+	};
+	farewell->open.op.done = opened;
+	tree->ports.remote->ops->open(tree->ports.remote, &farewell->open);
+	return true;
+}
+
+static void observed(struct port_op *op, int code)
+{
+	struct farewell *farewell = container_of(op, struct farewell, observe.op);
+	struct error err = { 0 };
+
+	if (code == 0 && !farewell->observation.is_complete)
+		code = error_set(&op->err, SYNCD_EBUSY, "the server does not list all messages");
+	if (code == 0) {
+		struct sync_observer observer = observer_of(farewell, farewell->open.flags_mask);
+		if (sync_observe_remote(&observer, &farewell->observation, &farewell->delta,
+					&err) != 0)
+			fail(farewell, &err);
+		farewell->is_kept |= has_new(&farewell->delta);
+	}
+	stepped(farewell, op, code);
+}
+
+static bool observe_remote(struct farewell *farewell)
+{
+	if (farewell->is_kept)
+		return false;
+	farewell->observe = (struct remote_observe_req){
+		.wants_all = true,
+		.result = &farewell->observation,
+	};
+	farewell->observe.op.done = observed;
+	farewell->remote->ops->observe(farewell->remote, &farewell->observe);
+	return true;
+}
+
+static void removed_remote(struct port_op *op, int code)
+{
+	struct farewell *farewell = container_of(op, struct farewell, delete.op);
+
+	farewell->mailbox->is_remote = code != 0;
+	stepped(farewell, op, code);
+}
+
+static bool remove_remote(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+
+	farewell->remote->ops->close(farewell->remote);
+	farewell->remote = NULL;
+	if (farewell->is_kept)
+		return false;
+	log_info(tree->options.account, "%s: deleted here, and now on the server",
+		 farewell->mailbox->name);
+	farewell->delete = (struct remote_delete_req){ .name = farewell->mailbox->name };
+	farewell->delete.op.done = removed_remote;
+	tree->ports.remote->ops->remove(tree->ports.remote, &farewell->delete);
+	return true;
+}
+
+/* --- The state, and what is kept ----------------------------------------------------------- */
+
+static void forget_some(struct farewell *farewell);
+
+static void forgotten(struct port_op *op, int code)
+{
+	struct farewell *farewell = container_of(op, struct farewell, commit.op);
+	bool is_over = !farewell->mailbox->is_known;
+
+	if (code != 0)
+		fail(farewell, &op->err);
+	if (farewell->err.code != 0 || is_over)
+		farewell_step(farewell);
+	else
+		forget_some(farewell);
+}
+
+/* Its messages in groups, and then itself. */
+static void forget_some(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+	struct store_port *store = tree->ports.store;
+	struct remote_flags some[FAREWELL_GROUP_MESSAGES];
+	struct error err = { 0 };
+	size_t count = 0;
+
+	if (store->ops->messages_after(store, farewell->record.id, 0, some, FAREWELL_GROUP_MESSAGES,
+				       &count, &err) != 0)
+		fail(farewell, &err);
+	for (size_t i = 0; i < count; i++)
+		store_batch_delete_message(&farewell->commit.batch, farewell->record.id,
+					   some[i].uid);
+	if (count == 0 && farewell->err.code == 0) {
+		store_batch_delete_mailbox(&farewell->commit.batch, farewell->record.id);
+		farewell->mailbox->is_known = false;
+	}
+	farewell->commit.op.done = forgotten;
+	store->ops->commit(store, &farewell->commit);
+}
+
+static bool forget(struct farewell *farewell)
+{
+	forget_some(farewell);
+	return true;
+}
+
+static void created(struct port_op *op, int code)
+{
+	struct farewell *farewell = container_of(op, struct farewell, create.op);
+
+	farewell->mailbox->is_remote = code == 0;
+	stepped(farewell, op, code);
+}
+
+static bool make_remote_anew(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+
+	if (!farewell->is_kept || !tree->options.may_create_remote)
+		return false;
+	log_info(tree->options.account,
+		 "%s: deleted on the server, but there are messages here that it never had: making "
+		 "it there anew",
+		 farewell->mailbox->name);
+	farewell->mailbox->is_wanted = true;
+	farewell->create = (struct remote_create_req){ .name = farewell->mailbox->name };
+	farewell->create.op.done = created;
+	tree->ports.remote->ops->create(tree->ports.remote, &farewell->create);
+	return true;
+}
+
+static bool make_local_anew(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+	struct error err = { 0 };
+
+	if (!farewell->is_kept || !tree->options.may_create_local)
+		return false;
+	log_info(tree->options.account,
+		 "%s: deleted here, but there are messages on the server that were never here: "
+		 "making it anew",
+		 farewell->mailbox->name);
+	if (tree->ports.local->ops->create(tree->ports.local, farewell->mailbox->name, &err) != 0)
+		fail(farewell, &err);
+	farewell->mailbox->is_local = farewell->mailbox->is_wanted = true;
+	return false;
+}
+
+/* --- The order -------------------------------------------------------------------------------- */
+
+/* Each starts something, and is stepped on when that is done, or returns false. */
+struct farewell_step {
+	const char *name;
+	bool (*start)(struct farewell *farewell);
+};
+
+static const struct farewell_step local_steps[] = {
+	{ "scan", scan_local }, { "remove files", remove_files }, { "remove", remove_local },
+	{ "forget", forget },   { "anew", make_remote_anew },     { NULL, NULL },
+};
+
+static const struct farewell_step remote_steps[] = {
+	{ "select", open_remote }, { "observe", observe_remote }, { "remove", remove_remote },
+	{ "forget", forget },      { "anew", make_local_anew },   { NULL, NULL },
+};
+
+static const struct farewell_step state_steps[] = {
+	{ "forget", forget },
+	{ NULL, NULL },
+};
+
+static void farewell_over(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+
+	if (farewell->remote != NULL)
+		farewell->remote->ops->close(farewell->remote);
+	if (farewell->local != NULL)
+		farewell->local->ops->close(farewell->local);
+	farewell->remote = NULL;
+	farewell->local = NULL;
+	local_listing_free(&farewell->listing);
+	remote_observation_free(&farewell->observation);
+	delta_free(&farewell->delta);
+	sync_setaside_free(&farewell->setaside);
+	keyword_table_free(&farewell->record.keywords);
+	store_batch_free(&farewell->commit.batch);
+	if (farewell->err.code != 0) {
+		farewell->mailbox->is_wanted = false;
+		tree_ended_without_pass(tree, farewell->mailbox, &farewell->err);
+		tree_note_failure(tree, &farewell->err);
+	}
+	farewell_next(farewell);
+}
+
+static void farewell_step(struct farewell *farewell)
+{
+	while (farewell->err.code == 0 && farewell->step->start != NULL) {
+		if ((farewell->step++)->start(farewell))
+			return;
+	}
+	farewell_over(farewell);
+}
+
+static const struct farewell_step *steps_of(enum sync_box_action action)
+{
+	switch (action) {
+	case BOX_DELETE_LOCAL:
+		return local_steps;
+	case BOX_DELETE_REMOTE:
+		return remote_steps;
+	case BOX_FORGET:
+		return state_steps;
+	case BOX_NOTHING:
+	case BOX_PASS:
+	case BOX_CREATE_LOCAL:
+	case BOX_CREATE_REMOTE:
+	case BOX_HOLD_LOCAL:
+	case BOX_HOLD_REMOTE:
+	case BOX_RENAME_LOCAL:
+	case BOX_RENAME_REMOTE:
+	case BOX_RENAME_STATE:
+		break;
+	}
+	return NULL;
+}
+
+static void farewell_begin(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+	struct store_port *store = tree->ports.store;
+	struct error err = { 0 };
+	bool is_known = false;
+
+	local_listing_init(&farewell->listing);
+	remote_observation_init(&farewell->observation);
+	delta_init(&farewell->delta);
+	farewell->setaside = (struct sync_setaside){ .count = 0 };
+	farewell->is_kept = false;
+	error_clear(&farewell->err);
+	farewell->step = steps_of(box_of(farewell)->action);
+	int code = store->ops->mailbox_get(store, farewell->mailbox->name, &is_known,
+					   &farewell->record, &err);
+	if (code != 0 || !is_known)
+		keyword_table_init(&farewell->record.keywords);
+	if (code == 0 && is_known)
+		code = sync_setaside_load(store, farewell->record.id, &farewell->setaside, &err);
+	if (code != 0)
+		fail(farewell, &err);
+	farewell_step(farewell);
+}
+
+static void tell_held(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+	const struct sync_box *box = box_of(farewell);
+	struct sync_result result = {
+		.held_deletions = box->messages,
+		.held_is_remote = box->action == BOX_HOLD_REMOTE,
+	};
+
+	error_set(
+		&result.err, SYNCD_EHELD,
+		"it was deleted %s; that %zu messages go with it %s is held back, as that is more "
+		"than deletion_limit (%u%%) of the account",
+		result.held_is_remote ? "here" : "on the server", box->messages,
+		result.held_is_remote ? "on the server" : "here",
+		tree->options.deletion_limit_percent);
+	error_context(&result.err, "mailbox %s", box->name);
+	if (tree->ops->ended != NULL)
+		tree->ops->ended(tree, box->name, &result);
+}
+
+static void farewell_next(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+
+	while (tree->err.code == 0 && farewell->next < tree->count) {
+		farewell->mailbox = &tree->mailboxes[farewell->next++];
+		enum sync_box_action action = box_of(farewell)->action;
+		if (farewell->mailbox->is_unusable)
+			continue;
+		if (action == BOX_HOLD_LOCAL || action == BOX_HOLD_REMOTE)
+			tell_held(farewell);
+		if (steps_of(action) == NULL)
+			continue;
+		farewell_begin(farewell);
+		return;
+	}
+	tree_piece_done(tree);
+}
+
+/* What was moved away by now does not go with it. */
+static int count_messages(struct sync_tree *tree, struct error *err)
+{
+	struct store_port *store = tree->ports.store;
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < tree->count; i++) {
+		if (tree->mailboxes[i].is_known)
+			code = store->ops->message_count(store, tree->mailboxes[i].record.id,
+							 &tree->boxes.items[i].messages, err);
+	}
+	return code;
+}
+
+void farewell_start(struct sync_tree *tree)
+{
+	struct error err = { 0 };
+
+	store_batch_init(&tree->farewell.commit.batch);
+	if (count_messages(tree, &err) != 0)
+		tree_fail(tree, &err);
+	sync_boxes_hold(tree->boxes.items, tree->count, tree->options.deletion_limit_percent);
+	tree->farewell.next = 0;
+	farewell_next(&tree->farewell);
+}

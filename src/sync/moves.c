@@ -1,0 +1,147 @@
+/* Telling moved files by what they hold.
+ * SPDX-License-Identifier: MIT */
+#include "syncd/sync_moves.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "syncd/alloc.h"
+#include "syncd/flags.h"
+
+void sync_moves_free(struct sync_moves *moves)
+{
+	for (size_t i = 0; i < moves->gone_count; i++)
+		free(moves->gone[i].name);
+	for (size_t i = 0; i < moves->came_count; i++)
+		free(moves->came[i].name);
+	free(moves->gone);
+	free(moves->came);
+	*moves = (struct sync_moves){ .gone = NULL };
+}
+
+void sync_moves_add_gone(struct sync_moves *moves, const struct sync_gone *gone)
+{
+	moves->gone = xgrow(moves->gone, moves->gone_count, &moves->gone_cap, sizeof(*moves->gone));
+	moves->gone[moves->gone_count] = *gone;
+	moves->gone[moves->gone_count++].name = xstrdup(gone->name);
+}
+
+void sync_moves_add_came(struct sync_moves *moves, const struct sync_came *came)
+{
+	moves->came = xgrow(moves->came, moves->came_count, &moves->came_cap, sizeof(*moves->came));
+	moves->came[moves->came_count] = *came;
+	moves->came[moves->came_count].was = SYNC_NOT_MOVED;
+	moves->came[moves->came_count++].name = xstrdup(came->name);
+}
+
+bool sync_is_same_message(const struct sync_came *came, const struct digest *identity,
+			  uint64_t size_bytes, uint64_t flags, const char *name)
+{
+	if (!digest_equals(&came->identity, identity) || came->size_bytes != size_bytes)
+		return false;
+	if (strcmp(came->name, name) == 0)
+		return true;
+	return digest_has_message_id(identity) && ((came->flags | flags) & FLAG_DRAFT) == 0;
+}
+
+/* What is equal in all but the name stands together. */
+static int compare_content(const struct digest *a, uint64_t a_size_bytes, const struct digest *b,
+			   uint64_t b_size_bytes)
+{
+	int order = memcmp(a->bytes, b->bytes, DIGEST_LEN);
+
+	if (order != 0)
+		return order;
+	return a_size_bytes == b_size_bytes ? 0 : a_size_bytes > b_size_bytes ? 1 : -1;
+}
+
+static int compare_gone(const void *a, const void *b)
+{
+	const struct sync_gone *left = a;
+	const struct sync_gone *right = b;
+	int order = compare_content(&left->identity, left->size_bytes, &right->identity,
+				    right->size_bytes);
+
+	if (order == 0)
+		order = strcmp(left->name, right->name);
+	if (order == 0 && left->mailbox != right->mailbox)
+		order = left->mailbox > right->mailbox ? 1 : -1;
+	if (order == 0 && left->uid != right->uid)
+		order = left->uid > right->uid ? 1 : -1;
+	return order;
+}
+
+/* The first gone one that does not stand before this content and, unless NULL, this name. */
+static size_t find_first(const struct sync_moves *moves, const struct sync_came *came,
+			 const char *name)
+{
+	size_t low = 0;
+	size_t high = moves->gone_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct sync_gone *gone = &moves->gone[middle];
+		int order = compare_content(&gone->identity, gone->size_bytes, &came->identity,
+					    came->size_bytes);
+		if (order == 0 && name != NULL)
+			order = strcmp(gone->name, name);
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool take(struct sync_moves *moves, struct sync_came *came, size_t at)
+{
+	struct sync_gone *gone = &moves->gone[at];
+
+	if (gone->is_taken ||
+	    !sync_is_same_message(came, &gone->identity, gone->size_bytes, gone->flags, gone->name))
+		return false;
+	gone->is_taken = true;
+	came->was = at;
+	return true;
+}
+
+static void find_by_name(struct sync_moves *moves, struct sync_came *came)
+{
+	for (size_t i = find_first(moves, came, came->name); i < moves->gone_count; i++) {
+		if (strcmp(moves->gone[i].name, came->name) != 0 || take(moves, came, i))
+			return;
+	}
+}
+
+/* A run of equal content is gone through once, however many come: its first entry says where the
+ * search goes on. Drafts are passed by for good, as no file of another name is one. */
+static void find_by_content(struct sync_moves *moves, struct sync_came *came)
+{
+	size_t first = find_first(moves, came, NULL);
+
+	if (first == moves->gone_count || (came->flags & FLAG_DRAFT) != 0)
+		return;
+	struct sync_gone *head = &moves->gone[first];
+	for (size_t i = head->next > first ? head->next : first; i < moves->gone_count; i++) {
+		const struct sync_gone *gone = &moves->gone[i];
+		if (compare_content(&gone->identity, gone->size_bytes, &came->identity,
+				    came->size_bytes) != 0)
+			return;
+		head->next = i + 1;
+		if (take(moves, came, i))
+			return;
+	}
+}
+
+void sync_moves_find(struct sync_moves *moves)
+{
+	if (moves->gone_count == 0)
+		return;
+	qsort(moves->gone, moves->gone_count, sizeof(*moves->gone), compare_gone);
+	for (size_t i = 0; i < moves->came_count; i++)
+		find_by_name(moves, &moves->came[i]);
+	for (size_t i = 0; i < moves->came_count; i++) {
+		if (moves->came[i].was == SYNC_NOT_MOVED)
+			find_by_content(moves, &moves->came[i]);
+	}
+}

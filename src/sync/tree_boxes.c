@@ -1,0 +1,231 @@
+/* Mailboxes that one side lacks: planned together (boxes.c), then made or renamed one after the
+ * other.
+ * SPDX-License-Identifier: MIT */
+#include "tree.h"
+
+#include <stdlib.h>
+
+#include "syncd/alloc.h"
+#include "syncd/log.h"
+#include "syncd/must.h"
+
+static void boxes_continue(struct sync_tree *tree);
+static void boxes_plan(struct sync_tree *tree);
+
+void boxes_cancel(struct boxes *boxes)
+{
+	if (boxes->remote != NULL)
+		boxes->remote->ops->cancel(boxes->remote);
+}
+
+void boxes_free(struct boxes *boxes)
+{
+	must(boxes->remote == NULL);
+	keyword_table_free(&boxes->record.keywords);
+	store_batch_free(&boxes->commit.batch);
+	uidset_free(&boxes->uids);
+	free(boxes->items);
+}
+
+/* --- Making ---------------------------------------------------------------------------- */
+
+static void created(struct port_op *op, int code)
+{
+	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.create.op);
+	struct tree_mailbox *mailbox = tree_find(tree, tree->boxes.create.name);
+
+	mailbox->is_remote = code == 0;
+	if (code != 0) {
+		tree_ended_without_pass(tree, mailbox, &op->err);
+		tree_note_failure(tree, &op->err);
+	}
+	boxes_continue(tree);
+}
+
+static void create_remote(struct sync_tree *tree, struct tree_mailbox *mailbox)
+{
+	log_info(tree->options.account, "%s: making it on the server", mailbox->name);
+	tree->boxes.create.op.done = created;
+	tree->boxes.create.name = mailbox->name;
+	tree->ports.remote->ops->create(tree->ports.remote, &tree->boxes.create);
+}
+
+static void create_local(struct sync_tree *tree, struct tree_mailbox *mailbox)
+{
+	struct error err = { 0 };
+
+	log_info(tree->options.account, "%s: making it in the maildir", mailbox->name);
+	mailbox->is_local =
+		tree->ports.local->ops->create(tree->ports.local, mailbox->name, &err) == 0;
+	if (!mailbox->is_local)
+		tree_ended_without_pass(tree, mailbox, &err);
+}
+
+/* --- One after the other ------------------------------------------------------------------ */
+
+void boxes_renamed(struct sync_tree *tree, size_t at, const struct error *err)
+{
+	if (err->code != 0) {
+		tree_ended_without_pass(tree, &tree->mailboxes[at], err);
+		tree_note_failure(tree, err);
+	}
+	boxes_continue(tree);
+}
+
+/* True when it is to be waited for. */
+static bool boxes_carry_out(struct sync_tree *tree, size_t at)
+{
+	switch (tree->boxes.items[at].action) {
+	case BOX_CREATE_LOCAL:
+		create_local(tree, &tree->mailboxes[at]);
+		return false;
+	case BOX_CREATE_REMOTE:
+		create_remote(tree, &tree->mailboxes[at]);
+		return true;
+	case BOX_RENAME_LOCAL:
+	case BOX_RENAME_REMOTE:
+	case BOX_RENAME_STATE:
+		boxes_rename(tree, at);
+		return true;
+	case BOX_NOTHING:
+	case BOX_PASS:
+	case BOX_DELETE_LOCAL:
+	case BOX_DELETE_REMOTE:
+	case BOX_HOLD_LOCAL:
+	case BOX_HOLD_REMOTE:
+	case BOX_FORGET:
+		break;
+	}
+	return false;
+}
+
+static void boxes_would(struct sync_tree *tree, size_t at)
+{
+	const struct sync_box *box = &tree->boxes.items[at];
+	bool is_plain = box->action == BOX_NOTHING || box->action == BOX_PASS;
+
+	if (!is_plain && tree->ops->would != NULL)
+		tree->ops->would(tree, box->name, box->action,
+				 box->known == SYNC_NO_BOX ? NULL
+							   : tree->mailboxes[box->known].name);
+}
+
+static void boxes_refuse_unusable(struct sync_tree *tree, struct tree_mailbox *mailbox)
+{
+	struct error err = { 0 };
+
+	error_set(&err, SYNCD_ELIMIT,
+		  "its name cannot be represented on the other side; it is left alone");
+	tree_ended_without_pass(tree, mailbox, &err);
+}
+
+static void boxes_continue(struct sync_tree *tree)
+{
+	while (tree->err.code == 0 && tree->boxes.next < tree->count) {
+		size_t at = tree->boxes.next++;
+		if (tree->mailboxes[at].is_unusable)
+			boxes_refuse_unusable(tree, &tree->mailboxes[at]);
+		else if (tree->options.is_dry_run)
+			boxes_would(tree, at);
+		else if (boxes_carry_out(tree, at))
+			return;
+	}
+	tree_piece_done(tree);
+}
+
+/* --- The plan ------------------------------------------------------------------------------ */
+
+/* Of mailboxes that cannot be had on both sides nothing is planned. */
+static void describe(struct sync_tree *tree, size_t at)
+{
+	const struct tree_mailbox *mailbox = &tree->mailboxes[at];
+	struct sync_box *box = &tree->boxes.items[at];
+	struct error err = { 0 };
+
+	*box = (struct sync_box){
+		.name = mailbox->name,
+		.is_remote = mailbox->is_remote && !mailbox->is_unusable,
+		.is_local = mailbox->is_local && !mailbox->is_unusable,
+		.record = mailbox->is_known ? &mailbox->record : NULL,
+		.status = mailbox->status,
+		.remote_id = mailbox->remote_id,
+		.local_id = mailbox->local_id,
+	};
+	if (mailbox->is_known &&
+	    tree->ports.store->ops->message_count(tree->ports.store, mailbox->record.id,
+						  &box->messages, &err) != 0)
+		tree_fail(tree, &err);
+}
+
+void boxes_checked(struct sync_tree *tree)
+{
+	boxes_plan(tree);
+}
+
+/* As often as it takes: what is found to be another one changes the plan. */
+static void boxes_plan(struct sync_tree *tree)
+{
+	const struct sync_box_policy policy = {
+		.direction = tree->options.direction,
+		.may_create_local = tree->options.may_create_local,
+		.may_create_remote = tree->options.may_create_remote,
+		.may_remove_local = tree->options.may_remove_local,
+		.may_remove_remote = tree->options.may_remove_remote,
+	};
+	struct boxes *boxes = &tree->boxes;
+
+	sync_boxes_plan(boxes->items, tree->count, &policy);
+	for (; tree->err.code == 0 && boxes->next < tree->count; boxes->next++) {
+		if (boxes->items[boxes->next].is_unsure) {
+			boxes_check(tree, boxes->next++);
+			return;
+		}
+	}
+	boxes->next = 0;
+	boxes_continue(tree);
+}
+
+/* --- What the server did not tell with its list ---------------------------------------------- */
+
+static void boxes_ask(struct sync_tree *tree);
+
+static void asked(struct port_op *op, int code)
+{
+	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.status.op);
+
+	if (code == 0)
+		tree->boxes.items[tree->boxes.next - 1].status = tree->boxes.status.status;
+	else
+		tree_note_failure(tree, &op->err);
+	boxes_ask(tree);
+}
+
+static void boxes_ask(struct sync_tree *tree)
+{
+	struct boxes *boxes = &tree->boxes;
+
+	while (tree->err.code == 0 && boxes->next < tree->count) {
+		const struct sync_box *box = &boxes->items[boxes->next++];
+		if (!box->is_remote || box->record != NULL || box->status.uidvalidity != 0)
+			continue;
+		boxes->status = (struct remote_status_req){ .name = box->name };
+		boxes->status.op.done = asked;
+		tree->ports.remote->ops->status(tree->ports.remote, &boxes->status);
+		return;
+	}
+	boxes->next = 0;
+	boxes_plan(tree);
+}
+
+void tree_boxes_start(struct sync_tree *tree)
+{
+	struct boxes *boxes = &tree->boxes;
+
+	store_batch_init(&boxes->commit.batch);
+	uidset_init(&boxes->uids);
+	boxes->items = xcalloc(tree->count + 1, sizeof(*boxes->items));
+	for (size_t i = 0; i < tree->count; i++)
+		describe(tree, i);
+	boxes->next = sync_boxes_may_rename(boxes->items, tree->count) ? 0 : tree->count;
+	boxes_ask(tree);
+}

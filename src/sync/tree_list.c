@@ -1,0 +1,135 @@
+/* Which mailboxes there are, on either side and in the state.
+ * SPDX-License-Identifier: MIT */
+#include "tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "syncd/alloc.h"
+#include "syncd/must.h"
+
+struct tree_mailbox *tree_find(struct sync_tree *tree, const char *name)
+{
+	for (size_t i = 0; i < tree->count; i++) {
+		if (strcmp(tree->mailboxes[i].name, name) == 0)
+			return &tree->mailboxes[i];
+	}
+	return NULL;
+}
+
+struct tree_mailbox *tree_add(struct sync_tree *tree, const char *name)
+{
+	struct tree_mailbox *mailbox = tree_find(tree, name);
+
+	if (mailbox != NULL)
+		return mailbox;
+	tree->mailboxes = xgrow(tree->mailboxes, tree->count, &tree->cap, sizeof(*tree->mailboxes));
+	mailbox = &tree->mailboxes[tree->count++];
+	*mailbox = (struct tree_mailbox){ .name = xstrdup(name), .tree = tree };
+	return mailbox;
+}
+
+static bool tree_selects(struct sync_tree *tree, const char *name)
+{
+	return tree->ops->selects == NULL || tree->ops->selects(tree, name);
+}
+
+static bool tree_selects_remote(struct remote_list_req *req, const char *name)
+{
+	return tree_selects(container_of(req, struct sync_tree, remote_list), name);
+}
+
+static void tree_found_remote(struct remote_list_req *req, const struct mailbox_info *info)
+{
+	struct sync_tree *tree = container_of(req, struct sync_tree, remote_list);
+
+	if ((!info->is_selectable && !info->is_marked_unusable) || !tree_selects(tree, info->name))
+		return;
+	struct tree_mailbox *mailbox = tree_add(tree, info->name);
+	mailbox->is_remote = true;
+	mailbox->status = info->status;
+	mailbox->remote_id = info->lasting_id;
+	mailbox->is_unusable |= info->is_marked_unusable;
+}
+
+static void tree_found_local(struct local_list_req *req, const struct mailbox_info *info)
+{
+	struct sync_tree *tree = container_of(req, struct sync_tree, local_list);
+
+	if ((!info->is_selectable && !info->is_marked_unusable) || !tree_selects(tree, info->name))
+		return;
+	struct tree_mailbox *mailbox = tree_add(tree, info->name);
+	mailbox->is_local = true;
+	mailbox->local_id = info->lasting_id;
+	mailbox->is_unusable |= info->is_marked_unusable;
+}
+
+/* What is excluded by now is on neither side for us, and so forgotten (farewell.c); but not what
+ * this run alone leaves out. */
+void tree_found_known(void *context, const struct mailbox_record *record)
+{
+	struct sync_tree *tree = context;
+
+	if (!tree_selects(tree, record->name) && !tree->options.selects_for_good)
+		return;
+	struct tree_mailbox *mailbox = tree_add(tree, record->name);
+	mailbox->is_known = true;
+	mailbox->record = *record;
+	keyword_table_init(&mailbox->record.keywords); /* the caller's are */
+}
+
+static int compare_mailboxes(const void *a, const void *b)
+{
+	const struct tree_mailbox *left = a;
+	const struct tree_mailbox *right = b;
+	bool left_is_inbox = strcmp(left->name, "INBOX") == 0;
+	bool right_is_inbox = strcmp(right->name, "INBOX") == 0;
+
+	if (left_is_inbox != right_is_inbox)
+		return left_is_inbox ? -1 : 1;
+	return strcmp(left->name, right->name);
+}
+
+static void tree_listed(struct sync_tree *tree, const struct port_op *op, int code)
+{
+	struct error err = { 0 };
+
+	if (code != 0)
+		tree_fail(tree, &op->err);
+	must(tree->listing > 0);
+	if (--tree->listing > 0)
+		return;
+	if (tree->err.code == 0 && tree->ports.store->ops->mailbox_each(
+					   tree->ports.store, tree_found_known, tree, &err) != 0)
+		tree_fail(tree, &err);
+	if (tree->count > 1)
+		qsort(tree->mailboxes, tree->count, sizeof(*tree->mailboxes), compare_mailboxes);
+	tree_piece_done(tree);
+}
+
+static void tree_remote_listed(struct port_op *op, int code)
+{
+	tree_listed(container_of(op, struct sync_tree, remote_list.op), op, code);
+}
+
+static void tree_local_listed(struct port_op *op, int code)
+{
+	struct sync_tree *tree = container_of(op, struct sync_tree, local_list.op);
+	bool is_absent = code == SYNCD_EROOT || code == SYNCD_ENOTFOUND;
+
+	/* A dry run before the first real one finds no maildir: that is an empty one. */
+	tree_listed(tree, op, tree->options.is_dry_run && is_absent ? 0 : code);
+}
+
+void tree_list_start(struct sync_tree *tree)
+{
+	tree->listing = 2;
+	tree->now_s = tree->ports.env->ops->wall_s(tree->ports.env);
+	tree->remote_list.op.done = tree_remote_listed;
+	tree->remote_list.selects = tree_selects_remote;
+	tree->remote_list.found = tree_found_remote;
+	tree->local_list.op.done = tree_local_listed;
+	tree->local_list.found = tree_found_local;
+	tree->ports.remote->ops->list(tree->ports.remote, &tree->remote_list);
+	tree->ports.local->ops->list(tree->ports.local, &tree->local_list);
+}
