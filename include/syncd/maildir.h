@@ -232,10 +232,17 @@ uint64_t maildir_keywords_seen(struct maildir *maildir, uint64_t letters, bool a
 uint64_t maildir_flags_to_letters(const struct maildir *maildir, const struct keyword_table *table,
 				  uint64_t flags);
 
-/* Gives every keyword in `flags` a letter, while there are any, durably. Reads the directories for
- * the letters in use when no scan has. SYNCD_EBUSY while another program holds
+/* Gives every keyword in `flags` a letter, while there are any, durably; none while
+ * maildir_keywords_seen knows letters without a name. Reads the directories for the letters in use
+ * when no scan has. SYNCD_EBUSY while another program holds
  * dovecot-keywords.lock. */
 int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table *table,
+			    uint64_t flags, struct error *err);
+
+/* The same, also while maildir_keywords_seen knows letters without a name: for a file that came
+ * from another mailbox, whose own letters these may be. They are given to no keyword here either.
+ */
+int maildir_keywords_enlist(struct maildir *maildir, const struct keyword_table *table,
 			    uint64_t flags, struct error *err);
 
 /* The system flags and those keywords of the table that have or can get a letter; no keywords

@@ -172,8 +172,6 @@ static uint64_t holdable(const struct maildir *maildir, const struct keyword_tab
 	size_t left = count_free(maildir);
 	uint64_t held = flags & FLAGS_SYSTEM;
 
-	if (maildir->has_unnamed_letters)
-		return held;
 	for (size_t i = 0; i < table->count; i++) {
 		uint64_t bit = flags & MAILDIR_LETTER_BIT(i);
 		if (bit == 0)
@@ -190,7 +188,7 @@ static uint64_t holdable(const struct maildir *maildir, const struct keyword_tab
 
 uint64_t maildir_flags_mask(const struct maildir *maildir, const struct keyword_table *table)
 {
-	return holdable(maildir, table, ~(uint64_t)0);
+	return maildir->has_unnamed_letters ? FLAGS_SYSTEM : holdable(maildir, table, ~(uint64_t)0);
 }
 
 /* --- Giving letters ---------------------------------------------------------- */
@@ -340,6 +338,13 @@ static uint64_t lacking_letters(const struct maildir *maildir, const struct keyw
 }
 
 int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table *table,
+			    uint64_t flags, struct error *err)
+{
+	return maildir->has_unnamed_letters ? 0
+					    : maildir_keywords_enlist(maildir, table, flags, err);
+}
+
+int maildir_keywords_enlist(struct maildir *maildir, const struct keyword_table *table,
 			    uint64_t flags, struct error *err)
 {
 	int fd;
