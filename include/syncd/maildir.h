@@ -108,16 +108,46 @@ void maildir_root_free(struct maildir_root *root);
 int maildir_root_check(const struct maildir_root *root, bool is_first, bool *was_strange,
 		       struct error *err);
 
-/* Pool. Finds every mailbox (a directory with `cur` and `new`). `found` gets the canonical
- * name; for what looks like a mailbox and cannot be one (a name that maildir_path_encode does
- * not make, a symlink, only one of `cur` and `new`) the path, and why. Directories whose name
+/* A mailbox: its canonical name, and what stays when its directory is renamed (mailbox_info). Or
+ * what looks like one and cannot be one (a name that maildir_path_encode does not make, a symlink,
+ * only one of `cur` and `new`): its path, and why; 0. */
+typedef void (*maildir_found)(void *context, const char *name, const char *unusable_why,
+			      uint64_t lasting_id);
+
+/* Pool. Finds every mailbox: a directory with `cur` and `new`. No `cur` and an empty `new` are left
+ * of a mailbox that is half made or half removed, and count as nothing. Directories whose name
  * begins with a dot are not ours (verbatim). Fails as a whole when a directory cannot be read. */
-int maildir_list(const struct maildir_root *root,
-		 void (*found)(void *context, const char *name, const char *unusable_why),
-		 void *context, struct error *err);
+int maildir_list(const struct maildir_root *root, maildir_found found, void *context,
+		 struct error *err);
 
 /* Makes the directories of a mailbox, durably; existing ones are fine. */
 int maildir_create(const struct maildir_root *root, const char *name, struct error *err);
+
+/* Moves the mailbox alone: those below it, and what else is in its directory, stay where they are.
+ * `cur` goes last, so wherever this is killed, at most one of the names is a usable mailbox for
+ * maildir_list: until `new` has moved it is the old one; between `new` and `cur` the old one is
+ * told as unusable (it has no `new`), and so is the new one if there is mail in its `new`; from
+ * then on it is the new one. Done again it goes on from there. Files of a `new` or `tmp` that is in
+ * both places, as a mail program makes it anew, move one by one; one whose name is taken gets
+ * another base name. Directories left empty are removed.
+ *
+ * SYNCD_ENOTFOUND: nothing of the mailbox is under the old name (any more: then the move is
+ * durable); nor when it has no `cur` there and none is under the new name: what that was, nobody
+ * knows. SYNCD_EBUSY: both are mailboxes, or mail kept coming under the old name: again later.
+ * SYNCD_EUSAGE: the same name twice, or the INBOX of maildir++, which is the root itself. */
+int maildir_rename_mailbox(const struct maildir_root *root, const char *from, const char *to,
+			   struct error *err);
+
+/* Removes a mailbox, durably. `cur` goes first: a kill leaves what maildir_list takes for nothing,
+ * and doing it again removes that. SYNCD_EBUSY when there is anything in `cur` or `new`, at the
+ * start or suddenly: then it is made a mailbox again, under another lasting id if `cur` was gone.
+ * A file whose name begins with a dot counts there: it is no message but the user's, who
+ * would rather read what is in the way than find a mailbox that mail programs still show. In tmp/
+ * our leftovers go, other files stay, and the directories with them: half a message, whose program
+ * can no longer finish it. So does what else the user has in the mailbox's directory, which is
+ * no mailbox then. Directories above left empty are removed. Gone already is success.
+ * SYNCD_EUSAGE for the INBOX of maildir++. */
+int maildir_remove_mailbox(const struct maildir_root *root, const char *name, struct error *err);
 
 /* --- An open mailbox -------------------------------------------------------------- */
 
@@ -202,10 +232,17 @@ uint64_t maildir_keywords_seen(struct maildir *maildir, uint64_t letters, bool a
 uint64_t maildir_flags_to_letters(const struct maildir *maildir, const struct keyword_table *table,
 				  uint64_t flags);
 
-/* Gives every keyword in `flags` a letter, while there are any, durably. Reads the directories for
- * the letters in use when no scan has. SYNCD_EBUSY while another program holds
+/* Gives every keyword in `flags` a letter, while there are any, durably; none while
+ * maildir_keywords_seen knows letters without a name. Reads the directories for the letters in use
+ * when no scan has. SYNCD_EBUSY while another program holds
  * dovecot-keywords.lock. */
 int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table *table,
+			    uint64_t flags, struct error *err);
+
+/* The same, also while maildir_keywords_seen knows letters without a name: for a file that came
+ * from another mailbox, whose own letters these may be. They are given to no keyword here either.
+ */
+int maildir_keywords_enlist(struct maildir *maildir, const struct keyword_table *table,
 			    uint64_t flags, struct error *err);
 
 /* The system flags and those keywords of the table that have or can get a letter; no keywords

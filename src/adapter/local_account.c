@@ -34,6 +34,7 @@ static int account_check(struct local_account *account, bool is_first, struct er
 struct list_entry {
 	char *name;
 	const char *unusable_why; /* a literal, or NULL */
+	uint64_t lasting_id;
 };
 
 struct list_work {
@@ -45,12 +46,14 @@ struct list_work {
 	size_t cap;
 };
 
-static void list_found(void *context, const char *name, const char *unusable_why)
+static void list_found(void *context, const char *name, const char *unusable_why,
+		       uint64_t lasting_id)
 {
 	struct list_work *list = context;
 
 	list->entries = xgrow(list->entries, list->count, &list->cap, sizeof(*list->entries));
-	list->entries[list->count++] = (struct list_entry){ xstrdup(name), unusable_why };
+	list->entries[list->count++] =
+		(struct list_entry){ xstrdup(name), unusable_why, lasting_id };
 }
 
 static int list_run(struct local_work *work, struct error *err)
@@ -81,6 +84,7 @@ static void list_report(struct list_work *list, const struct list_entry *entry)
 		.name = entry->name,
 		.is_selectable = entry->unusable_why == NULL,
 		.is_marked_unusable = entry->unusable_why != NULL,
+		.lasting_id = entry->lasting_id,
 	};
 
 	if (info.is_marked_unusable)
@@ -119,11 +123,22 @@ static bool account_is_unchanged(struct local_account *account, const char *name
 	return maildir_has_mtimes(&local_of(account)->root, name, known);
 }
 
-/* --- Making and opening ----------------------------------------------------------- */
+/* --- Making, moving, removing and opening ------------------------------------------ */
 
 static int account_create(struct local_account *account, const char *name, struct error *err)
 {
 	return maildir_create(&local_of(account)->root, name, err);
+}
+
+static int account_rename(struct local_account *account, const char *from, const char *to,
+			  struct error *err)
+{
+	return maildir_rename_mailbox(&local_of(account)->root, from, to, err);
+}
+
+static int account_remove(struct local_account *account, const char *name, struct error *err)
+{
+	return maildir_remove_mailbox(&local_of(account)->root, name, err);
 }
 
 static int account_open(struct local_account *account, const char *name,
@@ -138,6 +153,8 @@ static const struct local_account_ops account_ops = {
 	.list = account_list,
 	.is_unchanged = account_is_unchanged,
 	.create = account_create,
+	.rename = account_rename,
+	.remove = account_remove,
 	.open = account_open,
 };
 

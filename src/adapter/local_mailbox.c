@@ -275,6 +275,23 @@ static int mailbox_set_flags(struct local_mailbox *mailbox, const char *name, ui
 		letters, maildir_flags_to_letters(box->maildir, box->keywords, remove), err);
 }
 
+/* Its letters so far are those of the mailbox it was moved here from. */
+static int mailbox_set_keywords(struct local_mailbox *mailbox, const char *name, uint64_t flags,
+				struct error *err)
+{
+	struct adapter_mailbox *box = box_of(mailbox);
+	int code = maildir_keywords_refresh(box->maildir, err);
+
+	if (code == 0)
+		code = maildir_keywords_enlist(box->maildir, box->keywords, flags & FLAGS_KEYWORDS,
+					       err);
+	if (code != 0)
+		return code;
+	uint64_t letters = maildir_flags_to_letters(box->maildir, box->keywords, flags);
+	return maildir_set_letters(box->maildir, name, letters, letters & FLAGS_KEYWORDS,
+				   FLAGS_KEYWORDS, err);
+}
+
 static int mailbox_remove(struct local_mailbox *mailbox, const char *name, uint64_t expected,
 			  struct error *err)
 {
@@ -484,6 +501,7 @@ static const struct local_mailbox_ops mailbox_ops = {
 	.flush = mailbox_flush,
 	.publish = mailbox_publish,
 	.set_flags = mailbox_set_flags,
+	.set_keywords = mailbox_set_keywords,
 	.remove = mailbox_remove,
 	.examine = mailbox_examine,
 	.reader_open = mailbox_reader_open,

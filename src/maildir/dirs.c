@@ -1,10 +1,14 @@
 /* Directory handles: every step below the root is an openat that follows no symlink.
  * SPDX-License-Identifier: MIT */
+#ifdef __linux__
+#define _GNU_SOURCE /* statx */
+#endif
 #define _DEFAULT_SOURCE /* d_type */
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,12 +28,27 @@ int dirs_open_root(const struct maildir_root *root)
 	return open(root->path, DIR_FLAGS);
 }
 
-static void close_keeping_errno(int fd)
+void dirs_close(int fd)
 {
 	int saved = errno;
 
-	(void)close(fd);
+	if (fd >= 0)
+		(void)close(fd);
 	errno = saved;
+}
+
+bool dirs_has_dir(int fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool dirs_has_file(int fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 }
 
 int dirs_walk(int root_fd, const char *path)
@@ -48,10 +67,98 @@ int dirs_walk(int root_fd, const char *path)
 		level[len] = '\0';
 		path += len + (path[len] == '/');
 		int next = dirs_open_at(fd, level);
-		close_keeping_errno(fd);
+		dirs_close(fd);
 		fd = next;
 	}
 	return fd;
+}
+
+int dirs_make(int fd, const char *name)
+{
+	if (mkdirat(fd, name, 0700) == 0) {
+		if (fsync(fd) != 0)
+			return -1;
+	} else if (errno != EEXIST) {
+		return -1;
+	}
+	return dirs_open_at(fd, name);
+}
+
+int dirs_make_path(int root_fd, const char *path)
+{
+	char level[MAILDIR_LEVEL_MAX + 1];
+	int fd = dirs_open_at(root_fd, ".");
+
+	while (fd >= 0 && *path != '\0') {
+		size_t len = strcspn(path, "/");
+		memcpy(level, path, len);
+		level[len] = '\0';
+		path += len + (path[len] == '/');
+		int next = strcmp(level, ".") == 0 ? dirs_open_at(fd, ".") : dirs_make(fd, level);
+		dirs_close(fd);
+		fd = next;
+	}
+	return fd;
+}
+
+/* Cuts the last level off; it is behind the new end. False when only one was left. */
+static bool cut_level(char *path, const char **level)
+{
+	char *slash = strrchr(path, '/');
+
+	*level = slash != NULL ? slash + 1 : path;
+	if (slash != NULL)
+		*slash = '\0';
+	return slash != NULL;
+}
+
+int dirs_sync_path(int root_fd, const char *path)
+{
+	char left[MAILDIR_PATH_MAX + 1];
+	const char *level;
+	int result = fsync(root_fd);
+
+	(void)snprintf(left, sizeof(left), "%s", path);
+	do {
+		int fd = dirs_walk(root_fd, left);
+		if (fd < 0 || fsync(fd) != 0)
+			result = -1;
+		dirs_close(fd);
+	} while (result == 0 && cut_level(left, &level));
+	return result;
+}
+
+/* What is in the way of a removal stays, and what is above it. */
+static bool is_in_use(int errno_value)
+{
+	return errno_value == ENOTEMPTY || errno_value == EEXIST || errno_value == EBUSY ||
+	       errno_value == ENOTDIR;
+}
+
+int dirs_prune(int root_fd, const char *path)
+{
+	char left[MAILDIR_PATH_MAX + 1];
+	const char *level;
+	bool is_below = true;
+	int result = 0;
+
+	(void)snprintf(left, sizeof(left), "%s", path);
+	while (is_below && result == 0) {
+		is_below = cut_level(left, &level);
+		int above = is_below ? dirs_walk(root_fd, left) : dirs_open_at(root_fd, ".");
+		if (above < 0 && errno == ENOENT && is_below)
+			continue; /* a removal that was killed came as far as that */
+		if (above < 0)
+			return -1;
+		if (unlinkat(above, level, AT_REMOVEDIR) != 0 && errno != ENOENT) {
+			result = is_in_use(errno) ? 0 : -1;
+			is_below = false;
+		}
+		if (result == 0 && fsync(above) != 0)
+			result = -1;
+		dirs_close(above);
+	}
+	return result;
 }
 
 int dirs_sync(int fd, const char *name, struct error *err)
@@ -106,6 +213,77 @@ int dirs_verify(const struct maildir *maildir, struct error *err)
 			 maildir->name);
 }
 
+int dirs_first_entry(int fd, char *name)
+{
+	struct dirent *entry;
+	int copy = dirs_open_at(fd, ".");
+	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+
+	if (dir == NULL) {
+		dirs_close(copy);
+		return -1;
+	}
+	do {
+		errno = 0;
+		entry = readdir(dir);
+	} while (entry != NULL &&
+		 (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+	int result = entry != NULL ? 1 : errno != 0 ? -1 : 0;
+	if (entry != NULL)
+		(void)snprintf(name, MAILDIR_FILE_MAX + 1, "%.*s", MAILDIR_FILE_MAX, entry->d_name);
+	int saved = errno;
+	(void)closedir(dir);
+	errno = saved;
+	return result;
+}
+
+/* Nanoseconds since 1970; 0 where the file system does not keep it. */
+static uint64_t birth_ns(int fd, const struct stat *st)
+{
+#if defined(STATX_BTIME)
+	struct statx more;
+
+	(void)st;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &more) != 0 ||
+	    (more.stx_mask & STATX_BTIME) == 0)
+		return 0;
+	return (uint64_t)more.stx_btime.tv_sec * 1000000000u + more.stx_btime.tv_nsec;
+#elif defined(__FreeBSD__)
+	(void)fd;
+	return (uint64_t)st->st_birthtim.tv_sec * 1000000000u + (uint64_t)st->st_birthtim.tv_nsec;
+#else
+	(void)fd;
+	(void)st;
+	return 0;
+#endif
+}
+
+/* MurmurHash3's last step: each bit of the number changes half of the result's. */
+static uint64_t mix(uint64_t number)
+{
+	number ^= number >> 33;
+	number *= 0xff51afd7ed558ccdu;
+	number ^= number >> 33;
+	number *= 0xc4ceb9fe1a85ec53u;
+	return number ^ number >> 33;
+}
+
+uint64_t dirs_lasting_id(int fd, const char *name)
+{
+	struct stat st;
+	uint64_t id = 0;
+	int dir_fd = dirs_open_at(fd, name);
+
+	if (dir_fd >= 0 && fstat(dir_fd, &st) == 0) {
+		id = mix(birth_ns(dir_fd, &st));
+		id = mix(id ^ (uint64_t)st.st_dev);
+		id = mix(id ^ (uint64_t)st.st_ino);
+		id = id != 0 ? id : 1;
+	}
+	dirs_close(dir_fd);
+	return id;
+}
+
 int dirs_each(int fd, int (*each)(void *context, const char *name, unsigned char type),
 	      void *context)
 {
@@ -115,8 +293,7 @@ int dirs_each(int fd, int (*each)(void *context, const char *name, unsigned char
 	int result = 0;
 
 	if (dir == NULL) {
-		if (copy >= 0)
-			close_keeping_errno(copy);
+		dirs_close(copy);
 		return -1;
 	}
 	for (;;) {

@@ -12,7 +12,6 @@
 #include "maildir_private.h"
 #include "syncd/alloc.h"
 
-#define KEYWORDS_FILE "dovecot-keywords"
 #define KEYWORDS_LOCK "dovecot-keywords.lock"
 #define KEYWORDS_OURS "dovecot-keywords.syncd" /* a second link to the lock while it is ours */
 #define KEYWORDS_FILE_MAX 65536                /* bytes; 26 names need a few thousand */
@@ -173,8 +172,6 @@ static uint64_t holdable(const struct maildir *maildir, const struct keyword_tab
 	size_t left = count_free(maildir);
 	uint64_t held = flags & FLAGS_SYSTEM;
 
-	if (maildir->has_unnamed_letters)
-		return held;
 	for (size_t i = 0; i < table->count; i++) {
 		uint64_t bit = flags & MAILDIR_LETTER_BIT(i);
 		if (bit == 0)
@@ -191,7 +188,7 @@ static uint64_t holdable(const struct maildir *maildir, const struct keyword_tab
 
 uint64_t maildir_flags_mask(const struct maildir *maildir, const struct keyword_table *table)
 {
-	return holdable(maildir, table, ~(uint64_t)0);
+	return maildir->has_unnamed_letters ? FLAGS_SYSTEM : holdable(maildir, table, ~(uint64_t)0);
 }
 
 /* --- Giving letters ---------------------------------------------------------- */
@@ -204,29 +201,28 @@ static bool lock_is_stale(const struct maildir *maildir)
 	       time(NULL) - st.st_mtim.tv_sec > LOCK_STALE_S;
 }
 
-/* What a killed process of ours left: no other can be alive, as the account is locked. */
-static void lock_sweep(const struct maildir *maildir)
+void keywords_sweep(int dir_fd)
 {
 	struct stat ours;
 	struct stat lock;
 
-	if (fstatat(maildir->dir_fd, KEYWORDS_OURS, &ours, AT_SYMLINK_NOFOLLOW) != 0)
+	if (fstatat(dir_fd, KEYWORDS_OURS, &ours, AT_SYMLINK_NOFOLLOW) != 0)
 		return;
-	if (fstatat(maildir->dir_fd, KEYWORDS_LOCK, &lock, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (fstatat(dir_fd, KEYWORDS_LOCK, &lock, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    lock.st_dev == ours.st_dev && lock.st_ino == ours.st_ino)
-		(void)unlinkat(maildir->dir_fd, KEYWORDS_LOCK, 0);
-	(void)unlinkat(maildir->dir_fd, KEYWORDS_OURS, 0);
+		(void)unlinkat(dir_fd, KEYWORDS_LOCK, 0);
+	(void)unlinkat(dir_fd, KEYWORDS_OURS, 0);
 }
 
 static void lock_drop(const struct maildir *maildir, int fd)
 {
 	(void)close(fd);
-	lock_sweep(maildir);
+	keywords_sweep(maildir->dir_fd);
 }
 
 static int lock_take(struct maildir *maildir, int *fd, struct error *err)
 {
-	lock_sweep(maildir);
+	keywords_sweep(maildir->dir_fd);
 	*fd = openat(maildir->dir_fd, KEYWORDS_OURS,
 		     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (*fd < 0)
@@ -342,6 +338,13 @@ static uint64_t lacking_letters(const struct maildir *maildir, const struct keyw
 }
 
 int maildir_keywords_assign(struct maildir *maildir, const struct keyword_table *table,
+			    uint64_t flags, struct error *err)
+{
+	return maildir->has_unnamed_letters ? 0
+					    : maildir_keywords_enlist(maildir, table, flags, err);
+}
+
+int maildir_keywords_enlist(struct maildir *maildir, const struct keyword_table *table,
 			    uint64_t flags, struct error *err)
 {
 	int fd;

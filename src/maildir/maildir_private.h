@@ -72,6 +72,34 @@ int dirs_open_root(const struct maildir_root *root);
 /* Walks a path made by maildir_path_encode level by level; -1 and errno. */
 int dirs_walk(int root_fd, const char *path);
 
+/* Closes it, unless it is negative; errno stays. */
+void dirs_close(int fd);
+
+/* Whether there is a directory / a regular file of that name; a symlink is neither. */
+bool dirs_has_dir(int fd, const char *name);
+bool dirs_has_file(int fd, const char *name);
+
+/* A directory below `fd`, made durably when it is missing; its handle, or -1 and errno. */
+int dirs_make(int fd, const char *name);
+
+/* As dirs_walk, making what is missing. */
+int dirs_make_path(int root_fd, const char *path);
+
+/* Makes durable that the directory is there, and its entries; -1 and errno. */
+int dirs_sync_path(int root_fd, const char *path);
+
+/* Removes the directory when it is empty, then one by one those above it that are, but the root,
+ * durably. Some or all of them may be gone already. -1 and errno. */
+int dirs_prune(int root_fd, const char *path);
+
+/* 1 and the name (MAILDIR_FILE_MAX + 1 bytes) of an entry, which may begin with a dot; 0 when there
+ * is none; -1 and errno. */
+int dirs_first_entry(int fd, char *name);
+
+/* Of the directory `name` below `fd`: stays when it is renamed, and is no other one's, also not
+ * when that gets its inode. 0: there is none. */
+uint64_t dirs_lasting_id(int fd, const char *name);
+
 int dirs_sync(int fd, const char *name, struct error *err);
 
 /* Fails when the mailbox's directories are no longer those that were opened. */
@@ -86,6 +114,14 @@ int dirs_error(const struct maildir *maildir, int errno_value, const char *what,
  * directory itself (a removed one gives ENOENT). */
 int dirs_each(int fd, int (*each)(void *context, const char *name, unsigned char type),
 	      void *context);
+
+/* --- tree.c --- */
+
+/* Makes what is missing of tmp, new and cur; -1 and errno. */
+int tree_make_parts(int fd);
+
+/* Maildir++ marks with it what is no root. */
+#define MAILDIR_FOLDER_FILE "maildirfolder"
 
 /* --- scan.c --- */
 
@@ -204,6 +240,12 @@ void pending_moved(struct maildir *maildir, const char *base, int to_fd, const c
 bool flush_can_take_all(void);
 
 /* --- keywords.c --- */
+#define KEYWORDS_FILE "dovecot-keywords"
+
 void keywords_free(struct maildir_keywords *keywords);
+
+/* Removes what a killed process of ours left beside the list: no other can be alive, as the account
+ * is locked. */
+void keywords_sweep(int dir_fd);
 
 #endif

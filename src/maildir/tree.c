@@ -16,7 +16,7 @@
 
 struct walk {
 	const struct maildir_root *root;
-	void (*found)(void *context, const char *name, const char *unusable_why);
+	maildir_found found;
 	void *context;
 	struct error *err;
 	struct buf path; /* of the directory being read, relative to the root */
@@ -24,24 +24,21 @@ struct walk {
 	size_t depth;
 };
 
-static void walk_report(struct walk *walk, const char *path, const char *unusable_why)
+static void walk_report_unusable(struct walk *walk, const char *path, const char *why)
+{
+	walk->found(walk->context, path, why, 0);
+}
+
+/* `fd`: the mailbox's directory. */
+static void walk_report_mailbox(struct walk *walk, int fd, const char *path)
 {
 	char name[MAILBOX_NAME_MAX + 1];
 
-	if (unusable_why != NULL)
-		walk->found(walk->context, path, unusable_why);
-	else if (maildir_path_decode(walk->root->layout, path, name))
-		walk->found(walk->context, name, NULL);
+	if (maildir_path_decode(walk->root->layout, path, name))
+		walk->found(walk->context, name, NULL, dirs_lasting_id(fd, "cur"));
 	else
-		walk->found(walk->context, path,
-			    "the directory's name is not one that syncd gives a mailbox");
-}
-
-static bool is_dir_at(int fd, const char *name)
-{
-	struct stat st;
-
-	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+		walk_report_unusable(walk, path,
+				     "the directory's name is not one that syncd gives a mailbox");
 }
 
 static int count_entry(void *context, const char *name, unsigned char type)
@@ -51,8 +48,8 @@ static int count_entry(void *context, const char *name, unsigned char type)
 	return ++*(int *)context;
 }
 
-/* A mailbox that maildir_create was making when the machine stopped has an empty
- * `new` and no `cur` yet: as good as none. */
+/* A mailbox that maildir_create was making, or one that was being renamed or removed, when the
+ * machine stopped has an empty `new` and no `cur`: as good as none. */
 static bool is_half_made(int fd)
 {
 	int count = 0;
@@ -67,15 +64,15 @@ static bool is_half_made(int fd)
 
 static void walk_report_dir(struct walk *walk, int fd, const char *path)
 {
-	bool has_cur = is_dir_at(fd, "cur");
-	bool has_new = is_dir_at(fd, "new");
+	bool has_cur = dirs_has_dir(fd, "cur");
+	bool has_new = dirs_has_dir(fd, "new");
 
 	if (has_cur && has_new)
-		walk_report(walk, path, NULL);
+		walk_report_mailbox(walk, fd, path);
 	else if (has_cur)
-		walk_report(walk, path, "it has no directory `new`");
+		walk_report_unusable(walk, path, "it has no directory `new`");
 	else if (has_new && !is_half_made(fd))
-		walk_report(walk, path, "it has no directory `cur`");
+		walk_report_unusable(walk, path, "it has no directory `cur`");
 }
 
 static int walk_error(struct walk *walk, const char *name)
@@ -143,7 +140,7 @@ static void walk_symlink(struct walk *walk, const char *name)
 	if (fstatat(walk->fd, name, &st, 0) == 0 && !S_ISDIR(st.st_mode))
 		return;
 	char *path = xasprintf("%s%s%s", buf_str(&walk->path), walk->path.len > 0 ? "/" : "", name);
-	walk_report(walk, path, "it is a symbolic link, which is not followed");
+	walk_report_unusable(walk, path, "it is a symbolic link, which is not followed");
 	free(path);
 }
 
@@ -208,9 +205,8 @@ static int list_plusplus(struct walk *walk)
 	return code;
 }
 
-int maildir_list(const struct maildir_root *root,
-		 void (*found)(void *context, const char *name, const char *unusable_why),
-		 void *context, struct error *err)
+int maildir_list(const struct maildir_root *root, maildir_found found, void *context,
+		 struct error *err)
 {
 	struct walk walk = { .root = root, .found = found, .context = context, .err = err };
 	int code;
@@ -228,44 +224,13 @@ int maildir_list(const struct maildir_root *root,
 
 /* --- Making --------------------------------------------------------------- */
 
-/* A directory below `fd`, made when it is missing; its handle, or -1 and errno. */
-static int make_dir(int fd, const char *name)
-{
-	if (mkdirat(fd, name, 0700) == 0) {
-		if (fsync(fd) != 0)
-			return -1;
-	} else if (errno != EEXIST) {
-		return -1;
-	}
-	return dirs_open_at(fd, name);
-}
-
-/* Walks the path as dirs_walk does, making what is missing. Takes `fd` over. */
-static int make_path(int fd, const char *path)
-{
-	char level[MAILDIR_LEVEL_MAX + 1];
-
-	while (fd >= 0 && *path != '\0') {
-		size_t len = strcspn(path, "/");
-		memcpy(level, path, len);
-		level[len] = '\0';
-		path += len + (path[len] == '/');
-		int next = strcmp(level, ".") == 0 ? dirs_open_at(fd, ".") : make_dir(fd, level);
-		int saved = errno;
-		(void)close(fd);
-		errno = saved;
-		fd = next;
-	}
-	return fd;
-}
-
 /* `cur` last: without it there is no mailbox yet (is_half_made). */
-static int make_parts(int fd)
+int tree_make_parts(int fd)
 {
 	static const char *const parts[] = { "tmp", "new", "cur" };
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		int part = make_dir(fd, parts[i]);
+		int part = dirs_make(fd, parts[i]);
 		if (part < 0)
 			return -1;
 		(void)close(part);
@@ -284,15 +249,15 @@ int maildir_create(const struct maildir_root *root, const char *name, struct err
 	if (root_fd < 0)
 		return error_set(err, SYNCD_EROOT, "maildir root %s: %s", root->path,
 				 strerror(errno));
-	int fd = make_path(root_fd, path);
-	if (fd < 0 || make_parts(fd) != 0) {
+	int fd = dirs_make_path(root_fd, path);
+	if (fd < 0 || tree_make_parts(fd) != 0) {
 		code = error_set_errno(err, errno, "cannot make the directories of mailbox", name);
 		/* Nothing was asked to be found: a parent vanished under us. */
 		code = code == SYNCD_ENOTFOUND ? error_set(err, SYNCD_EIO, "%s vanished", path)
 					       : code;
 	}
-	if (fd >= 0)
-		(void)close(fd);
+	dirs_close(fd);
+	dirs_close(root_fd);
 	return code;
 }
 
@@ -301,7 +266,7 @@ int maildir_create(const struct maildir_root *root, const char *name, struct err
 static int open_parts(struct maildir *maildir, struct error *err)
 {
 	/* Some programs make no tmp/ of their own. */
-	if (is_dir_at(maildir->dir_fd, "cur") && mkdirat(maildir->dir_fd, "tmp", 0700) == 0) {
+	if (dirs_has_dir(maildir->dir_fd, "cur") && mkdirat(maildir->dir_fd, "tmp", 0700) == 0) {
 		int code = dirs_sync(maildir->dir_fd, maildir->name, err);
 		if (code != 0)
 			return code;
@@ -355,22 +320,16 @@ int maildir_open(const struct maildir_root *root, const char *name, struct maild
 	return code;
 }
 
-static void close_if_open(int fd)
-{
-	if (fd >= 0)
-		(void)close(fd);
-}
-
 void maildir_close(struct maildir **maildir)
 {
 	struct maildir *closing = *maildir;
 
 	if (closing == NULL)
 		return;
-	close_if_open(closing->dir_fd);
-	close_if_open(closing->tmp_fd);
-	close_if_open(closing->new_fd);
-	close_if_open(closing->cur_fd);
+	dirs_close(closing->dir_fd);
+	dirs_close(closing->tmp_fd);
+	dirs_close(closing->new_fd);
+	dirs_close(closing->cur_fd);
 	maildir_index_free(&closing->index);
 	keywords_free(&closing->keywords);
 	pending_free(&closing->pending);

@@ -39,7 +39,7 @@ void turner_free(struct turner *turner);
 
 /* --- The suites ---------------------------------------------------------------------------- */
 
-#define PORT_TESTS_MAX 256
+#define PORT_TESTS_MAX 512
 
 struct port_tests {
 	struct CMUnitTest tests[PORT_TESTS_MAX]; /* zeroed behind `count` */
@@ -64,6 +64,7 @@ void port_tests_add(struct port_tests *tests, const char *kind_name, void *kind,
 
 void local_tests_add(struct port_tests *tests);
 void local_look_tests_add(struct port_tests *tests);
+void local_tree_tests_add(struct port_tests *tests);
 void store_tests_add(struct port_tests *tests);
 void remote_tests_add(struct port_tests *tests);
 

@@ -55,10 +55,11 @@ struct names {
 	size_t count;
 };
 
-static void collect(void *context, const char *name, const char *unusable_why)
+static void collect(void *context, const char *name, const char *unusable_why, uint64_t lasting_id)
 {
 	struct names *names = context;
 
+	(void)lasting_id;
 	must(names->count < ARRAY_LEN(names->items));
 	names->items[names->count++] = xasprintf("%s%s", unusable_why != NULL ? "!" : "", name);
 }
