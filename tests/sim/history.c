@@ -147,29 +147,16 @@ static void touch(struct run *run, uint32_t content, uint64_t changed)
 		run->ledger[content].touches[i] += (changed >> i & 1) != 0;
 }
 
-static bool journal_has(const struct model_store *store, const char *name)
-{
-	for (size_t i = 0; i < store->journal_count; i++) {
-		if (strcmp(store->journal[i].name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool is_on_other_side(struct run *run, const struct message_record *record, bool is_local)
 {
-	if (is_local) {
-		for (size_t i = 0; i < run->world.server.count; i++) {
-			if (run->world.server.messages[i].uid == record->uid)
-				return true;
-		}
-		return false;
-	}
-	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
-		if (strcmp(model_file_visible(&run->world, i)->name, record->name) == 0)
-			return true;
-	}
-	return false;
+	struct world *world = &run->world;
+	struct model_mailbox *mailbox = model_mailbox_find(world, "INBOX");
+	struct model_maildir *maildir = model_maildir_find(world, "INBOX");
+
+	if (is_local)
+		return model_message_find(mailbox, record->uid) != NULL;
+	const struct model_file *file = model_file_find(world, maildir, slice_of(record->name));
+	return file != NULL && model_file_is_visible(file);
 }
 
 /* A deletion is firm when the state binds the message, so that its absence can be
@@ -177,24 +164,23 @@ static bool is_on_other_side(struct run *run, const struct message_record *recor
  * firm. */
 static bool count_deletion(struct run *run, uint32_t content, const char *name, uint32_t uid)
 {
-	const struct model_store *store = &run->world.store;
+	const struct world *world = &run->world;
+	const struct mailbox_record *known = model_store_mailbox(world, "INBOX");
 	struct ledger_row *row = &run->ledger[content];
-	bool is_current =
-		store->has_mailbox && store->mailbox.uidvalidity == run->world.server.uidvalidity;
+	const struct message_record *record = NULL;
 
-	for (size_t i = 0; is_current && i < store->message_count; i++) {
-		const struct message_record *record = &store->messages[i];
-		if (name != NULL ? strcmp(record->name, name) != 0 : record->uid != uid)
-			continue;
-		if (journal_has(store, record->name))
-			break;
-		if (!is_on_other_side(run, record, name != NULL))
-			return false;
-		row->deleted++;
-		return true;
+	if (known != NULL &&
+	    known->uidvalidity == model_mailbox_find(&run->world, "INBOX")->uidvalidity)
+		record = name != NULL ? model_store_by_name(world, known->id, name)
+				      : model_store_message(world, known->id, uid);
+	if (record == NULL || model_store_is_journaled(world, known->id, record->name)) {
+		row->deleted_weakly++;
+		return false;
 	}
-	row->deleted_weakly++;
-	return false;
+	if (!is_on_other_side(run, record, name != NULL))
+		return false;
+	row->deleted++;
+	return true;
 }
 
 static void step_local_change(struct run *run, const struct step *step)
@@ -219,18 +205,18 @@ static void step_local_change(struct run *run, const struct step *step)
 
 static void step_remote_change(struct run *run, const struct step *step)
 {
-	struct model_server *server = &run->world.server;
+	struct model_mailbox *inbox = model_mailbox_find(&run->world, "INBOX");
 
-	if (server->count == 0)
+	if (inbox->count == 0)
 		return;
-	struct model_message *message = &server->messages[step->a % server->count];
+	struct model_message *message = &inbox->messages[step->a % inbox->count];
 	if (step->kind == STEP_REMOTE_DELETE) {
 		(void)count_deletion(run, message->content, NULL, message->uid);
-		model_message_delete(&run->world, message);
+		model_message_delete(&run->world, inbox, message);
 	} else {
 		uint64_t changed = choose_flags(step->b);
 		touch(run, message->content, changed);
-		model_message_set_flags(&run->world, message, message->flags ^ changed);
+		model_message_set_flags(&run->world, inbox, message, message->flags ^ changed);
 	}
 }
 
@@ -245,7 +231,7 @@ static void step_renumber(struct run *run)
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++)
 		run->world.files[i].is_deletion_firm = false;
 	run->was_renumbered = true;
-	model_server_renumber(&run->world);
+	model_mailbox_renumber(&run->world, model_mailbox_find(&run->world, "INBOX"));
 }
 
 void history_step(struct run *run, const struct step *step)
@@ -260,7 +246,8 @@ void history_step(struct run *run, const struct step *step)
 		model_file_create(world, ledger_new(run, true, flags), flags, step->a % 2 == 0);
 		break;
 	case STEP_REMOTE_NEW:
-		model_message_create(world, ledger_new(run, false, flags), flags);
+		model_message_create(world, model_mailbox_find(world, "INBOX"),
+				     ledger_new(run, false, flags), flags);
 		break;
 	case STEP_LOCAL_COPY:
 	case STEP_REMOTE_COPY:
@@ -271,12 +258,13 @@ void history_step(struct run *run, const struct step *step)
 		if (step->kind == STEP_LOCAL_COPY)
 			model_file_create(world, content, flags, false);
 		else
-			model_message_create(world, content, flags);
+			model_message_create(world, model_mailbox_find(world, "INBOX"), content,
+					     flags);
 		break;
 	case STEP_BOTH_NEW:
 		content = ledger_new(run, false, flags);
 		run->ledger[content].is_on_both = true;
-		model_message_create(world, content, flags);
+		model_message_create(world, model_mailbox_find(world, "INBOX"), content, flags);
 		model_file_create(world, content, choose_flags(step->a), false);
 		break;
 	case STEP_LOCAL_FLAGS:

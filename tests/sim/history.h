@@ -20,7 +20,8 @@ enum step_kind {
 	STEP_REMOTE_COPY,
 	STEP_REMOTE_FLAGS,
 	STEP_REMOTE_DELETE,
-	STEP_BOTH_NEW, /* one message that both sides have from the start; before the first pass only */
+	STEP_BOTH_NEW, /* one message that both sides have from the start; before the first pass
+			  only */
 	STEP_RENUMBER, /* a new UIDVALIDITY */
 	STEP_KIND_COUNT,
 };
@@ -57,11 +58,11 @@ struct ledger_row {
 struct run {
 	struct world world;
 	struct history history;
-	struct rng rng;  /* the daemon's */
-	bool must_look;  /* at the whole maildir: events are known to be missing */
-	bool has_missed; /* some are, and nobody knows */
+	struct rng rng;      /* the daemon's */
+	bool must_look;      /* at the whole maildir: events are known to be missing */
+	bool has_missed;     /* some are, and nobody knows */
 	bool has_unrecorded; /* the last pass may have changed files without recording that */
-	bool has_tree;   /* passes are begun by the tree */
+	bool has_tree;       /* passes are begun by the tree */
 	int64_t verify_interval_s;
 	uint64_t missed; /* changes that complete comparisons reported */
 	size_t next_step;

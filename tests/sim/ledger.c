@@ -28,8 +28,9 @@ static void tally_sides(struct run *run, struct tally *tallies)
 		tallies[file->content].local++;
 		tallies[file->content].local_flags = file->flags;
 	}
-	for (size_t i = 0; i < run->world.server.count; i++) {
-		const struct model_message *message = &run->world.server.messages[i];
+	const struct model_mailbox *inbox = model_mailbox_find(&run->world, "INBOX");
+	for (size_t i = 0; i < inbox->count; i++) {
+		const struct model_message *message = &inbox->messages[i];
 		tallies[message->content].remote++;
 		tallies[message->content].remote_flags = message->flags;
 	}
@@ -51,13 +52,14 @@ static void check_touches(struct run *run, uint32_t content, const struct tally 
 }
 
 /* A message whose body came without a UID, twice in a row. */
-static bool is_remote_aside(const struct world *world, uint32_t content)
+static bool is_remote_aside(struct world *world, uint32_t content)
 {
-	for (size_t i = 0; world->withheld > 0 && i < world->server.count; i++) {
-		const struct model_message *message = &world->server.messages[i];
+	const struct model_mailbox *inbox = model_mailbox_find(world, "INBOX");
+	for (size_t i = 0; world->withheld > 0 && i < inbox->count; i++) {
+		const struct model_message *message = &inbox->messages[i];
 		for (size_t n = 0; n < world->store.setaside_count; n++) {
 			if (message->content == content &&
-			    world->store.setaside[n].uid == message->uid)
+			    world->store.setaside[n].setaside.uid == message->uid)
 				return true;
 		}
 	}
@@ -68,7 +70,7 @@ static bool is_remote_aside(const struct world *world, uint32_t content)
 static bool is_local_aside(struct world *world, uint32_t content)
 {
 	for (size_t i = 0; i < world->store.setaside_count; i++) {
-		const struct setaside_record *record = &world->store.setaside[i];
+		const struct setaside_record *record = &world->store.setaside[i].setaside;
 		for (size_t n = 0; model_file_visible(world, n) != NULL; n++) {
 			const struct model_file *file = model_file_visible(world, n);
 			if (file->content == content && strcmp(file->name, record->name) == 0)

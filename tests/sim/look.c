@@ -14,14 +14,14 @@ static bool one_in(struct run *run, uint64_t n)
 /* Of some changes the daemon never hears, and does not know that; of an overflow it knows. */
 static void lose_events(struct run *run)
 {
-	struct world *world = &run->world;
+	struct model_maildir *inbox = model_maildir_find(&run->world, "INBOX");
 
-	if (world->event_count > 0 && one_in(run, 8)) {
-		world_drop_events(world, 1 + rng_below(&run->rng, world->event_count));
+	if (inbox->event_count > 0 && one_in(run, 8)) {
+		world_drop_events(inbox, 1 + rng_below(&run->rng, inbox->event_count));
 		run->has_missed = true;
 	}
-	if (world->event_count > 0 && one_in(run, 8)) {
-		world_drop_events(world, world->event_count);
+	if (inbox->event_count > 0 && one_in(run, 8)) {
+		world_drop_events(inbox, inbox->event_count);
 		run->must_look = true;
 	}
 }
@@ -31,10 +31,11 @@ static void lose_events(struct run *run)
 static void take_hints(struct run *run, struct look *look)
 {
 	bool takes_own = run->has_unrecorded || one_in(run, 2);
+	const struct model_maildir *inbox = model_maildir_find(&run->world, "INBOX");
 
 	look->hints = xcalloc(look->events + 1, sizeof(*look->hints));
 	for (size_t i = 0; i < look->events; i++) {
-		const struct model_event *event = &run->world.events[i];
+		const struct model_event *event = &inbox->events[i];
 		if (event->is_own && !takes_own)
 			continue;
 		look->hints[look->hint_count++] = (struct local_hint){
@@ -47,7 +48,7 @@ static void take_hints(struct run *run, struct look *look)
 
 static void look_begin(struct run *run, struct look *look, bool by_hints)
 {
-	*look = (struct look){ .events = run->world.event_count };
+	*look = (struct look){ .events = model_maildir_find(&run->world, "INBOX")->event_count };
 	if (by_hints && !run->must_look)
 		take_hints(run, look);
 }
@@ -71,15 +72,15 @@ void look_by_hints(struct run *run, struct look *look)
 
 void look_end(struct run *run, struct look *look, const struct sync_result *result, bool has_died)
 {
-	struct world *world = &run->world;
+	struct model_maildir *inbox = model_maildir_find(&run->world, "INBOX");
 	bool is_good = result->err.code == 0 && !result->is_local_moving && !result->wants_another;
 
 	run->has_unrecorded = !is_good;
 	if (has_died) { /* a daemon that starts knows nothing */
-		world_drop_events(world, world->event_count);
+		world_drop_events(inbox, inbox->event_count);
 		run->must_look = true;
 	} else if (is_good) {
-		world_drop_events(world, look->events);
+		world_drop_events(inbox, look->events);
 		run->must_look &= look->hints != NULL;
 		run->has_missed &= look->hints != NULL;
 	} else if (one_in(run, 2)) { /* otherwise the same hints again, and newer ones */

@@ -218,12 +218,15 @@ static void check_rest_is_cheap(struct run *run)
 		return;
 	world->faults_are_on = false;
 	for (unsigned i = 0; i < REST_PASSES && run->why[0] == '\0'; i++) {
-		uint64_t listings = world->listings;
-		uint64_t opens = world->opens;
+		uint64_t listings = model_mailbox_find(world, "INBOX")->listings +
+				    model_maildir_find(world, "INBOX")->listings;
+		uint64_t opens = model_mailbox_find(world, "INBOX")->opens;
 		world_wait(world, 60);
 		(void)come_to_rest(run, 1, look_at_all);
-		listed += world->listings > listings;
-		opened += world->opens > opens;
+		listed += model_mailbox_find(world, "INBOX")->listings +
+				  model_maildir_find(world, "INBOX")->listings >
+			  listings;
+		opened += model_mailbox_find(world, "INBOX")->opens > opens;
 	}
 	if (listed == REST_PASSES)
 		ledger_violated(run, "all is listed though nothing has changed", 0);
@@ -241,7 +244,7 @@ static void run_forgive(struct run *run)
 	world->server.refuses_fetch = 0;
 	world->server.refuses_append = 0;
 	for (size_t i = 0; i < world->store.setaside_count; i++) {
-		int64_t next_try_s = world->store.setaside[i].next_try_s;
+		int64_t next_try_s = world->store.setaside[i].setaside.next_try_s;
 		if (next_try_s != INT64_MAX && next_try_s > latest_s)
 			latest_s = next_try_s;
 	}

@@ -34,6 +34,7 @@ struct fault {
 
 /* --- The world -------------------------------------------------------------------------- */
 
+#define MODEL_MAILBOXES_MAX 8 /* that exist at the same time on one side */
 #define MODEL_FILES_MAX 512
 #define MODEL_MESSAGES_MAX 512
 #define MODEL_VANISHED_MAX 1024
@@ -42,10 +43,37 @@ struct fault {
 
 enum model_place { PLACE_NONE, PLACE_TMP, PLACE_NEW, PLACE_CUR };
 
-/* A file: where directory entries say it is, now and after a power cut. */
+/* Something that happened to an entry of new/ or cur/, as inotify tells it. */
+struct model_event {
+	char *file; /* with its flags */
+	bool is_new;
+	bool is_gone;
+	bool is_own; /* done through the port */
+};
+
+/* A mailbox on the disk. Its directories are durable as soon as they are made, renamed or
+ * removed: through the port because that promises it, and what users do is kept that simple. */
+struct model_maildir {
+	uint64_t id; /* never used again; 0: there is none in this place */
+	char name[MAILBOX_NAME_MAX + 1];
+	struct local_mtimes mtimes;
+	struct local_mtimes durable_mtimes;
+	struct model_event *events; /* until world_drop_events */
+	size_t event_count;
+	size_t event_cap;
+	uint64_t listings; /* complete ones */
+	unsigned opened;   /* through the port */
+};
+
+/* A file: where directory entries say it is, now and after a power cut. A rename is one step of
+ * the file system's journal, between two mailboxes as within one: after a power cut it was made
+ * or it was not, never half, so that the file is in one place and never in both or neither. A
+ * flush of either directory writes the journal up to there, and with it both its halves. */
 struct model_file {
 	bool is_used;
 	struct world *world;
+	struct model_maildir *maildir;
+	struct model_maildir *durable_maildir;
 	uint32_t content; /* which message; 0: torn beyond recognition */
 	bool is_data_durable;
 	bool is_users; /* made by a user */
@@ -60,24 +88,18 @@ struct model_file {
 	enum model_place durable_place;
 	uint64_t durable_flags;
 	char durable_name[MAIL_NAME_MAX + 1];
-	struct local_mtimes changed; /* by what is not durable yet; 0: nothing */
+	/* Of each mailbox, by what is not durable yet; 0: nothing. */
+	struct local_mtimes changed[MODEL_MAILBOXES_MAX];
 };
 
 /* Something a user did that a power cut took back, before anybody had flushed it or the state
  * knew of it. */
 struct model_loss {
 	uint32_t content;
+	char mailbox[MAILBOX_NAME_MAX + 1]; /* where the file was for all to see */
 	bool was_created;
 	bool was_deleted_firmly;
 	uint64_t flags_changed;
-};
-
-/* Something that happened to an entry of new/ or cur/, as inotify tells it. */
-struct model_event {
-	char *file; /* with its flags */
-	bool is_new;
-	bool is_gone;
-	bool is_own; /* done through the port */
 };
 
 struct model_message {
@@ -96,11 +118,27 @@ struct model_vanished {
 
 enum model_modseqs { MODSEQS_NONE, MODSEQS_CONDSTORE, MODSEQS_QRESYNC, MODSEQS_KIND_COUNT };
 
-struct model_server {
+/* A mailbox on the server. */
+struct model_mailbox {
+	uint64_t id; /* MAILBOXID, never used again; 0: there is none in this place */
+	char name[MAILBOX_NAME_MAX + 1];
 	struct model_message messages[MODEL_MESSAGES_MAX];
 	size_t count;
 	uint32_t uidvalidity;
 	uint32_t uidnext;
+	uint64_t highestmodseq;
+	struct model_vanished vanished[MODEL_VANISHED_MAX];
+	size_t vanished_count;
+	uint64_t forgotten;      /* nothing is known of what vanished up to this modseq */
+	uint64_t others_changes; /* by others than the open session, and told to it if asked */
+	uint64_t opens;
+	uint64_t listings; /* complete ones */
+};
+
+struct model_server {
+	struct model_mailbox mailboxes[MODEL_MAILBOXES_MAX];
+	uint64_t ids_made;
+	uint32_t uidvalidity; /* the last that was given */
 	bool has_uidplus;
 	bool tells_uidnext;
 	bool lies_about_size;
@@ -111,59 +149,69 @@ struct model_server {
 	unsigned lanes;          /* bodies that it sends side by side */
 
 	enum model_modseqs modseqs;
-	uint64_t highestmodseq;
-	struct model_vanished vanished[MODEL_VANISHED_MAX];
-	size_t vanished_count;
-	uint64_t forgotten;      /* nothing is known of what vanished up to this modseq */
-	uint64_t others_changes; /* by others than the open session, and told to it if asked */
-	bool tells_status;       /* with the list of mailboxes */
-	bool forgets_vanished;   /* and then names every UID it does not have */
-	bool names_unknown;      /* also as vanished: UIDs that never were, */
-	bool names_all;          /* and at times all there are, when these are many */
-	bool hides_expunges;     /* CONDSTORE: they do not raise HIGHESTMODSEQ */
-	bool is_lazy;            /* does not always tell a session what others did */
-	bool bumps_for_nothing;  /* a STORE that changes nothing has a modseq (RFC 7162 §3.1.11) */
-	bool is_untrustworthy;   /* some changes raise nothing */
+	bool tells_status;      /* with the list of mailboxes */
+	bool forgets_vanished;  /* and then names every UID it does not have */
+	bool names_unknown;     /* also as vanished: UIDs that never were, */
+	bool names_all;         /* and at times all there are, when these are many */
+	bool hides_expunges;    /* CONDSTORE: they do not raise HIGHESTMODSEQ */
+	bool is_lazy;           /* does not always tell a session what others did */
+	bool bumps_for_nothing; /* a STORE that changes nothing has a modseq (RFC 7162 §3.1.11) */
+	bool is_untrustworthy;  /* some changes raise nothing */
+	bool has_move;          /* RFC 6851; without it a move is a copy and a removal */
+	bool tells_ids;         /* MAILBOXID (RFC 8474) with the list of mailboxes */
+	/* Mailboxes have the same UIDVALIDITY but for those that had to get another: made anew
+	 * under an old name. Otherwise no two ever have the same. */
+	bool shares_uidvalidity;
+};
+
+/* A row of each table, of whichever mailbox. */
+struct model_record {
+	uint32_t mailbox_id;
+	struct message_record message;
+};
+struct model_journal {
+	uint32_t mailbox_id;
+	struct journal_record journal;
+};
+struct model_setaside {
+	uint32_t mailbox_id;
+	struct setaside_record setaside;
 };
 
 struct model_store {
 	struct store_port port;
 	struct world *world;
-	bool has_mailbox;
-	struct mailbox_record mailbox;
-	struct message_record messages[MODEL_MESSAGES_MAX];
+	struct mailbox_record mailboxes[MODEL_MAILBOXES_MAX]; /* in name order */
+	size_t mailbox_count;
+	uint32_t ids_made;
+	struct model_record messages[MODEL_MESSAGES_MAX];
 	size_t message_count;
-	struct journal_record journal[MODEL_MESSAGES_MAX];
+	struct model_journal journal[MODEL_MESSAGES_MAX];
 	size_t journal_count;
-	struct setaside_record setaside[MODEL_MESSAGES_MAX];
+	struct model_setaside setaside[MODEL_MESSAGES_MAX];
 	size_t setaside_count;
 };
 
 struct world {
-	struct rng rng;   /* the schedule */
+	struct rng rng; /* the schedule */
 	int64_t now_ns;
-	int64_t step_ns;  /* what one step takes is less than this */
-	int64_t tick_ns;  /* what the disk's clock counts in; at most two seconds */
-	uint64_t calls;   /* port calls so far: what faults and history refer to */
+	int64_t step_ns; /* what one step takes is less than this */
+	int64_t tick_ns; /* what the disk's clock counts in; at most two seconds */
+	uint64_t calls;  /* port calls so far: what faults and history refer to */
 	struct list tasks;
 	const struct fault *faults;
 	size_t fault_count;
 	bool faults_are_on;
-	bool is_dead;      /* between a crash and world_restart */
+	bool is_dead; /* between a crash and world_restart */
 	bool was_power_cut;
 	uint64_t crashes;
-	uint64_t opens;    /* of the server's mailbox */
-	uint64_t listings; /* complete looks at either side */
 	uint64_t withheld; /* bodies that came without a UID */
 
 	struct model_server server;
+	struct model_maildir maildirs[MODEL_MAILBOXES_MAX];
+	uint64_t maildirs_made;
 	struct model_file files[MODEL_FILES_MAX];
 	uint64_t names_made;
-	struct local_mtimes mtimes;
-	struct local_mtimes durable_mtimes;
-	struct model_event *events; /* until world_drop_events */
-	size_t event_count;
-	size_t event_cap;
 	struct model_loss losses[MODEL_FILES_MAX];
 	size_t loss_count;
 	bool may_see_moving; /* scans may find the directories moving */
@@ -178,6 +226,7 @@ struct world {
 	void *context;
 };
 
+/* With one mailbox, INBOX, on both sides. */
 void world_init(struct world *world, uint64_t seed);
 void world_free(struct world *world);
 
@@ -191,12 +240,18 @@ void world_restart(struct world *world);
 int64_t world_now_s(const struct world *world);
 void world_wait(struct world *world, int64_t seconds);
 
-/* The oldest `count` are forgotten. */
-void world_drop_events(struct world *world, size_t count);
+/* The oldest `count` events of a mailbox are forgotten. */
+void world_drop_events(struct model_maildir *maildir, size_t count);
 
 /* --- For the models ----------------------------------------------------------------------- */
 
-enum lane { LANE_REMOTE, LANE_LOCAL, LANE_STORE, LANE_ENV };
+enum lane {
+	LANE_REMOTE,  /* of one session, in order */
+	LANE_ACCOUNT, /* on whichever connection is free */
+	LANE_LOCAL,
+	LANE_STORE,
+	LANE_ENV,
+};
 
 struct task {
 	struct list link;
@@ -222,12 +277,21 @@ int world_enter(struct world *world, enum fault_kind *fault, struct error *err);
 int world_leave(struct world *world, enum fault_kind fault, struct error *err);
 
 void model_remote_init(struct world *world);
-void model_server_init(struct model_server *server);
+void model_server_init(struct world *world);
 void model_disk_init(struct world *world);
 void model_local_init(struct world *world);
 void model_store_init(struct world *world);
-/* Whether a record or the journal names the file. */
-bool model_store_knows(const struct world *world, const char *name);
+void model_store_free(struct world *world);
+/* What the state knows of a mailbox; NULL: nothing. Of a message there; NULL: nothing. */
+const struct mailbox_record *model_store_mailbox(const struct world *world, const char *name);
+const struct message_record *model_store_message(const struct world *world, uint32_t mailbox_id,
+						 uint32_t uid);
+const struct message_record *model_store_by_name(const struct world *world, uint32_t mailbox_id,
+						 const char *name);
+bool model_store_is_journaled(const struct world *world, uint32_t mailbox_id, const char *name);
+size_t model_store_count(const struct world *world, const char *mailbox);
+/* Whether a record or the journal of the mailbox names the file. */
+bool model_store_knows(const struct world *world, const char *mailbox, const char *name);
 
 /* A message's text in CRLF form, made from its content number; the caller frees. */
 char *model_body(uint32_t content, size_t *len);
@@ -235,43 +299,87 @@ char *model_body(uint32_t content, size_t *len);
 uint32_t model_content_of(struct slice body);
 void model_identity(uint32_t content, struct digest *identity, uint64_t *size_bytes);
 
-/* --- The server's mailbox (model_server.c) --- */
+/* --- The server's mailboxes (model_mailboxes.c) --- */
+
+/* NULL: there is none. */
+struct model_mailbox *model_mailbox_find(struct world *world, const char *name);
+/* The n-th that there is, NULL beyond the last. */
+struct model_mailbox *model_mailbox_nth(struct world *world, size_t n);
+/* Finds it, or makes it. */
+struct model_mailbox *model_mailbox_create(struct world *world, const char *name);
+/* With its inferiors. SYNCD_ENOTFOUND; SYNCD_ESERVER: refused. */
+int model_mailbox_rename(struct world *world, const char *from, const char *to);
+/* With its messages. SYNCD_ESERVER: refused. */
+int model_mailbox_delete(struct world *world, const char *name);
+struct mailbox_status model_mailbox_status(const struct world *world,
+					   const struct model_mailbox *mailbox);
+/* A new UIDVALIDITY, all UIDs and modseqs given anew. */
+void model_mailbox_renumber(struct world *world, struct model_mailbox *mailbox);
+/* Whether `name` is below `superior` in the hierarchy. */
+bool model_is_inferior(const char *name, const char *superior);
+
+/* --- Messages in them (model_server.c) --- */
 
 /* Changes by others have `is_own` false: an open session may be told of them. */
-struct model_message *model_server_add(struct world *world, uint32_t content, uint64_t flags,
-				       bool is_own);
-void model_server_set_flags(struct world *world, struct model_message *message, uint64_t flags,
-			    bool is_own);
-void model_server_remove(struct world *world, struct model_message *message, bool is_own);
+struct model_message *model_server_add(struct world *world, struct model_mailbox *mailbox,
+				       uint32_t content, uint64_t flags, bool is_own);
+void model_server_set_flags(struct world *world, struct model_mailbox *mailbox,
+			    struct model_message *message, uint64_t flags, bool is_own);
+void model_server_remove(struct world *world, struct model_mailbox *mailbox,
+			 struct model_message *message, bool is_own);
+/* Puts what `message` is into another mailbox, too; returns what is there now. */
+struct model_message *model_server_copy(struct world *world, struct model_mailbox *target,
+					const struct model_message *message);
 
+struct model_message *model_message_find(struct model_mailbox *mailbox, uint32_t uid);
+uint64_t model_next_modseq(struct world *world, struct model_mailbox *mailbox);
 /* HIGHESTMODSEQ, 0 when it keeps none. */
-uint64_t model_server_modseq(const struct model_server *server);
+uint64_t model_server_modseq(const struct world *world, const struct model_mailbox *mailbox);
 /* What changed since that modseq; the counts are the caller's. */
-void model_server_delta(struct world *world, uint64_t since, struct remote_observation *out);
+void model_server_delta(struct world *world, const struct model_mailbox *mailbox, uint64_t since,
+			struct remote_observation *out);
 
-/* --- The disk (model_disk.c) --- */
+/* What users do, elsewhere. */
+struct model_message *model_message_create(struct world *world, struct model_mailbox *mailbox,
+					   uint32_t content, uint64_t flags);
+void model_message_set_flags(struct world *world, struct model_mailbox *mailbox,
+			     struct model_message *message, uint64_t flags);
+void model_message_delete(struct world *world, struct model_mailbox *mailbox,
+			  struct model_message *message);
 
-struct model_file *model_file_new(struct world *world);
-/* By base name, wherever it is; NULL when it is nowhere. */
-struct model_file *model_file_find(struct world *world, struct slice name);
+/* --- The disk's mailboxes (model_maildirs.c) --- */
+
+struct model_maildir *model_maildir_find(struct world *world, const char *name);
+struct model_maildir *model_maildir_nth(struct world *world, size_t n);
+struct model_maildir *model_maildir_create(struct world *world, const char *name);
+/* Without its inferiors. SYNCD_ENOTFOUND, SYNCD_EBUSY as of the port. */
+int model_maildir_rename(struct world *world, const char *from, const char *to);
+/* With all that is in it. */
+void model_maildir_delete(struct world *world, struct model_maildir *maildir);
+bool model_maildir_is_empty(struct world *world, const struct model_maildir *maildir);
+
+/* --- Files in them (model_disk.c) --- */
+
+struct model_file *model_file_new(struct model_maildir *maildir, struct world *world);
+/* By base name, wherever in the mailbox it is; NULL when it is nowhere. */
+struct model_file *model_file_find(struct world *world, const struct model_maildir *maildir,
+				   struct slice name);
 bool model_file_is_visible(const struct model_file *file);
 /* A rename or unlink: gives the directories concerned their mtimes and tells of it. */
 void model_file_move(struct model_file *file, enum model_place place, uint64_t flags, bool is_own);
-/* Everything on the disk survives a power cut from here on. */
-void model_disk_flush(struct world *world);
+/* Everything that is, or was, in the mailbox survives a power cut as it is now. */
+void model_disk_flush(struct world *world, const struct model_maildir *maildir);
+/* What a power cut leaves. */
+void model_disk_lose_power(struct world *world);
 
-/* What users and other programs do; not all of them flush what they did. */
+/* What users and other programs do; not all of them flush what they did. In INBOX: */
 struct model_file *model_file_create(struct world *world, uint32_t content, uint64_t flags,
 				     bool is_new);
+struct model_file *model_file_create_in(struct world *world, struct model_maildir *maildir,
+					uint32_t content, uint64_t flags, bool is_new);
 void model_file_set_flags(struct model_file *file, uint64_t flags);
 void model_file_delete(struct model_file *file);
-/* The n-th visible file (in new or cur), NULL beyond the last. */
+/* The n-th visible file (in new or cur) of all mailboxes, NULL beyond the last. */
 struct model_file *model_file_visible(struct world *world, size_t n);
-
-struct model_message *model_message_create(struct world *world, uint32_t content, uint64_t flags);
-void model_message_set_flags(struct world *world, struct model_message *message, uint64_t flags);
-void model_message_delete(struct world *world, struct model_message *message);
-/* A new UIDVALIDITY, all UIDs and modseqs given anew. */
-void model_server_renumber(struct world *world);
 
 #endif

@@ -1,4 +1,4 @@
-/* The disk under the model of a maildir: files, directory entries and mtimes, and what a
+/* The files of the disk under the model of a maildir: directory entries and mtimes, and what a
  * power cut leaves of what was not flushed.
  * SPDX-License-Identifier: MIT */
 #include "model.h"
@@ -10,11 +10,16 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
-struct model_file *model_file_new(struct world *world)
+struct model_file *model_file_new(struct model_maildir *maildir, struct world *world)
 {
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
 		if (!world->files[i].is_used) {
-			world->files[i] = (struct model_file){ .is_used = true, .world = world };
+			world->files[i] = (struct model_file){
+				.is_used = true,
+				.world = world,
+				.maildir = maildir,
+				.durable_maildir = maildir,
+			};
 			return &world->files[i];
 		}
 	}
@@ -26,11 +31,12 @@ bool model_file_is_visible(const struct model_file *file)
 	return file->is_used && (file->place == PLACE_NEW || file->place == PLACE_CUR);
 }
 
-struct model_file *model_file_find(struct world *world, struct slice name)
+struct model_file *model_file_find(struct world *world, const struct model_maildir *maildir,
+				   struct slice name)
 {
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
 		struct model_file *file = &world->files[i];
-		if (file->is_used && file->place != PLACE_NONE &&
+		if (file->is_used && file->place != PLACE_NONE && file->maildir == maildir &&
 		    slice_equals(slice_of(file->name), name))
 			return file;
 	}
@@ -70,19 +76,20 @@ static char *file_entry(const struct model_file *file)
 /* An entry appears or vanishes: its directory's mtime says so, and inotify. */
 static void entry_changes(struct model_file *file, bool is_gone, bool is_own)
 {
-	struct world *world = file->world;
-	int64_t tick_ns = world->now_ns - world->now_ns % world->tick_ns;
+	struct model_maildir *maildir = file->maildir;
+	struct local_mtimes *changed = &file->changed[maildir - file->world->maildirs];
+	int64_t tick_ns = file->world->now_ns - file->world->now_ns % file->world->tick_ns;
 
 	if (!model_file_is_visible(file))
 		return;
 	if (file->place == PLACE_NEW)
-		file->changed.new_ns = tick_ns;
+		changed->new_ns = tick_ns;
 	else
-		file->changed.cur_ns = tick_ns;
-	mtimes_raise(&world->mtimes, &file->changed);
-	world->events =
-		xgrow(world->events, world->event_count, &world->event_cap, sizeof(*world->events));
-	world->events[world->event_count++] = (struct model_event){
+		changed->cur_ns = tick_ns;
+	mtimes_raise(&maildir->mtimes, changed);
+	maildir->events = xgrow(maildir->events, maildir->event_count, &maildir->event_cap,
+				sizeof(*maildir->events));
+	maildir->events[maildir->event_count++] = (struct model_event){
 		.file = file_entry(file),
 		.is_new = file->place == PLACE_NEW,
 		.is_gone = is_gone,
@@ -90,14 +97,14 @@ static void entry_changes(struct model_file *file, bool is_gone, bool is_own)
 	};
 }
 
-void world_drop_events(struct world *world, size_t count)
+void world_drop_events(struct model_maildir *maildir, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		free(world->events[i].file);
-	world->event_count -= count;
-	if (world->event_count > 0)
-		memmove(world->events, world->events + count,
-			world->event_count * sizeof(*world->events));
+		free(maildir->events[i].file);
+	maildir->event_count -= count;
+	if (maildir->event_count > 0)
+		memmove(maildir->events, maildir->events + count,
+			maildir->event_count * sizeof(*maildir->events));
 }
 
 void model_file_move(struct model_file *file, enum model_place place, uint64_t flags, bool is_own)
@@ -116,11 +123,13 @@ void model_file_move(struct model_file *file, enum model_place place, uint64_t f
  * of it: a file system writes both in one transaction. */
 static void file_make_durable(struct model_file *file)
 {
-	mtimes_raise(&file->world->durable_mtimes, &file->changed);
-	file->changed = (struct local_mtimes){ .cur_ns = 0 };
+	for (size_t i = 0; i < MODEL_MAILBOXES_MAX; i++)
+		mtimes_raise(&file->world->maildirs[i].durable_mtimes, &file->changed[i]);
+	memset(file->changed, 0, sizeof(file->changed));
 	file->is_data_durable = true;
 	file->was_deleted = false;
 	file->flags_changed = 0;
+	file->durable_maildir = file->maildir;
 	file->durable_place = file->place;
 	file->durable_flags = file->flags;
 	memcpy(file->durable_name, file->name, sizeof(file->name));
@@ -128,11 +137,12 @@ static void file_make_durable(struct model_file *file)
 		file->is_used = false;
 }
 
-void model_disk_flush(struct world *world)
+void model_disk_flush(struct world *world, const struct model_maildir *maildir)
 {
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		if (world->files[i].is_used)
-			file_make_durable(&world->files[i]);
+		struct model_file *file = &world->files[i];
+		if (file->is_used && (file->maildir == maildir || file->durable_maildir == maildir))
+			file_make_durable(file);
 	}
 }
 
@@ -141,15 +151,18 @@ static void note_loss(struct world *world, const struct model_file *file)
 {
 	bool was_created = file->is_users && file->durable_place == PLACE_NONE;
 
-	if (was_created && (file->place == PLACE_NONE || model_store_knows(world, file->name)))
+	if (was_created && (file->place == PLACE_NONE ||
+			    model_store_knows(world, file->maildir->name, file->name)))
 		return;
 	must(world->loss_count < MODEL_FILES_MAX);
-	world->losses[world->loss_count++] = (struct model_loss){
+	struct model_loss *loss = &world->losses[world->loss_count++];
+	*loss = (struct model_loss){
 		.content = file->content,
 		.was_created = was_created,
 		.was_deleted_firmly = file->was_deleted && file->is_deletion_firm,
 		.flags_changed = file->flags_changed,
 	};
+	memcpy(loss->mailbox, file->maildir->name, sizeof(loss->mailbox));
 }
 
 /* Each file's last unflushed change is kept or lost by itself; unflushed data may
@@ -157,13 +170,14 @@ static void note_loss(struct world *world, const struct model_file *file)
 static void file_lose_entry(struct world *world, struct model_file *file)
 {
 	note_loss(world, file);
+	file->maildir = file->durable_maildir;
 	file->place = file->durable_place;
 	file->flags = file->durable_flags;
-	file->changed = (struct local_mtimes){ .cur_ns = 0 };
+	memset(file->changed, 0, sizeof(file->changed));
 	memcpy(file->name, file->durable_name, sizeof(file->name));
 }
 
-static void disk_lose_power(struct world *world)
+void model_disk_lose_power(struct world *world)
 {
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
 		struct model_file *file = &world->files[i];
@@ -175,22 +189,8 @@ static void disk_lose_power(struct world *world)
 			file->content = 0;
 		file_make_durable(file);
 	}
-	world->mtimes = world->durable_mtimes;
-}
-
-void world_restart(struct world *world)
-{
-	must(world->is_dead && list_is_empty(&world->tasks));
-	if (world->was_power_cut)
-		disk_lose_power(world);
-	world->is_dead = false;
-	world_wait(world, 10);
-}
-
-void model_disk_init(struct world *world)
-{
-	world->mtimes = (struct local_mtimes){ .cur_ns = world->now_ns, .new_ns = world->now_ns };
-	world->durable_mtimes = world->mtimes;
+	for (size_t i = 0; i < MODEL_MAILBOXES_MAX; i++)
+		world->maildirs[i].mtimes = world->maildirs[i].durable_mtimes;
 }
 
 /* --- What users do ---------------------------------------------------------------------- */
@@ -202,10 +202,10 @@ static void users_flush(struct model_file *file)
 		file_make_durable(file);
 }
 
-struct model_file *model_file_create(struct world *world, uint32_t content, uint64_t flags,
-				     bool is_new)
+struct model_file *model_file_create_in(struct world *world, struct model_maildir *maildir,
+					uint32_t content, uint64_t flags, bool is_new)
 {
-	struct model_file *file = model_file_new(world);
+	struct model_file *file = model_file_new(maildir, world);
 
 	(void)snprintf(file->name, sizeof(file->name), "user%llu.model",
 		       (unsigned long long)++world->names_made);
@@ -215,6 +215,13 @@ struct model_file *model_file_create(struct world *world, uint32_t content, uint
 	model_file_move(file, is_new ? PLACE_NEW : PLACE_CUR, is_new ? 0 : flags, false);
 	users_flush(file);
 	return file;
+}
+
+struct model_file *model_file_create(struct world *world, uint32_t content, uint64_t flags,
+				     bool is_new)
+{
+	return model_file_create_in(world, model_maildir_find(world, "INBOX"), content, flags,
+				    is_new);
 }
 
 void model_file_set_flags(struct model_file *file, uint64_t flags)

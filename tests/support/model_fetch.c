@@ -63,9 +63,11 @@ static const struct model_message *next_message(const struct task *task,
 						const struct remote_fetch_req *req)
 {
 	const struct model_server *server = &task->world->server;
+	const struct model_session *session = task->target;
+	const struct model_mailbox *mailbox = session->mailbox;
 
-	for (size_t i = 0; i < server->count; i++) {
-		const struct model_message *message = &server->messages[i];
+	for (size_t i = 0; i < mailbox->count; i++) {
+		const struct model_message *message = &mailbox->messages[i];
 		bool is_withheld =
 			server->refuses_silently && message->content == server->refuses_fetch;
 		if (message->uid > task->progress && uidset_contains(req->uids, message->uid) &&
@@ -96,12 +98,12 @@ static int fetch_begin(struct task *task, struct remote_fetch_req *req, struct m
 		       const struct model_message *next)
 {
 	struct model_session *session = task->target;
-	struct model_server *server = &task->world->server;
+	const struct model_mailbox *mailbox = session->mailbox;
 
-	if (next->content == server->refuses_fetch)
+	if (next->content == task->world->server.refuses_fetch)
 		return error_set(&task->op->err, SYNCD_EMESSAGE, "cannot read message");
 	if (happens(task->world, 64))
-		next = &server->messages[rng_below(&task->world->rng, server->count)];
+		next = &mailbox->messages[rng_below(&task->world->rng, mailbox->count)];
 	else
 		task->progress = next->uid;
 	return lane_begin(req, lane, (unsigned)(lane - session->lanes), next);

@@ -8,7 +8,7 @@
 static void session_has_seen(struct model_session *session,
 			     const struct remote_observation *observation)
 {
-	session->seen = session->world->server.others_changes;
+	session->seen = session->mailbox->others_changes;
 	session->observed_modseq = observation->highestmodseq;
 	session->exists = observation->exists;
 }
@@ -16,28 +16,28 @@ static void session_has_seen(struct model_session *session,
 static void observation_count(const struct model_session *session,
 			      struct remote_observation *observation)
 {
-	const struct model_server *server = &session->world->server;
+	const struct model_mailbox *mailbox = session->mailbox;
 
-	observation->exists = (uint32_t)server->count;
-	observation->uidnext = server->tells_uidnext ? server->uidnext : 0;
+	observation->exists = (uint32_t)mailbox->count;
+	observation->uidnext = session->world->server.tells_uidnext ? mailbox->uidnext : 0;
 	observation->highestmodseq = session->open_modseq;
 }
 
 /* Others may be at work between SELECT and what follows it. */
 void session_select(struct model_session *session, const struct remote_open_req *req)
 {
-	const struct model_server *server = &session->world->server;
+	const struct model_mailbox *mailbox = session->mailbox;
 
-	session->open_modseq = model_server_modseq(server);
-	session->seen = server->others_changes;
-	session->exists = (uint32_t)server->count;
-	if (req->known_uidvalidity != server->uidvalidity ||
+	session->open_modseq = model_server_modseq(session->world, mailbox);
+	session->seen = mailbox->others_changes;
+	session->exists = (uint32_t)mailbox->count;
+	if (req->known_uidvalidity != mailbox->uidvalidity ||
 	    req->known_modseq > session->open_modseq)
 		return;
 	session->known_modseq = req->known_modseq;
-	if (session->known_modseq == 0 || server->modseqs != MODSEQS_QRESYNC)
+	if (session->known_modseq == 0 || session->world->server.modseqs != MODSEQS_QRESYNC)
 		return;
-	model_server_delta(session->world, session->known_modseq, &session->early);
+	model_server_delta(session->world, mailbox, session->known_modseq, &session->early);
 	observation_count(session, &session->early);
 }
 
@@ -47,7 +47,7 @@ static void observe_changes(struct model_session *session, struct remote_observa
 	const struct remote_observation *early = &session->early;
 
 	if (!early->is_delta) {
-		model_server_delta(session->world, session->known_modseq, result);
+		model_server_delta(session->world, session->mailbox, session->known_modseq, result);
 		observation_count(session, result);
 		session_has_seen(session, result);
 		return;
@@ -67,17 +67,18 @@ static void observe_changes(struct model_session *session, struct remote_observa
 static void observe_all(struct model_session *session, struct remote_observation *result)
 {
 	struct world *world = session->world;
-	const struct model_server *server = &world->server;
-	size_t listed = server->count;
+	struct model_mailbox *mailbox = session->mailbox;
+	size_t listed = mailbox->count;
 
 	if (world->faults_are_on && rng_below(&world->rng, 16) == 0)
-		listed = rng_below(&world->rng, server->count + 1);
+		listed = rng_below(&world->rng, mailbox->count + 1);
 	for (size_t i = 0; i < listed; i++)
-		remote_observation_add(result, server->messages[i].uid, server->messages[i].flags);
-	world->listings++;
+		remote_observation_add(result, mailbox->messages[i].uid,
+				       mailbox->messages[i].flags);
+	mailbox->listings++;
 	remote_observation_sort(result);
 	observation_count(session, result);
-	result->is_complete = listed == server->count;
+	result->is_complete = listed == mailbox->count;
 	session_has_seen(session, result);
 }
 
@@ -107,18 +108,19 @@ static int run_search(struct task *task)
 {
 	struct remote_search_req *req = container_of(task->op, struct remote_search_req, op);
 	struct world *world = task->world;
-	const struct model_server *server = &world->server;
+	struct model_session *session = task->target;
+	struct model_mailbox *mailbox = session->mailbox;
 	bool is_partial = world->faults_are_on && rng_below(&world->rng, 8) == 0;
 	int code = session_check(task);
 
 	if (code != 0)
 		return code;
-	for (size_t i = 0; i < server->count; i++) {
+	for (size_t i = 0; i < mailbox->count; i++) {
 		if (!is_partial || rng_below(&world->rng, 2) == 0)
-			must(uidset_add(req->present, server->messages[i].uid) == 0);
+			must(uidset_add(req->present, mailbox->messages[i].uid) == 0);
 	}
 	req->is_complete = !is_partial;
-	world->listings++;
+	mailbox->listings++;
 	return 0;
 }
 
@@ -136,8 +138,8 @@ static int run_settle(struct task *task)
 	struct remote_settle_req *req = container_of(task->op, struct remote_settle_req, op);
 	struct model_session *session = task->target;
 	struct world *world = task->world;
-	const struct model_server *server = &world->server;
-	bool is_alone = server->others_changes == session->seen;
+	const struct model_mailbox *mailbox = session->mailbox;
+	bool is_alone = mailbox->others_changes == session->seen;
 	int code = session_check(task);
 
 	if (code != 0)
@@ -146,10 +148,10 @@ static int run_settle(struct task *task)
 	req->highestmodseq = session->observed_modseq;
 	if (req->highestmodseq > 0 && is_alone && session->has_written && !session->has_appended &&
 	    rng_below(&world->rng, 4) != 0)
-		req->highestmodseq = model_server_modseq(server);
-	req->has_news = !is_alone && !(server->is_lazy && rng_below(&world->rng, 2) == 0);
+		req->highestmodseq = model_server_modseq(world, mailbox);
+	req->has_news = !is_alone && !(world->server.is_lazy && rng_below(&world->rng, 2) == 0);
 	if (req->has_news)
-		req->exists = (uint32_t)server->count;
+		req->exists = (uint32_t)mailbox->count;
 	return 0;
 }
 

@@ -1,4 +1,4 @@
-/* A model of an IMAP server with one mailbox, behind the remote port.
+/* One mailbox of the model of an IMAP server behind the remote port: what changes it.
  * SPDX-License-Identifier: MIT */
 #include "model_session.h"
 
@@ -13,7 +13,7 @@ struct model_session *session_of(struct remote_mailbox *mailbox)
 	return container_of(mailbox, struct model_session, port);
 }
 
-static void session_free(struct model_session *session)
+void session_free(struct model_session *session)
 {
 	remote_observation_free(&session->early);
 	session_close_lanes(session);
@@ -28,7 +28,9 @@ int session_check(struct task *task)
 		return error_set(&task->op->err, SYNCD_ECANCELLED, "cancelled");
 	if (session->is_broken)
 		return error_set(&task->op->err, SYNCD_ENET, "the connection is over");
-	if (session->uidvalidity != task->world->server.uidvalidity)
+	if (session->mailbox_id != session->mailbox->id)
+		return error_set(&task->op->err, SYNCD_ENET, "the mailbox was deleted");
+	if (session->uidvalidity != session->mailbox->uidvalidity)
 		return error_set(&task->op->err, SYNCD_ENET, "the mailbox was made anew");
 	return 0;
 }
@@ -61,8 +63,8 @@ static void store_append(struct task *task, uint32_t content)
 	struct remote_append_req *req = container_of(task->op, struct remote_append_req, op);
 	struct model_session *session = task->target;
 	struct world *world = task->world;
-	struct model_message *message =
-		model_server_add(world, content, req->flags & world->server.flags_mask, true);
+	struct model_message *message = model_server_add(
+		world, session->mailbox, content, req->flags & world->server.flags_mask, true);
 
 	message->date_s = req->internaldate_s;
 	req->uid = world->server.has_uidplus ? message->uid : 0;
@@ -118,7 +120,7 @@ static void model_append(struct remote_mailbox *mailbox, struct remote_append_re
 /* --- store, expunge, identify ------------------------------------------------------------------
  */
 
-static bool refuses_set(struct world *world)
+bool session_refuses_set(struct world *world)
 {
 	return world->faults_are_on && rng_below(&world->rng, 32) == 0;
 }
@@ -127,18 +129,18 @@ static int run_store(struct task *task)
 {
 	struct remote_store_req *req = container_of(task->op, struct remote_store_req, op);
 	struct model_session *session = task->target;
-	struct model_server *server = &task->world->server;
+	const struct model_server *server = &task->world->server;
 	int code = session_check(task);
 
 	if (code != 0)
 		return code;
-	if (refuses_set(task->world))
+	if (session_refuses_set(task->world))
 		return error_set(&task->op->err, SYNCD_EMESSAGE, "flags refused");
 	session->has_written = true;
-	for (size_t i = 0; i < server->count; i++) {
-		struct model_message *message = &server->messages[i];
+	for (size_t i = 0; i < session->mailbox->count; i++) {
+		struct model_message *message = &session->mailbox->messages[i];
 		if (uidset_contains(req->uids, message->uid))
-			model_server_set_flags(task->world, message,
+			model_server_set_flags(task->world, session->mailbox, message,
 					       (message->flags | (req->add & server->flags_mask)) &
 						       ~(req->remove & server->flags_mask),
 					       true);
@@ -157,18 +159,18 @@ static int run_expunge(struct task *task)
 {
 	struct remote_expunge_req *req = container_of(task->op, struct remote_expunge_req, op);
 	struct model_session *session = task->target;
-	struct model_server *server = &task->world->server;
+	struct model_mailbox *mailbox = session->mailbox;
 	int code = session_check(task);
 
 	if (code != 0)
 		return code;
-	if (refuses_set(task->world))
+	if (session_refuses_set(task->world))
 		return error_set(&task->op->err, SYNCD_EMESSAGE, "expunge refused");
 	session->has_written = true;
-	for (size_t i = server->count; i-- > 0;) {
-		if (!uidset_contains(req->uids, server->messages[i].uid))
+	for (size_t i = mailbox->count; i-- > 0;) {
+		if (!uidset_contains(req->uids, mailbox->messages[i].uid))
 			continue;
-		model_server_remove(task->world, &server->messages[i], true);
+		model_server_remove(task->world, mailbox, &mailbox->messages[i], true);
 		session->exists--;
 	}
 	return 0;
@@ -184,11 +186,13 @@ static void model_expunge(struct remote_mailbox *mailbox, struct remote_expunge_
 static int run_identify(struct task *task)
 {
 	struct remote_identify_req *req = container_of(task->op, struct remote_identify_req, op);
-	struct model_server *server = &task->world->server;
+	const struct model_server *server = &task->world->server;
+	const struct model_session *session = task->target;
+	const struct model_mailbox *mailbox = session->mailbox;
 	int code = session_check(task);
 
-	for (size_t i = 0; code == 0 && i < server->count; i++) {
-		const struct model_message *message = &server->messages[i];
+	for (size_t i = 0; code == 0 && i < mailbox->count; i++) {
+		const struct model_message *message = &mailbox->messages[i];
 		struct digest identity;
 		uint64_t size_bytes = 0;
 		if (!uidset_contains(req->uids, message->uid))
@@ -207,7 +211,7 @@ static void model_identify(struct remote_mailbox *mailbox, struct remote_identif
 	world_post(session->world, LANE_REMOTE, &req->op, session, run_identify);
 }
 
-/* --- the session and the account
+/* --- the session
  * ------------------------------------------------------------------ */
 
 static void model_cancel(struct remote_mailbox *mailbox)
@@ -224,7 +228,7 @@ static void model_close(struct remote_mailbox *mailbox)
 	session_free(session);
 }
 
-static const struct remote_mailbox_ops model_mailbox_ops = {
+const struct remote_mailbox_ops model_session_ops = {
 	.observe = session_observe,
 	.search = session_search,
 	.fetch = session_fetch,
@@ -233,122 +237,9 @@ static const struct remote_mailbox_ops model_mailbox_ops = {
 	.append = model_append,
 	.store = model_store_flags,
 	.expunge = model_expunge,
+	.transfer = session_transfer,
 	.identify = model_identify,
 	.settle = session_settle,
 	.cancel = model_cancel,
 	.close = model_close,
 };
-
-static int run_open(struct task *task)
-{
-	struct remote_open_req *req = container_of(task->op, struct remote_open_req, op);
-	struct world *world = task->world;
-	struct model_session *session = xcalloc(1, sizeof(*session));
-
-	world->opens++;
-	session->world = world;
-	session->port.ops = &model_mailbox_ops;
-	session->uidvalidity = world->server.uidvalidity;
-	remote_observation_init(&session->early);
-	session_select(session, req);
-	req->mailbox = &session->port;
-	req->uidvalidity = world->server.uidvalidity;
-	req->uidnext = world->server.tells_uidnext ? world->server.uidnext : 0;
-	req->exists = (uint32_t)world->server.count;
-	req->flags_mask = world->server.flags_mask;
-	return 0;
-}
-
-/* Without a connection yet, whatever breaks is one that could not be had. */
-static int run_without_session(struct task *task, int (*run)(struct task *task))
-{
-	enum fault_kind fault = FAULT_NONE;
-	int code = world_enter(task->world, &fault, &task->op->err);
-
-	if (code == 0)
-		code = run(task);
-	if (code == 0)
-		code = world_leave(task->world, fault, &task->op->err);
-	return code == SYNCD_EIO || code == SYNCD_ENOSPC
-		       ? error_set(&task->op->err, SYNCD_ENET, "no connection")
-		       : code;
-}
-
-/* The answer to SELECT may be lost like any other; then there is no session. */
-static int run_open_or_fail(struct task *task)
-{
-	struct remote_open_req *req = container_of(task->op, struct remote_open_req, op);
-	int code = run_without_session(task, run_open);
-
-	if (code != 0 && req->mailbox != NULL) {
-		session_free(session_of(req->mailbox));
-		req->mailbox = NULL;
-	}
-	return code;
-}
-
-static void model_open(struct remote_account *account, struct remote_open_req *req)
-{
-	struct world *world = container_of(account, struct world, remote);
-
-	req->mailbox = NULL;
-	world_post(world, LANE_ENV, &req->op, NULL, run_open_or_fail);
-}
-
-/* A server that keeps no modseqs for this mailbox may tell the rest all the same. */
-static struct mailbox_status list_status(const struct model_server *server)
-{
-	if (!server->tells_status)
-		return (struct mailbox_status){ .uidvalidity = 0 };
-	return (struct mailbox_status){
-		.uidvalidity = server->uidvalidity,
-		.uidnext = server->uidnext,
-		.messages = (uint32_t)server->count,
-		.highestmodseq = model_server_modseq(server),
-	};
-}
-
-static int run_list(struct task *task)
-{
-	struct remote_list_req *req = container_of(task->op, struct remote_list_req, op);
-	struct mailbox_info info = { .name = "INBOX", .is_selectable = true };
-
-	if (req->selects != NULL && req->selects(req, info.name))
-		info.status = list_status(&task->world->server);
-	req->found(req, &info);
-	return 0;
-}
-
-static int run_list_or_fail(struct task *task)
-{
-	return run_without_session(task, run_list);
-}
-
-static void model_list(struct remote_account *account, struct remote_list_req *req)
-{
-	world_post(container_of(account, struct world, remote), LANE_ENV, &req->op, NULL,
-		   run_list_or_fail);
-}
-
-static int run_create(struct task *task)
-{
-	(void)task;
-	return 0; /* the one mailbox is always there */
-}
-
-static void model_create(struct remote_account *account, struct remote_create_req *req)
-{
-	world_post(container_of(account, struct world, remote), LANE_ENV, &req->op, NULL,
-		   run_create);
-}
-
-static const struct remote_account_ops model_account_ops = {
-	.list = model_list,
-	.create = model_create,
-	.open = model_open,
-};
-
-void model_remote_init(struct world *world)
-{
-	world->remote.ops = &model_account_ops;
-}

@@ -12,6 +12,20 @@ struct model_lane {
 	char *body;
 };
 
+/* What a transfer under way has done. */
+struct model_transfer {
+	struct {
+		uint32_t uid;
+		uint32_t target_uid;
+	} pairs[MODEL_MESSAGES_MAX];
+	size_t count;
+	size_t told;
+	uint64_t target_id;
+	uint32_t uidvalidity; /* of the target */
+	uint32_t end_uid;     /* what came later is not asked for */
+	uint32_t last_uid;
+};
+
 /* One connection with the mailbox selected. `is_broken` comes first: the
  * scheduler sets it when a command's answer is lost. */
 struct model_session {
@@ -20,14 +34,17 @@ struct model_session {
 	bool has_written;
 	bool has_appended;
 	uint32_t uidvalidity;
-	uint64_t known_modseq;           /* the caller's, 0 when it gets a listing */
-	uint64_t open_modseq;            /* HIGHESTMODSEQ in the answer to SELECT */
-	uint64_t observed_modseq;        /* as told by observe */
-	uint64_t seen;                   /* of the server's others_changes */
-	uint32_t exists;                 /* what it has been told by now */
-	struct remote_observation early; /* what SELECT brought (QRESYNC) */
+	uint64_t known_modseq;                     /* the caller's, 0 when it gets a listing */
+	uint64_t open_modseq;                      /* HIGHESTMODSEQ in the answer to SELECT */
+	uint64_t observed_modseq;                  /* as told by observe */
+	uint64_t seen;                             /* of the server's others_changes */
+	uint32_t exists;                           /* what it has been told by now */
+	struct remote_observation early;           /* what SELECT brought (QRESYNC) */
 	struct model_lane lanes[REMOTE_LANES_MAX]; /* of the fetch under way */
+	struct model_transfer transfer;
 	struct world *world;
+	struct model_mailbox *mailbox; /* it is another one, or none, when its id is another */
+	uint64_t mailbox_id;
 	struct remote_mailbox port;
 };
 
@@ -48,5 +65,15 @@ void session_close_lanes(struct model_session *session);
 void session_fetch(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
 void session_fetch_pause(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
 void session_fetch_resume(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
+
+/* Other mailboxes (model_transfer.c). */
+void session_transfer(struct remote_mailbox *mailbox, struct remote_transfer_req *req);
+
+/* Commands that refuse a set now and then. */
+bool session_refuses_set(struct world *world);
+
+/* The account (model_account.c). */
+extern const struct remote_mailbox_ops model_session_ops;
+void session_free(struct model_session *session);
 
 #endif

@@ -18,69 +18,163 @@ static int store_check(const struct model_store *store, struct error *err)
 	return store->world->is_dead ? error_set(err, SYNCD_ECANCELLED, "the process is dead") : 0;
 }
 
-/* --- Changes --------------------------------------------------------------------- */
+/* --- Rows ------------------------------------------------------------------------ */
 
-static size_t find_uid(const struct model_store *store, uint32_t uid)
+static size_t find_mailbox(const struct model_store *store, uint32_t id)
 {
 	size_t i = 0;
 
-	while (i < store->message_count && store->messages[i].uid != uid)
+	while (i < store->mailbox_count && store->mailboxes[i].id != id)
 		i++;
 	return i;
 }
 
-static void remove_message(struct model_store *store, uint32_t uid)
+static size_t find_uid(const struct model_store *store, uint32_t mailbox_id, uint32_t uid)
 {
-	size_t at = find_uid(store, uid);
+	size_t i = 0;
+
+	while (i < store->message_count && (store->messages[i].mailbox_id != mailbox_id ||
+					    store->messages[i].message.uid != uid))
+		i++;
+	return i;
+}
+
+static size_t find_journal(const struct model_store *store, uint32_t mailbox_id,
+			   const struct journal_record *journal)
+{
+	size_t i = 0;
+
+	while (i < store->journal_count &&
+	       (store->journal[i].mailbox_id != mailbox_id ||
+		store->journal[i].journal.kind != journal->kind ||
+		strcmp(store->journal[i].journal.name, journal->name) != 0))
+		i++;
+	return i;
+}
+
+static size_t find_setaside(const struct model_store *store, uint32_t mailbox_id,
+			    const struct setaside_record *record)
+{
+	size_t i = 0;
+
+	while (i < store->setaside_count &&
+	       (store->setaside[i].mailbox_id != mailbox_id ||
+		store->setaside[i].setaside.uid != record->uid ||
+		strcmp(store->setaside[i].setaside.name, record->name) != 0))
+		i++;
+	return i;
+}
+
+/* --- Changes --------------------------------------------------------------------- */
+
+static void remove_message(struct model_store *store, uint32_t mailbox_id, uint32_t uid)
+{
+	size_t at = find_uid(store, mailbox_id, uid);
 
 	if (at < store->message_count)
 		store->messages[at] = store->messages[--store->message_count];
 }
 
-static void put_message(struct model_store *store, const struct message_record *message)
+static void put_message(struct model_store *store, uint32_t mailbox_id,
+			const struct message_record *message)
 {
 	for (size_t i = 0; i < store->message_count; i++) {
 		/* One name, one UID: the engine must never bind a file twice. */
-		must(store->messages[i].uid == message->uid ||
-		     strcmp(store->messages[i].name, message->name) != 0);
+		must(store->messages[i].mailbox_id != mailbox_id ||
+		     store->messages[i].message.uid == message->uid ||
+		     strcmp(store->messages[i].message.name, message->name) != 0);
 	}
-	remove_message(store, message->uid);
+	remove_message(store, mailbox_id, message->uid);
 	must(store->message_count < MODEL_MESSAGES_MAX);
-	store->messages[store->message_count++] = *message;
+	store->messages[store->message_count++] =
+		(struct model_record){ .mailbox_id = mailbox_id, .message = *message };
 }
 
-static void remove_journal(struct model_store *store, const struct journal_record *journal)
+static void remove_journal(struct model_store *store, uint32_t mailbox_id,
+			   const struct journal_record *journal)
 {
-	for (size_t i = 0; i < store->journal_count; i++) {
-		if (store->journal[i].kind == journal->kind &&
-		    strcmp(store->journal[i].name, journal->name) == 0) {
-			store->journal[i] = store->journal[--store->journal_count];
-			return;
-		}
-	}
+	size_t at = find_journal(store, mailbox_id, journal);
+
+	if (at < store->journal_count)
+		store->journal[at] = store->journal[--store->journal_count];
 }
 
-static void remove_setaside(struct model_store *store, const struct setaside_record *record)
+static void put_journal(struct model_store *store, uint32_t mailbox_id,
+			const struct journal_record *journal)
 {
-	for (size_t i = 0; i < store->setaside_count; i++) {
-		if (store->setaside[i].uid == record->uid &&
-		    strcmp(store->setaside[i].name, record->name) == 0) {
-			store->setaside[i] = store->setaside[--store->setaside_count];
-			return;
-		}
-	}
+	remove_journal(store, mailbox_id, journal);
+	must(store->journal_count < MODEL_MESSAGES_MAX);
+	store->journal[store->journal_count++] =
+		(struct model_journal){ .mailbox_id = mailbox_id, .journal = *journal };
 }
 
+static void remove_setaside(struct model_store *store, uint32_t mailbox_id,
+			    const struct setaside_record *record)
+{
+	size_t at = find_setaside(store, mailbox_id, record);
+
+	if (at < store->setaside_count)
+		store->setaside[at] = store->setaside[--store->setaside_count];
+}
+
+static void put_setaside(struct model_store *store, uint32_t mailbox_id,
+			 const struct setaside_record *record)
+{
+	remove_setaside(store, mailbox_id, record);
+	must(store->setaside_count < MODEL_MESSAGES_MAX);
+	store->setaside[store->setaside_count++] =
+		(struct model_setaside){ .mailbox_id = mailbox_id, .setaside = *record };
+}
+
+static void remove_mailbox(struct model_store *store, uint32_t id)
+{
+	size_t at = find_mailbox(store, id);
+
+	if (at == store->mailbox_count)
+		return;
+	keyword_table_free(&store->mailboxes[at].keywords);
+	store->mailbox_count--;
+	memmove(&store->mailboxes[at], &store->mailboxes[at + 1],
+		(store->mailbox_count - at) * sizeof(store->mailboxes[0]));
+}
+
+/* In name order; no two have the same name. */
 static void put_mailbox(struct model_store *store, const struct mailbox_record *mailbox)
 {
-	keyword_table_free(&store->mailbox.keywords);
-	store->mailbox = *mailbox;
-	keyword_table_copy(&store->mailbox.keywords, &mailbox->keywords);
-	store->has_mailbox = true;
+	size_t at = 0;
+
+	remove_mailbox(store, mailbox->id);
+	must(store->mailbox_count < MODEL_MAILBOXES_MAX);
+	while (at < store->mailbox_count && strcmp(store->mailboxes[at].name, mailbox->name) < 0)
+		at++;
+	must(at == store->mailbox_count || strcmp(store->mailboxes[at].name, mailbox->name) != 0);
+	memmove(&store->mailboxes[at + 1], &store->mailboxes[at],
+		(store->mailbox_count - at) * sizeof(store->mailboxes[0]));
+	store->mailbox_count++;
+	store->mailboxes[at] = *mailbox;
+	keyword_table_init(&store->mailboxes[at].keywords);
+	keyword_table_copy(&store->mailboxes[at].keywords, &mailbox->keywords);
+}
+
+/* Of the journal and what is set aside, as its messages went before. */
+static void delete_mailbox(struct model_store *store, uint32_t id)
+{
+	for (size_t i = 0; i < store->message_count; i++)
+		must(store->messages[i].mailbox_id != id);
+	for (size_t i = store->journal_count; i-- > 0;) {
+		if (store->journal[i].mailbox_id == id)
+			store->journal[i] = store->journal[--store->journal_count];
+	}
+	for (size_t i = store->setaside_count; i-- > 0;) {
+		if (store->setaside[i].mailbox_id == id)
+			store->setaside[i] = store->setaside[--store->setaside_count];
+	}
+	remove_mailbox(store, id);
 }
 
 static void apply_change(struct model_store *store, const struct store_change *change)
 {
+	uint32_t id = change->mailbox_id;
 	size_t at = 0;
 
 	switch (change->kind) {
@@ -88,37 +182,30 @@ static void apply_change(struct model_store *store, const struct store_change *c
 		put_mailbox(store, &change->u.mailbox);
 		break;
 	case STORE_PUT_MESSAGE:
-		put_message(store, &change->u.message);
+		put_message(store, id, &change->u.message);
 		break;
 	case STORE_SET_FLAGS:
-		at = find_uid(store, change->u.message.uid);
+		at = find_uid(store, id, change->u.message.uid);
 		if (at < store->message_count)
-			store->messages[at].flags = change->u.message.flags;
+			store->messages[at].message.flags = change->u.message.flags;
 		break;
 	case STORE_DELETE_MESSAGE:
-		remove_message(store, change->u.message.uid);
+		remove_message(store, id, change->u.message.uid);
 		break;
 	case STORE_PUT_JOURNAL:
-		remove_journal(store, &change->u.journal);
-		must(store->journal_count < MODEL_MESSAGES_MAX);
-		store->journal[store->journal_count++] = change->u.journal;
+		put_journal(store, id, &change->u.journal);
 		break;
 	case STORE_DELETE_JOURNAL:
-		remove_journal(store, &change->u.journal);
+		remove_journal(store, id, &change->u.journal);
 		break;
 	case STORE_PUT_SETASIDE:
-		remove_setaside(store, &change->u.setaside);
-		must(store->setaside_count < MODEL_MESSAGES_MAX);
-		store->setaside[store->setaside_count++] = change->u.setaside;
+		put_setaside(store, id, &change->u.setaside);
 		break;
 	case STORE_DELETE_SETASIDE:
-		remove_setaside(store, &change->u.setaside);
+		remove_setaside(store, id, &change->u.setaside);
 		break;
 	case STORE_DELETE_MAILBOX:
-		must(store->message_count == 0);
-		store->has_mailbox = false;
-		store->journal_count = 0;
-		store->setaside_count = 0;
+		delete_mailbox(store, id);
 		break;
 	}
 }
@@ -146,14 +233,15 @@ static int model_mailbox_get(struct store_port *port, const char *name, bool *fo
 			     struct mailbox_record *out, struct error *err)
 {
 	struct model_store *store = store_of(port);
+	const struct mailbox_record *mailbox = model_store_mailbox(store->world, name);
 	int code = store_check(store, err);
 
 	if (code != 0)
 		return code;
-	*found = store->has_mailbox && strcmp(store->mailbox.name, name) == 0;
+	*found = mailbox != NULL;
 	if (*found) {
-		*out = store->mailbox;
-		keyword_table_copy(&out->keywords, &store->mailbox.keywords);
+		*out = *mailbox;
+		keyword_table_copy(&out->keywords, &mailbox->keywords);
 	}
 	return 0;
 }
@@ -165,28 +253,26 @@ static int model_mailbox_each(struct store_port *port,
 	struct model_store *store = store_of(port);
 	int code = store_check(store, err);
 
-	if (code == 0 && store->has_mailbox)
-		each(context, &store->mailbox);
+	for (size_t i = 0; code == 0 && i < store->mailbox_count; i++)
+		each(context, &store->mailboxes[i]);
 	return code;
 }
 
 static uint32_t model_mailbox_new_id(struct store_port *port)
 {
-	(void)port;
-	return 1;
+	return ++store_of(port)->ids_made;
 }
 
 static int model_message_get(struct store_port *port, uint32_t mailbox_id, uint32_t uid,
 			     bool *found, struct message_record *out, struct error *err)
 {
 	struct model_store *store = store_of(port);
-	size_t at = find_uid(store, uid);
+	const struct message_record *message = model_store_message(store->world, mailbox_id, uid);
 	int code = store_check(store, err);
 
-	(void)mailbox_id;
-	*found = at < store->message_count;
+	*found = message != NULL;
 	if (code == 0 && *found)
-		*out = store->messages[at];
+		*out = *message;
 	return code;
 }
 
@@ -194,13 +280,42 @@ static int model_message_by_name(struct store_port *port, uint32_t mailbox_id, c
 				 bool *found, struct message_record *out, struct error *err)
 {
 	struct model_store *store = store_of(port);
+	const struct message_record *message = model_store_by_name(store->world, mailbox_id, name);
 
-	(void)mailbox_id;
-	*found = false;
-	for (size_t i = 0; i < store->message_count && !*found; i++) {
-		*found = strcmp(store->messages[i].name, name) == 0;
-		if (*found)
-			*out = store->messages[i];
+	*found = message != NULL;
+	if (*found)
+		*out = *message;
+	return store_check(store, err);
+}
+
+static bool place_is_before(const struct message_place *a, const struct message_place *b)
+{
+	return a->mailbox_id != b->mailbox_id ? a->mailbox_id < b->mailbox_id : a->uid < b->uid;
+}
+
+/* By mailbox and UID. */
+static int model_messages_by_identity(struct store_port *port, const struct digest *identity,
+				      struct message_place *out, size_t max, size_t *count,
+				      struct error *err)
+{
+	struct model_store *store = store_of(port);
+	struct message_place last = { .mailbox_id = 0 };
+
+	for (*count = 0; *count < max; (*count)++) {
+		bool is_found = false;
+		for (size_t i = 0; i < store->message_count; i++) {
+			const struct model_record *record = &store->messages[i];
+			struct message_place place = { record->mailbox_id, record->message.uid };
+			if (!digest_equals(&record->message.identity, identity) ||
+			    !place_is_before(&last, &place) ||
+			    (is_found && !place_is_before(&place, &out[*count])))
+				continue;
+			out[*count] = place;
+			is_found = true;
+		}
+		if (!is_found)
+			break;
+		last = out[*count];
 	}
 	return store_check(store, err);
 }
@@ -211,12 +326,12 @@ static int model_messages_after(struct store_port *port, uint32_t mailbox_id, ui
 {
 	struct model_store *store = store_of(port);
 
-	(void)mailbox_id;
 	for (*count = 0; *count < max; (*count)++) {
 		const struct message_record *next = NULL;
 		for (size_t i = 0; i < store->message_count; i++) {
-			const struct message_record *message = &store->messages[i];
-			if (message->uid > after_uid && (next == NULL || message->uid < next->uid))
+			const struct message_record *message = &store->messages[i].message;
+			if (store->messages[i].mailbox_id == mailbox_id &&
+			    message->uid > after_uid && (next == NULL || message->uid < next->uid))
 				next = message;
 		}
 		if (next == NULL)
@@ -232,12 +347,12 @@ static int model_names_after(struct store_port *port, uint32_t mailbox_id, const
 {
 	struct model_store *store = store_of(port);
 
-	(void)mailbox_id;
 	for (*count = 0; *count < max; (*count)++) {
 		const struct message_record *next = NULL;
 		for (size_t i = 0; i < store->message_count; i++) {
-			const struct message_record *message = &store->messages[i];
-			if (strcmp(message->name, after_name) > 0 &&
+			const struct message_record *message = &store->messages[i].message;
+			if (store->messages[i].mailbox_id == mailbox_id &&
+			    strcmp(message->name, after_name) > 0 &&
 			    (next == NULL || strcmp(message->name, next->name) < 0))
 				next = message;
 		}
@@ -254,9 +369,12 @@ static int model_names_after(struct store_port *port, uint32_t mailbox_id, const
 static int model_message_count(struct store_port *port, uint32_t mailbox_id, size_t *count,
 			       struct error *err)
 {
-	(void)mailbox_id;
-	*count = store_of(port)->message_count;
-	return store_check(store_of(port), err);
+	const struct model_store *store = store_of(port);
+
+	*count = 0;
+	for (size_t i = 0; i < store->message_count; i++)
+		*count += store->messages[i].mailbox_id == mailbox_id;
+	return store_check(store, err);
 }
 
 static int model_journal_each(struct store_port *port, uint32_t mailbox_id,
@@ -266,9 +384,10 @@ static int model_journal_each(struct store_port *port, uint32_t mailbox_id,
 	struct model_store *store = store_of(port);
 	int code = store_check(store, err);
 
-	(void)mailbox_id;
-	for (size_t i = 0; code == 0 && i < store->journal_count; i++)
-		each(context, &store->journal[i]);
+	for (size_t i = 0; code == 0 && i < store->journal_count; i++) {
+		if (store->journal[i].mailbox_id == mailbox_id)
+			each(context, &store->journal[i].journal);
+	}
 	return code;
 }
 
@@ -279,13 +398,15 @@ static int model_setaside_each(struct store_port *port, uint32_t mailbox_id,
 	struct model_store *store = store_of(port);
 	int code = store_check(store, err);
 
-	(void)mailbox_id;
-	for (size_t i = 0; code == 0 && i < store->setaside_count; i++)
-		each(context, &store->setaside[i]);
+	for (size_t i = 0; code == 0 && i < store->setaside_count; i++) {
+		if (store->setaside[i].mailbox_id == mailbox_id)
+			each(context, &store->setaside[i].setaside);
+	}
 	return code;
 }
 
 static const struct store_ops model_store_ops = {
+	.messages_by_identity = model_messages_by_identity,
 	.mailbox_get = model_mailbox_get,
 	.mailbox_each = model_mailbox_each,
 	.mailbox_new_id = model_mailbox_new_id,
@@ -299,23 +420,78 @@ static const struct store_ops model_store_ops = {
 	.commit = model_commit,
 };
 
-bool model_store_knows(const struct world *world, const char *name)
+/* --- For the other models, and for the ledger ----------------------------------------------- */
+
+const struct mailbox_record *model_store_mailbox(const struct world *world, const char *name)
+{
+	const struct model_store *store = &world->store;
+
+	for (size_t i = 0; i < store->mailbox_count; i++) {
+		if (strcmp(store->mailboxes[i].name, name) == 0)
+			return &store->mailboxes[i];
+	}
+	return NULL;
+}
+
+const struct message_record *model_store_message(const struct world *world, uint32_t mailbox_id,
+						 uint32_t uid)
+{
+	size_t at = find_uid(&world->store, mailbox_id, uid);
+
+	return at < world->store.message_count ? &world->store.messages[at].message : NULL;
+}
+
+const struct message_record *model_store_by_name(const struct world *world, uint32_t mailbox_id,
+						 const char *name)
 {
 	const struct model_store *store = &world->store;
 
 	for (size_t i = 0; i < store->message_count; i++) {
-		if (strcmp(store->messages[i].name, name) == 0)
-			return true;
+		if (store->messages[i].mailbox_id == mailbox_id &&
+		    strcmp(store->messages[i].message.name, name) == 0)
+			return &store->messages[i].message;
 	}
+	return NULL;
+}
+
+bool model_store_is_journaled(const struct world *world, uint32_t mailbox_id, const char *name)
+{
+	const struct model_store *store = &world->store;
+
 	for (size_t i = 0; i < store->journal_count; i++) {
-		if (strcmp(store->journal[i].name, name) == 0)
+		if (store->journal[i].mailbox_id == mailbox_id &&
+		    strcmp(store->journal[i].journal.name, name) == 0)
 			return true;
 	}
 	return false;
+}
+
+size_t model_store_count(const struct world *world, const char *mailbox)
+{
+	const struct mailbox_record *known = model_store_mailbox(world, mailbox);
+	size_t count = 0;
+
+	for (size_t i = 0; known != NULL && i < world->store.message_count; i++)
+		count += world->store.messages[i].mailbox_id == known->id;
+	return count;
+}
+
+bool model_store_knows(const struct world *world, const char *mailbox, const char *name)
+{
+	const struct mailbox_record *known = model_store_mailbox(world, mailbox);
+
+	return known != NULL && (model_store_by_name(world, known->id, name) != NULL ||
+				 model_store_is_journaled(world, known->id, name));
 }
 
 void model_store_init(struct world *world)
 {
 	world->store.port.ops = &model_store_ops;
 	world->store.world = world;
+}
+
+void model_store_free(struct world *world)
+{
+	while (world->store.mailbox_count > 0)
+		remove_mailbox(&world->store, world->store.mailboxes[0].id);
 }

@@ -191,7 +191,7 @@ static struct task *world_choose(struct world *world)
 
 static int task_fail(struct task *task)
 {
-	if (task->lane == LANE_REMOTE)
+	if (task->lane == LANE_REMOTE || task->lane == LANE_ACCOUNT)
 		return error_set(&task->op->err, SYNCD_ENET, "simulated cut of the link");
 	return world_disk_fails(task->world, &task->op->err);
 }
@@ -199,6 +199,7 @@ static int task_fail(struct task *task)
 static void task_run(struct task *task)
 {
 	struct world *world = task->world;
+	bool has_reply = task->lane == LANE_REMOTE || task->lane == LANE_ACCOUNT;
 	enum fault_kind fault = FAULT_NONE;
 	int code = 0;
 
@@ -208,7 +209,7 @@ static void task_run(struct task *task)
 		task_complete(task, world_dead_code(&task->op->err));
 		return;
 	}
-	if (fault == FAULT_FAIL || (fault == FAULT_LOSE_REPLY && task->lane != LANE_REMOTE)) {
+	if (fault == FAULT_FAIL || (fault == FAULT_LOSE_REPLY && !has_reply)) {
 		code = task_fail(task);
 	} else {
 		code = task->run(task);
@@ -219,7 +220,7 @@ static void task_run(struct task *task)
 			code = world_dead_code(&task->op->err);
 		}
 	}
-	if (code == SYNCD_ENET && task->target != NULL)
+	if (code == SYNCD_ENET && task->lane == LANE_REMOTE)
 		*(bool *)task->target = true; /* the connection is broken */
 	if (code != TASK_AGAIN)
 		task_complete(task, code);
@@ -248,7 +249,8 @@ void world_wait(struct world *world, int64_t seconds)
 	world->now_ns += seconds * MODEL_NS_PER_S;
 }
 
-/* --- Life --------------------------------------------------------------------------------- */
+/* --- Life, and death
+ * --------------------------------------------------------------------------------- */
 
 void world_init(struct world *world, uint64_t seed)
 {
@@ -259,19 +261,30 @@ void world_init(struct world *world, uint64_t seed)
 	world->tick_ns = 4000000;
 	world->env.ops = &env_model_ops;
 	list_init(&world->tasks);
-	model_server_init(&world->server);
+	model_server_init(world);
 	model_remote_init(world);
 	model_disk_init(world);
 	model_local_init(world);
 	model_store_init(world);
 }
 
+void world_restart(struct world *world)
+{
+	must(world->is_dead && list_is_empty(&world->tasks));
+	if (world->was_power_cut)
+		model_disk_lose_power(world);
+	world->is_dead = false;
+	world_wait(world, 10);
+}
+
 void world_free(struct world *world)
 {
 	must(list_is_empty(&world->tasks));
-	world_drop_events(world, world->event_count);
-	free(world->events);
-	keyword_table_free(&world->store.mailbox.keywords);
+	for (size_t i = 0; i < MODEL_MAILBOXES_MAX; i++) {
+		world_drop_events(&world->maildirs[i], world->maildirs[i].event_count);
+		free(world->maildirs[i].events);
+	}
+	model_store_free(world);
 }
 
 /* --- Messages ------------------------------------------------------------------------------- */
