@@ -14,7 +14,7 @@ enum sync_action_kind {
 	SYNC_SET_FLAGS, /* uid, name or NULL, add, remove: change flags in the maildir */
 	SYNC_AGREE,     /* uid, flags: both sides now have these */
 	SYNC_EXPUNGE,   /* uid: remove on the server */
-	SYNC_REMOVE,    /* uid: remove in the maildir */
+	SYNC_REMOVE,    /* uid, or name when it is 0: remove in the maildir */
 	SYNC_FORGET,    /* uid: gone on both sides */
 };
 

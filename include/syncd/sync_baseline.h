@@ -12,11 +12,13 @@
 #include "syncd/sync_plan.h"
 
 /* A digest of what decided which changes mattered: what was seen and left alone under one
- * direction or with other keyword letters would never be told again by a delta. */
-uint64_t sync_policy_digest(enum sync_direction direction, uint64_t local_mask);
+ * direction, with other keyword letters, or while messages flagged \Deleted stayed, would never be
+ * told again by a delta. */
+uint64_t sync_policy_digest(enum sync_direction direction, bool expunges_deleted,
+			    uint64_t local_mask);
 
-/* Whether the digest was made under this direction. */
-bool sync_policy_is_of(uint64_t policy, enum sync_direction direction);
+/* Whether the digest was made under these two. */
+bool sync_policy_is_of(uint64_t policy, enum sync_direction direction, bool expunges_deleted);
 
 /* Both sides have not been listed in full for `interval_s` (0: that is never asked), or the clock
  * was set back behind the last time. */

@@ -52,8 +52,13 @@ struct sync_result {
 struct sync_pass_options {
 	enum sync_direction direction;
 	unsigned deletion_limit_percent; /* 0: none */
-	bool is_dry_run;                 /* plan only: nothing is written anywhere */
-	bool is_repeat;                  /* a pass right after one that wanted another */
+	/* Messages flagged \Deleted on either side go from both. */
+	bool expunges_deleted;
+	/* What was deleted in the maildir goes to this mailbox (canonical) of the server, unless it
+	 * was in there; NULL: for good. Borrowed until done. */
+	const char *trash;
+	bool is_dry_run; /* plan only: nothing is written anywhere */
+	bool is_repeat;  /* a pass right after one that wanted another */
 	/* Nothing is known to have changed on the server: it is only asked when there is something
 	 * to be done. */
 	bool is_remote_quiet;

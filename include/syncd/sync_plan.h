@@ -24,6 +24,7 @@ struct sync_policy {
 	enum sync_direction direction;
 	uint64_t local_mask; /* flags that each side can hold */
 	uint64_t remote_mask;
+	bool expunges_deleted; /* messages flagged \Deleted go from both sides */
 };
 
 /* What the rules say of one message. */
@@ -52,6 +53,11 @@ void sync_plan_item(struct sync_plan *plan, const struct sync_policy *policy,
  * `local` must outlive the plan. */
 void sync_plan_make(struct sync_plan *plan, const struct sync_policy *policy,
 		    const struct delta *local, const struct delta *remote);
+
+/* Adds what becomes of a message that neither side changed: with expunges_deleted it may have been
+ * flagged long ago. */
+void sync_plan_unchanged(struct sync_plan *plan, const struct sync_policy *policy, uint32_t uid,
+			 uint64_t agreed);
 
 /* Takes the deletions of one side (SYNC_EXPUNGE or SYNC_REMOVE) out of the plan when there are at
  * least 20 and more than `limit_percent` of the mailbox's `total` agreed messages; 0 percent: no

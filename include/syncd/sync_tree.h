@@ -25,6 +25,8 @@ struct sync_tree_options {
 	const char *account; /* for the log */
 	enum sync_direction direction;
 	unsigned deletion_limit_percent; /* as for a pass */
+	bool expunges_deleted;           /* as for a pass */
+	const char *trash;
 	/* Mailboxes made (deleted) on the other side are made (deleted) on this one. */
 	bool may_create_local;
 	bool may_create_remote;

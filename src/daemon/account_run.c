@@ -245,6 +245,8 @@ struct account_run *account_run_start(struct account *account,
 		.account = settings->name,
 		.direction = settings->direction,
 		.deletion_limit_percent = settings->deletion_limit,
+		.expunges_deleted = settings->expunge_deleted,
+		.trash = settings->trash,
 		.may_create_local = settings->create == CONFIG_FOLLOW_BOTH ||
 				    settings->create == CONFIG_FOLLOW_LOCAL,
 		.may_create_remote = settings->create == CONFIG_FOLLOW_BOTH ||

@@ -242,10 +242,6 @@ int config_account_supported(const struct config_account *account, struct error 
 
 	if (account->protocol == CONFIG_POP3)
 		what = "POP3 accounts are";
-	else if (account->trash != NULL)
-		what = "trash is"; /* ignored, it would expunge what should be kept */
-	else if (account->expunge_deleted)
-		what = "expunge_deleted is";
 	else if (account->max_size_bytes != CONFIG_NO_LIMIT)
 		what = "max_size is";
 	if (what == NULL)

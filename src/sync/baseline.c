@@ -2,19 +2,25 @@
  * SPDX-License-Identifier: MIT */
 #include "syncd/sync_baseline.h"
 
-#define POLICY_DIRECTION_BITS 2
+#define POLICY_RULE_BITS 3
 
-uint64_t sync_policy_digest(enum sync_direction direction, uint64_t local_mask)
+static uint64_t rules_of(enum sync_direction direction, bool expunges_deleted)
 {
-	/* Spreads the mask, so that its upper bits count where the direction's push it out. */
-	uint64_t mixed = (local_mask ^ (local_mask >> 31)) * 0x9e3779b97f4a7c15u;
-
-	return mixed << POLICY_DIRECTION_BITS | ((uint64_t)direction + 1);
+	return ((uint64_t)direction + 1) | (expunges_deleted ? 4 : 0);
 }
 
-bool sync_policy_is_of(uint64_t policy, enum sync_direction direction)
+uint64_t sync_policy_digest(enum sync_direction direction, bool expunges_deleted,
+			    uint64_t local_mask)
 {
-	return (policy & ((1u << POLICY_DIRECTION_BITS) - 1)) == (uint64_t)direction + 1;
+	/* Spreads the mask, so that its upper bits count where the rules' push it out. */
+	uint64_t mixed = (local_mask ^ (local_mask >> 31)) * 0x9e3779b97f4a7c15u;
+
+	return mixed << POLICY_RULE_BITS | rules_of(direction, expunges_deleted);
+}
+
+bool sync_policy_is_of(uint64_t policy, enum sync_direction direction, bool expunges_deleted)
+{
+	return (policy & ((1u << POLICY_RULE_BITS) - 1)) == rules_of(direction, expunges_deleted);
 }
 
 bool sync_verify_is_due(const struct mailbox_record *mailbox, int64_t now_s, int64_t interval_s)

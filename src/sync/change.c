@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "pass.h"
 
+#include <string.h>
+
 #include "syncd/log.h"
 #include "syncd/must.h"
 
@@ -100,14 +102,85 @@ static void change_expunge(struct sync_pass *pass)
 {
 	struct change *change = &pass->change;
 
+	change->expunge.op.done = change_expunged;
+	change->expunge.uids = &change->uids;
+	pass->remote->ops->expunge(pass->remote, &change->expunge);
+}
+
+/* Where the server copied them without removing them, they need not be copied again. */
+static void change_trashed(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, change.transfer.op);
+
+	if (code == 0 && !pass->change.transfer.is_removed) {
+		change_expunge(pass);
+		return;
+	}
+	if (code == 0) {
+		pass->result.counts.expunged += uidset_count(&pass->change.uids);
+	} else if (code == SYNCD_EMESSAGE || code == SYNCD_ENOTFOUND) {
+		error_context(&op->err, "trash %s", pass->options.trash);
+		change_refused(pass, &pass->change.uids, &op->err);
+	} else {
+		pass_fail(pass, &op->err);
+	}
+	change_continue(pass);
+}
+
+static void change_trash(struct sync_pass *pass)
+{
+	struct change *change = &pass->change;
+
+	change->transfer = (struct remote_transfer_req){
+		.uids = &change->uids,
+		.target = pass->options.trash,
+		.is_move = true,
+	};
+	change->transfer.op.done = change_trashed;
+	pass->remote->ops->transfer(pass->remote, &change->transfer);
+}
+
+static void change_unmarked(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, change.unmark.op);
+
+	if (code != 0 && code != SYNCD_EMESSAGE) {
+		pass_fail(pass, &op->err);
+		change_continue(pass);
+		return;
+	}
+	change_trash(pass);
+}
+
+/* Into the trash without \Deleted, or they would be removed from there at once. */
+static void change_unmark(struct sync_pass *pass)
+{
+	struct change *change = &pass->change;
+
+	change->unmark = (struct remote_store_req){
+		.uids = &change->uids,
+		.remove = FLAG_DELETED,
+	};
+	change->unmark.op.done = change_unmarked;
+	pass->remote->ops->store(pass->remote, &change->unmark);
+}
+
+static void change_remove_remote(struct sync_pass *pass)
+{
+	struct change *change = &pass->change;
+	const char *trash = pass->options.trash;
+
 	uidset_clear(&change->uids);
 	for (; change->next < pass->plan.count &&
 	       pass->plan.actions[change->next].kind == SYNC_EXPUNGE;
 	     change->next++)
 		must(uidset_add(&change->uids, pass->plan.actions[change->next].uid) == 0);
-	change->expunge.op.done = change_expunged;
-	change->expunge.uids = &change->uids;
-	pass->remote->ops->expunge(pass->remote, &change->expunge);
+	if (trash == NULL || strcmp(trash, pass->name) == 0)
+		change_expunge(pass);
+	else if (pass->options.expunges_deleted)
+		change_unmark(pass);
+	else
+		change_trash(pass);
 }
 
 /* --- In the maildir -------------------------------------------------------------------- */
@@ -119,6 +192,14 @@ static int change_file(struct sync_pass *pass, const struct sync_action *action,
 	struct local_mailbox *local = pass->local;
 	struct message_record record;
 	bool is_known = true;
+
+	/* Refused on the server, it stays here too. */
+	if (action->kind == SYNC_REMOVE && uidset_contains(&pass->change.failed, action->uid))
+		return 0;
+	if (action->uid == 0) {
+		pass->result.counts.removed++;
+		return local->ops->remove(local, action->name, action->flags, err);
+	}
 	int code = pass->ports.store->ops->message_get(pass->ports.store, pass->mailbox.id,
 						       action->uid, &is_known, &record, err);
 
@@ -176,7 +257,7 @@ static void change_record(struct sync_pass *pass, const struct sync_action *acti
 {
 	struct change *change = &pass->change;
 
-	if (uidset_contains(&change->failed, action->uid))
+	if (action->uid == 0 || uidset_contains(&change->failed, action->uid))
 		return;
 	if (action->kind == SYNC_AGREE)
 		store_batch_set_flags(&change->commit.batch, pass->mailbox.id, action->uid,
@@ -233,7 +314,7 @@ static bool change_start_next(struct sync_pass *pass)
 
 	switch (action->kind) {
 	case SYNC_EXPUNGE:
-		change_expunge(pass);
+		change_remove_remote(pass);
 		return true;
 	case SYNC_SET_FLAGS:
 	case SYNC_REMOVE:

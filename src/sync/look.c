@@ -100,7 +100,8 @@ static void look_decide(struct sync_pass *pass)
 	struct error err = { 0 };
 	uint64_t mask = pass->local->ops->flags_mask(pass->local);
 
-	if (pass->mailbox.policy != sync_policy_digest(pass->options.direction, mask)) {
+	if (pass->mailbox.policy !=
+	    sync_policy_digest(pass->options.direction, pass->options.expunges_deleted, mask)) {
 		pass->wants_all = true;
 		pass->needs_remote = true;
 	}

@@ -86,6 +86,40 @@ static int pass_guard(struct sync_pass *pass, enum sync_action_kind kind, struct
 	return 0;
 }
 
+static bool is_in_delta(const struct delta *delta, size_t *at, uint32_t uid)
+{
+	while (*at < delta->count && delta->entries[*at].uid < uid)
+		(*at)++;
+	return *at < delta->count && delta->entries[*at].uid == uid;
+}
+
+/* With listings of both sides, what no delta names is as agreed. */
+static int pass_plan_unchanged(struct sync_pass *pass, const struct sync_policy *policy,
+			       struct error *err)
+{
+	struct store_port *store = pass->ports.store;
+	struct remote_flags some[256];
+	size_t count = 0;
+	size_t local = 0;
+	size_t remote = 0;
+	uint32_t after = 0;
+	int code = 0;
+
+	do {
+		code = store->ops->messages_after(store, pass->mailbox.id, after, some,
+						  ARRAY_LEN(some), &count, err);
+		for (size_t i = 0; code == 0 && i < count; i++) {
+			if (!is_in_delta(&pass->local_delta, &local, some[i].uid) &&
+			    !is_in_delta(&pass->remote_delta, &remote, some[i].uid))
+				sync_plan_unchanged(&pass->plan, policy, some[i].uid,
+						    some[i].flags);
+		}
+		after = count > 0 ? some[count - 1].uid : 0;
+	} while (code == 0 && count > 0);
+	sync_plan_sort(&pass->plan);
+	return code;
+}
+
 /* What is removed here may be what another mailbox is about to get. */
 static void pass_leave_removals(struct sync_pass *pass)
 {
@@ -138,12 +172,16 @@ static void enter_plan(struct sync_pass *pass)
 	look_report_missed(pass);
 	struct sync_policy policy = {
 		.direction = pass->options.direction,
+		.expunges_deleted = pass->options.expunges_deleted,
 		.local_mask = pass->local->ops->flags_mask(pass->local),
 		.remote_mask = pass->open.is_read_only ? 0 : pass->open.flags_mask,
 	};
 	if (pass->open.is_read_only && policy.direction == SYNC_BOTH)
 		policy.direction = SYNC_PULL;
 	sync_plan_make(&pass->plan, &policy, &pass->local_delta, &pass->remote_delta);
+	if (pass->wants_all && policy.expunges_deleted &&
+	    pass_plan_unchanged(pass, &policy, &err) != 0)
+		pass_fail(pass, &err);
 	if (pass_guard(pass, SYNC_EXPUNGE, &err) != 0 || pass_guard(pass, SYNC_REMOVE, &err) != 0)
 		pass_fail(pass, &err);
 	if (pass->options.leaves_removals && !pass->options.is_dry_run)

@@ -126,6 +126,8 @@ struct change {
 	struct change_store stores[CHANGE_STORES_MAX];
 	size_t in_flight; /* of them */
 	struct remote_expunge_req expunge;
+	struct remote_store_req unmark; /* what goes to the trash */
+	struct remote_transfer_req transfer;
 	size_t recorded;          /* into the plan: up to here the state has it */
 	struct store_batch batch; /* what the pieces before left for our commit */
 	struct store_commit_req commit;

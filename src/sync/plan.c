@@ -15,6 +15,19 @@ static void plan_simple(struct sync_plan *plan, enum sync_action_kind kind,
 			    });
 }
 
+/* On both sides, and behind all else (CONTRACT 2.2 expunge_deleted). Pulling, nothing is sent. */
+static bool is_expunged(const struct sync_policy *policy, uint64_t flags)
+{
+	return policy->expunges_deleted && policy->direction != SYNC_PULL &&
+	       (flags & FLAG_DELETED) != 0;
+}
+
+static void plan_expunge_both(struct sync_plan *plan, const struct sync_item *item)
+{
+	plan_simple(plan, SYNC_EXPUNGE, item, 0);
+	plan_simple(plan, SYNC_REMOVE, item, 0);
+}
+
 /* Brings both sides to `target` as far as each can hold it. Agreed is only what both can:
  * a keyword that the maildir has no letter for would otherwise, once it gets one, look
  * as if it had been removed there. */
@@ -35,6 +48,10 @@ static void plan_flags(struct sync_plan *plan, const struct sync_policy *policy,
 		.remove = item->local_flags & ~target & policy->local_mask,
 	};
 
+	if (is_expunged(policy, target)) {
+		plan_expunge_both(plan, item);
+		return;
+	}
 	if (store.add != 0 || store.remove != 0)
 		sync_plan_add(plan, &store);
 	if (set.add != 0 || set.remove != 0)
@@ -64,10 +81,14 @@ void sync_plan_item(struct sync_plan *plan, const struct sync_policy *policy,
 		plan_flags(plan, policy, item, item->local_flags);
 		break;
 	case OUTCOME_FETCH:
-		plan_simple(plan, SYNC_FETCH, item, item->remote_flags);
+		plan_simple(plan,
+			    is_expunged(policy, item->remote_flags) ? SYNC_EXPUNGE : SYNC_FETCH,
+			    item, item->remote_flags);
 		break;
 	case OUTCOME_APPEND:
-		plan_simple(plan, SYNC_APPEND, item, item->local_flags);
+		plan_simple(plan,
+			    is_expunged(policy, item->local_flags) ? SYNC_REMOVE : SYNC_APPEND,
+			    item, item->local_flags);
 		break;
 	case OUTCOME_EXPUNGE:
 		plan_simple(plan, SYNC_EXPUNGE, item, 0);
@@ -79,6 +100,15 @@ void sync_plan_item(struct sync_plan *plan, const struct sync_policy *policy,
 		plan_simple(plan, SYNC_FORGET, item, 0);
 		break;
 	}
+}
+
+void sync_plan_unchanged(struct sync_plan *plan, const struct sync_policy *policy, uint32_t uid,
+			 uint64_t agreed)
+{
+	const struct sync_item item = { .uid = uid, .agreed = agreed };
+
+	if (is_expunged(policy, agreed))
+		plan_expunge_both(plan, &item);
 }
 
 /* The item that at most one entry of each side tells about; NULL says that this

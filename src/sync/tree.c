@@ -50,7 +50,9 @@ static bool tree_is_unchanged(struct sync_tree *tree, struct tree_mailbox *mailb
 	struct error err = { 0 };
 	bool has_aside = false;
 
-	if (!mailbox->is_known || !sync_policy_is_of(record->policy, tree->options.direction) ||
+	if (!mailbox->is_known ||
+	    !sync_policy_is_of(record->policy, tree->options.direction,
+			       tree->options.expunges_deleted) ||
 	    sync_verify_is_due(record, tree->now_s, tree->options.verify_interval_s))
 		return false;
 	mailbox->is_remote_quiet = sync_remote_is_unchanged(record, &mailbox->status);
@@ -209,6 +211,8 @@ static void tree_start_pass(struct sync_tree *tree, struct tree_mailbox *mailbox
 	struct sync_pass_options options = {
 		.direction = tree->options.direction,
 		.deletion_limit_percent = tree->options.deletion_limit_percent,
+		.expunges_deleted = tree->options.expunges_deleted,
+		.trash = tree->options.trash,
 		.is_dry_run = tree->options.is_dry_run,
 		.is_repeat = mailbox->passes > 0,
 		.is_remote_quiet = mailbox->is_remote_quiet && mailbox->passes == 0,

@@ -67,19 +67,19 @@ static void a_policy_tells_directions_and_masks_apart(void **state)
 	for (int direction = 0; direction < SYNC_DIRECTION_COUNT; direction++) {
 		for (size_t i = 0; i < ARRAY_LEN(masks); i++) {
 			uint64_t policy =
-				sync_policy_digest((enum sync_direction)direction, masks[i]);
+				sync_policy_digest((enum sync_direction)direction, false, masks[i]);
 			assert_true(policy != 0); /* that stands for "none" */
 			for (int other = 0; other < SYNC_DIRECTION_COUNT; other++)
-				assert_int_equal(
-					sync_policy_is_of(policy, (enum sync_direction)other),
-					other == direction);
+				assert_int_equal(sync_policy_is_of(
+							 policy, (enum sync_direction)other, false),
+						 other == direction);
 			for (size_t k = 0; k < i; k++)
 				assert_true(policy !=
 					    sync_policy_digest((enum sync_direction)direction,
-							       masks[k]));
+							       false, masks[k]));
 		}
 	}
-	assert_false(sync_policy_is_of(0, SYNC_BOTH));
+	assert_false(sync_policy_is_of(0, SYNC_BOTH, false));
 }
 
 static void a_look_at_everything_is_due_after_the_interval(void **state)

@@ -372,7 +372,7 @@ static void check_mirror(const struct message *before, const struct sync_policy 
 {
 	static const enum sync_direction mirror[] = { SYNC_BOTH, SYNC_PUSH, SYNC_PULL };
 	struct sync_policy mirror_policy = { mirror[policy->direction], policy->remote_mask,
-					     policy->local_mask };
+					     policy->local_mask, false };
 	struct message message = *before;
 	struct message image = mirrored(before);
 	/* A message that is brought back by pull keeps agreed flags that the server cannot hold;
@@ -447,10 +447,10 @@ static void check_two(const struct message messages[2], const struct sync_policy
 static void two_messages_never_meddle_with_each_other(void **state)
 {
 	static const struct sync_policy policies[] = {
-		{ SYNC_BOTH, S | F, S | F },
-		{ SYNC_PULL, S | F, S | F },
-		{ SYNC_PUSH, S | F, S | F },
-		{ SYNC_BOTH, S, F },
+		{ SYNC_BOTH, S | F, S | F, false },
+		{ SYNC_PULL, S | F, S | F, false },
+		{ SYNC_PUSH, S | F, S | F, false },
+		{ SYNC_BOTH, S, F, false },
 	};
 
 	(void)state;
@@ -468,7 +468,7 @@ static void flag_changes_of_equal_effect_stand_side_by_side(void **state)
 {
 	/* Messages 1 and 3 get \Seen, 2 gets \Flagged: the plan groups what one STORE can do. */
 	static const uint64_t flags[] = { S, F, S };
-	const struct sync_policy policy = { SYNC_BOTH, S | F, S | F };
+	const struct sync_policy policy = { SYNC_BOTH, S | F, S | F, false };
 	struct delta none;
 	struct delta local;
 	struct sync_plan plan;
@@ -492,6 +492,79 @@ static void flag_changes_of_equal_effect_stand_side_by_side(void **state)
 	assert_int_equal(count, 0);
 	sync_plan_free(&plan);
 	delta_free(&local);
+}
+
+/* --- Messages flagged \Deleted (CONTRACT 2.2 expunge_deleted) -----------------------------------
+ */
+
+#define T FLAG_DELETED
+
+/* What is planned for one message whose flags became these, one letter an action. */
+static const char *plan_of(enum sync_direction direction, enum side_change local,
+			   uint64_t local_flags, enum side_change remote, uint64_t remote_flags)
+{
+	static const char letters[] = {
+		[SYNC_FETCH] = 'f',     [SYNC_APPEND] = 'a', [SYNC_STORE] = 's',
+		[SYNC_SET_FLAGS] = 'l', [SYNC_AGREE] = '=',  [SYNC_EXPUNGE] = 'X',
+		[SYNC_REMOVE] = 'R',    [SYNC_FORGET] = '-'
+	};
+	static char text[SYNC_ACTION_KIND_COUNT + 1];
+	const struct sync_policy policy = { direction, S | T, S | T, true };
+	const struct sync_item item = {
+		.uid = 1,
+		.name = "a",
+		.local = local,
+		.remote = remote,
+		.local_flags = local_flags,
+		.remote_flags = remote_flags,
+	};
+	struct sync_plan plan;
+
+	sync_plan_init(&plan);
+	sync_plan_item(&plan, &policy, &item);
+	sync_plan_sort(&plan);
+	for (size_t i = 0; i < plan.count; i++)
+		text[i] = letters[plan.actions[i].kind];
+	text[plan.count] = '\0';
+	sync_plan_free(&plan);
+	return text;
+}
+
+static void what_is_flagged_deleted_on_either_side_goes_from_both(void **state)
+{
+	(void)state;
+	assert_string_equal(plan_of(SYNC_BOTH, SIDE_FLAGS, T, SIDE_SAME, 0), "XR");
+	assert_string_equal(plan_of(SYNC_BOTH, SIDE_SAME, 0, SIDE_FLAGS, T), "XR");
+	assert_string_equal(plan_of(SYNC_BOTH, SIDE_FLAGS, S, SIDE_FLAGS, T), "XR");
+	assert_string_equal(plan_of(SYNC_PUSH, SIDE_FLAGS, T, SIDE_SAME, 0), "XR");
+	assert_string_equal(plan_of(SYNC_BOTH, SIDE_NEVER, 0, SIDE_NEW, S | T), "X");
+	assert_string_equal(plan_of(SYNC_BOTH, SIDE_NEW, T, SIDE_NEVER, 0), "R");
+	assert_string_equal(plan_of(SYNC_BOTH, SIDE_FLAGS, S, SIDE_SAME, 0), "s=");
+}
+
+static void pulling_a_message_flagged_deleted_stays(void **state)
+{
+	(void)state;
+	assert_string_equal(plan_of(SYNC_PULL, SIDE_SAME, 0, SIDE_FLAGS, T), "l=");
+	assert_string_equal(plan_of(SYNC_PULL, SIDE_NEVER, 0, SIDE_NEW, T), "f");
+}
+
+static void what_was_flagged_deleted_long_ago_goes_too(void **state)
+{
+	struct sync_policy policy = { SYNC_BOTH, S | T, S | T, true };
+	struct sync_plan plan;
+
+	(void)state;
+	sync_plan_init(&plan);
+	sync_plan_unchanged(&plan, &policy, 1, S);
+	assert_int_equal(plan.count, 0);
+	sync_plan_unchanged(&plan, &policy, 2, S | T);
+	assert_int_equal(plan.count, 2);
+	assert_int_equal(plan.actions[0].uid, 2);
+	policy.expunges_deleted = false;
+	sync_plan_unchanged(&plan, &policy, 3, T);
+	assert_int_equal(plan.count, 2);
+	sync_plan_free(&plan);
 }
 
 /* --- CONTRACT 3 and direction of 2.2, row by row -------------------------------------------- */
@@ -553,6 +626,9 @@ int main(void)
 		cmocka_unit_test(both_sides_end_alike_when_they_are_exchanged),
 		cmocka_unit_test(two_messages_never_meddle_with_each_other),
 		cmocka_unit_test(flag_changes_of_equal_effect_stand_side_by_side),
+		cmocka_unit_test(what_is_flagged_deleted_on_either_side_goes_from_both),
+		cmocka_unit_test(pulling_a_message_flagged_deleted_stays),
+		cmocka_unit_test(what_was_flagged_deleted_long_ago_goes_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
