@@ -25,6 +25,7 @@ struct store_kind {
 	const char *name;
 	void (*make)(struct store_bench *bench);
 	void (*destroy)(struct store_bench *bench);
+	bool finds_identities; /* it implements messages_by_identity */
 };
 
 /* --- The two kinds ------------------------------------------------------------------------- */
@@ -60,8 +61,8 @@ static void lmdb_destroy(struct store_bench *bench)
 	temp_dir_remove(&bench->dir);
 }
 
-static struct store_kind model_kind = { "store model", model_make, model_destroy };
-static struct store_kind lmdb_kind = { "store lmdb", lmdb_make, lmdb_destroy };
+static struct store_kind model_kind = { "store model", model_make, model_destroy, false };
+static struct store_kind lmdb_kind = { "store lmdb", lmdb_make, lmdb_destroy, true };
 
 static int commit(struct store_bench *bench, struct store_commit_req *req)
 {
@@ -501,6 +502,76 @@ static void messages_set_aside_are_keyed_by_uid_or_name(void **state)
 	assert_int_equal(asides.records[0].attempts, 3);
 }
 
+/* --- By identity --------------------------------------------------------------------------------
+ */
+
+static size_t places_of(struct store_bench *bench, const struct digest *identity,
+			struct message_place *out, size_t max)
+{
+	size_t count = 99;
+
+	assert_int_equal(bench->port->ops->messages_by_identity(bench->port, identity, out, max,
+								&count, &bench->err),
+			 0);
+	return count;
+}
+
+static void messages_are_found_by_their_identity(void **state)
+{
+	struct store_bench *bench = *state;
+	struct message_record twin = message_of(5, "twin", 0);
+	struct message_record first = message_of(3, "first", 0);
+	struct message_place places[3];
+	struct store_commit_req req = { .batch.count = 0 };
+
+	put_message(bench, 3, "first", FLAG_SEEN);
+	put_message(bench, 4, "other", 0);
+	twin.identity = first.identity;
+	store_batch_init(&req.batch);
+	store_batch_put_message(&req.batch, bench->mailbox_id, &twin);
+	assert_int_equal(commit(bench, &req), 0);
+	assert_int_equal(places_of(bench, &first.identity, places, ARRAY_LEN(places)), 2);
+	assert_int_equal(places[0].mailbox_id, bench->mailbox_id);
+	assert_int_equal(places[1].mailbox_id, bench->mailbox_id);
+	assert_int_equal(places[0].uid, 3);
+	assert_int_equal(places[1].uid, 5);
+	assert_int_equal(places_of(bench, &first.identity, places, 1), 1);
+	memset(&first.identity, 0xee, sizeof(first.identity));
+	assert_int_equal(places_of(bench, &first.identity, places, ARRAY_LEN(places)), 0);
+}
+
+static void an_identity_is_forgotten_with_its_message_or_changed_with_it(void **state)
+{
+	struct store_bench *bench = *state;
+	struct message_record record = message_of(3, "a", 0);
+	struct digest old = record.identity;
+	struct message_place places[2];
+	struct store_commit_req req = { .batch.count = 0 };
+
+	put_message(bench, 3, "a", 0);
+	memset(&record.identity, 0xee, sizeof(record.identity));
+	store_batch_init(&req.batch);
+	store_batch_put_message(&req.batch, bench->mailbox_id, &record);
+	assert_int_equal(commit(bench, &req), 0);
+	assert_int_equal(places_of(bench, &old, places, ARRAY_LEN(places)), 0);
+	assert_int_equal(places_of(bench, &record.identity, places, ARRAY_LEN(places)), 1);
+	assert_int_equal(places[0].uid, 3);
+	store_batch_delete_message(&req.batch, bench->mailbox_id, 3);
+	assert_int_equal(commit(bench, &req), 0);
+	assert_int_equal(places_of(bench, &record.identity, places, ARRAY_LEN(places)), 0);
+}
+
+static void add_by_identity(struct port_tests *tests, struct store_kind *kind)
+{
+	static const struct port_case cases[] = {
+		PORT_CASE(messages_are_found_by_their_identity),
+		PORT_CASE(an_identity_is_forgotten_with_its_message_or_changed_with_it),
+	};
+
+	if (kind->finds_identities)
+		port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases), setup, teardown);
+}
+
 void store_tests_add(struct port_tests *tests)
 {
 	static const struct port_case cases[] = {
@@ -522,4 +593,6 @@ void store_tests_add(struct port_tests *tests)
 	port_tests_add(tests, model_kind.name, &model_kind, cases, ARRAY_LEN(cases), setup,
 		       teardown);
 	port_tests_add(tests, lmdb_kind.name, &lmdb_kind, cases, ARRAY_LEN(cases), setup, teardown);
+	add_by_identity(tests, &model_kind);
+	add_by_identity(tests, &lmdb_kind);
 }

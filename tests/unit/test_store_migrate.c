@@ -109,6 +109,29 @@ static void put_old_mailbox(struct env_txn *txn, uint32_t id, const char *name)
 	buf_free(&value);
 }
 
+/* As schema 2 had it: behind the mtimes, the time of the last full listing and the policy. */
+static void put_mailbox_2(struct env_txn *txn, uint32_t id, const char *name)
+{
+	struct pack_key key = schema_mailbox_key(id);
+	struct pack_key name_key = schema_mailbox_name_key(name, id);
+	struct buf value;
+
+	buf_init(&value, PACK_VALUE_MAX);
+	pack_u32(&value, 700 + id);
+	pack_u32(&value, 17);
+	pack_u64(&value, UINT64_MAX - id);
+	pack_u32(&value, 1000 + id);
+	pack_u64(&value, 1234567890000000000u + id);
+	pack_u64(&value, 5);
+	pack_u64(&value, 1600000000);
+	pack_u64(&value, (uint64_t)1 << 63 | id);
+	assert_int_equal(buf_add(&value, "\2\7$Label1\4work", 14), 0);
+	assert_int_equal(buf_add_str(&value, name), 0);
+	put(txn, TABLE_MAILBOX, pack_key_slice(&key), buf_slice(&value));
+	put(txn, TABLE_MAILBOX_NAME, pack_key_slice(&name_key), slice_of(""));
+	buf_free(&value);
+}
+
 static void put_version(struct env_txn *txn, uint32_t version)
 {
 	struct buf value;
@@ -130,6 +153,19 @@ static void make_old(struct fixture *f)
 	put_old_mailbox(txn, 1, "INBOX");
 	put_old_mailbox(txn, 3, "Büro/a%2Fb");
 	put_old_mailbox(txn, 70000, "x");
+	assert_int_equal(env_commit(&txn, &f->err), 0);
+	env_close(&env);
+}
+
+static void make_schema_2(struct fixture *f)
+{
+	struct env *env;
+	struct env_txn *txn;
+
+	env_open_raw(f, &env, &txn);
+	put_version(txn, 2);
+	put_mailbox_2(txn, 1, "INBOX");
+	put_mailbox_2(txn, 70000, "Büro/a%2Fb");
 	assert_int_equal(env_commit(&txn, &f->err), 0);
 	env_close(&env);
 }
@@ -165,6 +201,7 @@ static void assert_migrated(struct fixture *f, uint32_t id, const char *name)
 	assert_int_equal(mailbox.mtimes.new_ns, 0);
 	assert_int_equal(mailbox.verified_s, 0);
 	assert_true(mailbox.policy == 0);
+	assert_true(mailbox.remote_id == 0 && mailbox.local_id == 0);
 	assert_int_equal(mailbox.keywords.count, 2);
 	assert_string_equal(mailbox.keywords.names[0], "$Label1");
 	assert_string_equal(mailbox.keywords.names[1], "work");
@@ -181,6 +218,42 @@ static void mailboxes_of_schema_1_keep_what_is_known_and_are_listed_anew(void **
 		assert_migrated(f, 1, "INBOX");
 		assert_migrated(f, 3, "Büro/a%2Fb");
 		assert_migrated(f, 70000, "x");
+		store_close(&f->store);
+		assert_int_equal(version_of(f), STORE_SCHEMA);
+	}
+}
+
+static void assert_migrated_from_2(struct fixture *f, uint32_t id, const char *name)
+{
+	struct mailbox_record mailbox;
+	bool found = false;
+
+	assert_int_equal(store_mailbox_get(f->store, name, &found, &mailbox, &f->err), 0);
+	assert_true(found);
+	assert_int_equal(mailbox.id, id);
+	assert_int_equal(mailbox.uidvalidity, 700 + id);
+	assert_int_equal(mailbox.uidnext, 17);
+	assert_true(mailbox.highestmodseq == UINT64_MAX - id);
+	assert_int_equal(mailbox.exists, 1000 + id);
+	assert_true(mailbox.mtimes.cur_ns == 1234567890000000000 + (int64_t)id);
+	assert_int_equal(mailbox.mtimes.new_ns, 5);
+	assert_int_equal(mailbox.verified_s, 1600000000);
+	assert_true(mailbox.policy == ((uint64_t)1 << 63 | id));
+	assert_true(mailbox.remote_id == 0 && mailbox.local_id == 0);
+	assert_int_equal(mailbox.keywords.count, 2);
+	assert_string_equal(mailbox.keywords.names[1], "work");
+	keyword_table_free(&mailbox.keywords);
+}
+
+static void mailboxes_of_schema_2_keep_all_and_are_known_by_no_id_yet(void **state)
+{
+	struct fixture *f = *state;
+
+	make_schema_2(f);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(open_store(f), 0);
+		assert_migrated_from_2(f, 1, "INBOX");
+		assert_migrated_from_2(f, 70000, "Büro/a%2Fb");
 		store_close(&f->store);
 		assert_int_equal(version_of(f), STORE_SCHEMA);
 	}
@@ -271,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(mailboxes_of_schema_1_keep_what_is_known_and_are_listed_anew),
+		TEST(mailboxes_of_schema_2_keep_all_and_are_known_by_no_id_yet),
 		TEST(an_older_state_cannot_be_opened_read_only),
 		TEST(a_damaged_record_leaves_the_older_state_as_it_was),
 		cmocka_unit_test_setup_teardown(
