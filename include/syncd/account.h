@@ -65,6 +65,8 @@ struct account_run_ops {
 			 const struct sync_counts *done, uint64_t total);
 	void (*ended)(struct account_run *run, const char *mailbox,
 		      const struct sync_result *result);
+	/* It is no longer synchronised: deleted, renamed or excluded. */
+	void (*vanished)(struct account_run *run, const char *mailbox);
 	/* The run is freed behind this; `report` is valid during the call. `err` is about the
 	 * account as a whole and stands in the report too. */
 	void (*done)(struct account_run *run, const struct account_report *report,

@@ -54,6 +54,8 @@ struct sync_tree_ops {
 	void (*ended)(struct sync_tree *tree, const char *name, const struct sync_result *result);
 	/* A mailbox was found unchanged on both sides, without a pass. */
 	void (*unchanged)(struct sync_tree *tree, const char *name);
+	/* A mailbox was deleted, or has another name now, on both sides; or it is excluded. */
+	void (*vanished)(struct sync_tree *tree, const char *name);
 	/* Dry run: a mailbox would be made, deleted, or renamed from `from` (else NULL). */
 	void (*would)(struct sync_tree *tree, const char *name, enum sync_box_action action,
 		      const char *from);

@@ -102,6 +102,14 @@ static void run_unchanged(struct sync_tree *tree, const char *name)
 		run->ops->unchanged(run, name);
 }
 
+static void run_vanished(struct sync_tree *tree, const char *name)
+{
+	struct account_run *run = sync_tree_context(tree);
+
+	if (run->ops->vanished != NULL)
+		run->ops->vanished(run, name);
+}
+
 static void run_progress(struct sync_tree *tree, const char *name, const struct sync_counts *done,
 			 uint64_t total)
 {
@@ -226,6 +234,7 @@ static const struct sync_tree_ops tree_ops = {
 	.selects = run_selects,
 	.begun = run_begun,
 	.unchanged = run_unchanged,
+	.vanished = run_vanished,
 	.progress = run_progress,
 	.ended = run_ended,
 	.would = run_would,

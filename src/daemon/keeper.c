@@ -48,6 +48,11 @@ void keeper_set_state(struct keeper *keeper, enum control_state state, const str
 static void keeper_note_change(struct keeper *keeper, struct keeper_mailbox *mailbox,
 			       bool is_at_once)
 {
+	if (mailbox->is_gone) {
+		schedule_want_full(&keeper->schedule, loop_now_ms(keeper->loop),
+				   SCHEDULE_SETTLE_MAX_MS);
+		return;
+	}
 	mailbox->is_changed = true;
 	schedule_note_change(&keeper->schedule, loop_now_ms(keeper->loop), is_at_once);
 }
@@ -126,6 +131,7 @@ static void keeper_run_ended(struct account_run *run, const char *name,
 	keeper->user->event(keeper->user, &event);
 	if (keeper->job != NULL && keeper->job->is_plan)
 		return;
+	mailbox->is_gone = false;
 	mailbox->err = result->err;
 	mailbox->held_deletions = result->held_deletions;
 	mailbox->held_is_remote = result->held_is_remote;
@@ -145,9 +151,24 @@ static void keeper_run_unchanged(struct account_run *run, const char *name)
 	struct keeper_mailbox *mailbox = keeper_mailbox(keeper, name);
 
 	error_clear(&mailbox->err);
+	mailbox->is_gone = false;
 	mailbox->held_deletions = 0;
 	keeper_note_looked(mailbox, true);
 	keeper_watch_mailbox(keeper, mailbox);
+}
+
+/* It may come back: what points to it stays right. */
+static void keeper_run_vanished(struct account_run *run, const char *name)
+{
+	struct keeper *keeper = account_run_context(run);
+	struct keeper_mailbox *mailbox = keeper_mailbox(keeper, name);
+
+	if (keeper->watch != NULL)
+		watch_remove_mailbox(keeper->watch, name);
+	error_clear(&mailbox->err);
+	mailbox->held_deletions = 0;
+	mailbox->is_watched = mailbox->is_tracked = mailbox->is_changed = false;
+	mailbox->is_gone = true;
 }
 
 /* What decides about the next try: the account's failure, or the worst that a mailbox
@@ -229,6 +250,7 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 static const struct account_run_ops run_ops = {
 	.begun = keeper_run_begun,
 	.unchanged = keeper_run_unchanged,
+	.vanished = keeper_run_vanished,
 	.progress = keeper_run_progress,
 	.ended = keeper_run_ended,
 	.done = keeper_run_done,

@@ -103,7 +103,7 @@ void keeper_watch_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox)
 	char path[MAILDIR_PATH_MAX + 1];
 	struct error err = { 0 };
 
-	if (keeper->watch == NULL || mailbox->is_watched)
+	if (keeper->watch == NULL || mailbox->is_watched || mailbox->is_gone)
 		return;
 	if (maildir_path_encode(keeper->settings->layout, mailbox->name, path, &err) != 0)
 		return;
@@ -182,8 +182,10 @@ void keeper_fill_status(struct keeper *keeper, struct control_status *status)
 		account->next_retry_s =
 			loop_wall_s(keeper->loop) + (int64_t)((retry_ms - now_ms) / 1000);
 	account->err = keeper->err;
-	for (size_t i = 0; i < keeper->count; i++)
-		status_add_mailbox(keeper, &keeper->mailboxes[i], account);
+	for (size_t i = 0; i < keeper->count; i++) {
+		if (!keeper->mailboxes[i].is_gone)
+			status_add_mailbox(keeper, &keeper->mailboxes[i], account);
+	}
 	if (keeper->account != NULL)
 		account_trim(keeper->account);
 }

@@ -14,6 +14,7 @@ struct keeper_mailbox {
 	uint64_t unseen;
 	bool is_counted; /* since the last change */
 	bool is_changed; /* waits for a run */
+	bool is_gone;    /* deleted, renamed or excluded: only a complete look finds it again */
 	bool is_watched;
 	/* What a pass has to look at: the server has news; file names since the last look, which
 	 * are all there is to know of the maildir while is_tracked. */

@@ -302,7 +302,8 @@ static size_t push_choose(struct keeper *keeper, const struct keeper_mailbox **c
 	for (size_t i = 0; i < keeper->count; i++) {
 		const struct keeper_mailbox *mailbox = &keeper->mailboxes[i];
 		size_t at = count;
-		if (mailbox->is_push_resting || strcmp(mailbox->name, "INBOX") == 0)
+		if (mailbox->is_push_resting || mailbox->is_gone ||
+		    strcmp(mailbox->name, "INBOX") == 0)
 			continue;
 		if (count < room)
 			count++;

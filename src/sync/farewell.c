@@ -381,6 +381,8 @@ static void farewell_over(struct farewell *farewell)
 		farewell->mailbox->is_wanted = false;
 		tree_ended_without_pass(tree, farewell->mailbox, &farewell->err);
 		tree_note_failure(tree, &farewell->err);
+	} else if (!farewell->is_kept && tree->ops->vanished != NULL) {
+		tree->ops->vanished(tree, farewell->mailbox->name);
 	}
 	farewell_next(farewell);
 }

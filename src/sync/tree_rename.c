@@ -124,6 +124,8 @@ static void rename_over(struct sync_tree *tree, const struct error *err)
 		mailbox->is_known = mailbox->is_remote = mailbox->is_local = true;
 		mailbox->record = tree->boxes.record;
 		keyword_table_init(&mailbox->record.keywords);
+		if (tree->ops->vanished != NULL)
+			tree->ops->vanished(tree, before->name);
 	}
 	keyword_table_free(&tree->boxes.record.keywords);
 	boxes_renamed(tree, at, err);

@@ -7,6 +7,7 @@ import shutil
 
 import alone
 import changes
+import filing
 import many
 import measure
 import peers
@@ -85,6 +86,7 @@ SCENARIOS = {
                      "Nothing changed in 100 mailboxes of 1,000 messages; a round trip is 40 ms."),
     "changes": (changes.run,
                 "A mailbox of 100,000 messages; each side flagged 125, removed 50, added 60."),
+    "filing": (filing.run, "10,000 messages of 2 KB moved from INBOX into 50 new mailboxes."),
     "large": (alone.large, "A message of 200 MB, each way."),
     "latency": (alone.latency, "How soon a flag crosses, daemon running."),
     "idle": (alone.idle, "A daemon with 100 mailboxes in which nothing happens."),

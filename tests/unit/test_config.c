@@ -256,8 +256,7 @@ static void pop3_accounts_are_read_and_said_to_be_unsupported(void **state)
 static void keys_not_supported_yet_are_refused_and_never_ignored(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const keys[] = { "trash = Trash", "expunge_deleted = true",
-					    "max_size = 1M" };
+	static const char *const keys[] = { "max_size = 1M" };
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		char text[512];
