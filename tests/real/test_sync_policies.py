@@ -94,7 +94,7 @@ class Policies(Case):
         self.assertEqual(len(remote.uids("INBOX")), 10)
 
     def test_what_is_not_supported_yet_is_refused(self):
-        for key, value in (("trash", "Trash"), ("expunge_deleted", True), ("max_size", "1M")):
+        for key, value in (("max_size", "1M"),):
             client, _ = self.account(**{key: value})
             run = client.once()
             self.assertEqual(run.code, 78)
