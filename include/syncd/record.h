@@ -35,7 +35,7 @@ struct mailbox_record {
 	/* mailbox_info.lasting_id of each side when they were last seen; 0: not known. */
 	uint64_t remote_id;
 	uint64_t local_id;
-	uint64_t policy;    /* a digest of what decided which changes matter; another: list anew */
+	uint64_t policy; /* a digest of what decided which changes matter; another: list anew */
 	struct keyword_table keywords;
 	char name[MAILBOX_NAME_MAX + 1];
 };

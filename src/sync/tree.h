@@ -21,7 +21,8 @@ struct tree_mailbox {
 	/* For all its passes: they are looked at as things are then. */
 	const struct local_hint *hints;
 	size_t hint_count;
-	bool is_unusable;
+	bool is_unusable;     /* on one side at least: it has no passes */
+	bool is_half_local;   /* known, but the maildir has only a part of it, as if cut short */
 	bool is_wanted;       /* a pass is due */
 	bool leaves_removals; /* the last pass left some to the next one */
 	unsigned passes;

@@ -119,11 +119,21 @@ static void boxes_refuse_unusable(struct sync_tree *tree, struct tree_mailbox *m
 	tree_ended_without_pass(tree, mailbox, &err);
 }
 
+static bool is_renamed_away(const struct sync_tree *tree, size_t at)
+{
+	for (size_t i = 0; i < tree->count; i++) {
+		if (tree->boxes.items[i].from == at)
+			return true;
+	}
+	return false;
+}
+
 static void boxes_continue(struct sync_tree *tree)
 {
 	while (tree->err.code == 0 && tree->boxes.next < tree->count) {
 		size_t at = tree->boxes.next++;
-		if (tree->mailboxes[at].is_unusable)
+		if (tree->mailboxes[at].is_unusable &&
+		    tree->boxes.items[at].action != BOX_RENAME_LOCAL && !is_renamed_away(tree, at))
 			boxes_refuse_unusable(tree, &tree->mailboxes[at]);
 		else if (tree->options.is_dry_run)
 			boxes_would(tree, at);
@@ -135,7 +145,8 @@ static void boxes_continue(struct sync_tree *tree)
 
 /* --- The plan ------------------------------------------------------------------------------ */
 
-/* Of mailboxes that cannot be had on both sides nothing is planned. */
+/* Of mailboxes that cannot be had on both sides nothing is planned, but that a rename which was cut
+ * short be done again. */
 static void describe(struct sync_tree *tree, size_t at)
 {
 	const struct tree_mailbox *mailbox = &tree->mailboxes[at];
@@ -144,8 +155,8 @@ static void describe(struct sync_tree *tree, size_t at)
 
 	*box = (struct sync_box){
 		.name = mailbox->name,
-		.is_remote = mailbox->is_remote && !mailbox->is_unusable,
-		.is_local = mailbox->is_local && !mailbox->is_unusable,
+		.is_remote = mailbox->is_remote,
+		.is_local = mailbox->is_local && (!mailbox->is_unusable || mailbox->is_half_local),
 		.record = mailbox->is_known ? &mailbox->record : NULL,
 		.status = mailbox->status,
 		.remote_id = mailbox->remote_id,

@@ -46,7 +46,7 @@ static void tree_found_remote(struct remote_list_req *req, const struct mailbox_
 	if ((!info->is_selectable && !info->is_marked_unusable) || !tree_selects(tree, info->name))
 		return;
 	struct tree_mailbox *mailbox = tree_add(tree, info->name);
-	mailbox->is_remote = true;
+	mailbox->is_remote |= !info->is_marked_unusable;
 	mailbox->status = info->status;
 	mailbox->remote_id = info->lasting_id;
 	mailbox->is_unusable |= info->is_marked_unusable;
@@ -74,6 +74,7 @@ void tree_found_known(void *context, const struct mailbox_record *record)
 		return;
 	struct tree_mailbox *mailbox = tree_add(tree, record->name);
 	mailbox->is_known = true;
+	mailbox->is_half_local = mailbox->is_local && mailbox->is_unusable;
 	mailbox->record = *record;
 	keyword_table_init(&mailbox->record.keywords); /* the caller's are */
 }

@@ -122,6 +122,7 @@ static void rename_over(struct sync_tree *tree, const struct error *err)
 	if (err->code == 0) {
 		before->is_known = before->is_remote = before->is_local = false;
 		mailbox->is_known = mailbox->is_remote = mailbox->is_local = true;
+		mailbox->is_unusable = before->is_unusable = false;
 		mailbox->record = tree->boxes.record;
 		keyword_table_init(&mailbox->record.keywords);
 		if (tree->ops->vanished != NULL)
