@@ -6,14 +6,10 @@ import grp
 import os
 import pwd
 import shutil
-import signal
-import socket
-import subprocess
 
 import scratch
 
-USER = "me"
-PASSWORD = "correct horse battery staple"
+from throwaway import PASSWORD, USER, WRITING, Server, mail_user  # noqa: F401 (for the tests)
 
 CAPABILITIES = """IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT SORT=DISPLAY
     THREAD=REFERENCES THREAD=REFS THREAD=ORDEREDSUBJECT MULTIAPPEND URL-PARTIAL CATENATE UNSELECT
@@ -98,12 +94,7 @@ def program():
     return found
 
 
-def mail_user():
-    """Who talks to strangers and owns the mail: Dovecot refuses to let root do so."""
-    return pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-
-
-class Dovecot:
+class Dovecot(Server):
     """One server. Started by the constructor; also a context manager.
 
     separator, prefix   of the namespace, as in '.' and 'INBOX.'
@@ -114,15 +105,12 @@ class Dovecot:
     extra               more lines of dovecot.conf
     """
 
+    LOGS = ("stderr.log", "dovecot.log")
+
     def __init__(self, separator="/", prefix="", without=(), plaintext=False, layout="",
                  certificates=None, mechanisms="plain login cram-md5 scram-sha-1 scram-sha-256",
                  extra="", users=None):
-        self.root = scratch.directory("syncd-dovecot")
-        self.certificates = certificates or scratch.Certificates.of()
-        self.separator, self.prefix, self.without = separator, prefix, set(without)
-        self.port, self.tls_port = scratch.free_port(), scratch.free_port()
-        self.users = users or {USER: PASSWORD}
-        self.process = None
+        super().__init__("dovecot", separator, prefix, certificates, users, without)
         self._directories()
         capability = [c for c in CAPABILITIES if c not in without] if without else []
         self.config = scratch.write(os.path.join(self.root, "dovecot.conf"), CONFIG.format(
@@ -134,113 +122,26 @@ class Dovecot:
             capability=" ".join(capability), idle_notify="2 mins", extra=extra))
         scratch.write(os.path.join(self.root, "passwd"),
                       "".join("%s:{PLAIN}%s\n" % u for u in self.users.items()))
-        scratch.at_end(self.kill)
         self.start()
 
     def _directories(self):
-        os.chmod(self.root, 0o711)
         for name in ["run", "state", "rawlog", "home"] + ["home/" + user for user in self.users]:
             path = os.path.join(self.root, name)
             os.mkdir(path, 0o755 if name == "run" else 0o700)
             if name.startswith(("rawlog", "home")):
                 os.chown(path, mail_user().pw_uid, mail_user().pw_gid)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def start(self):
-        """Returns once it greets on both ports."""
-        with open(os.path.join(self.root, "stderr.log"), "ab") as log:
-            self.process = subprocess.Popen(
-                [program(), "-F", "-c", self.config], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True)
-        scratch.wait_for(self._greets, 15, lambda: "dovecot greets; its log:\n" + self.log())
-
-    def _greets(self):
-        if self.process.poll() is not None:
-            raise RuntimeError("dovecot ended:\n" + self.log())
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as plain:
-                plain.settimeout(5)
-                return plain.recv(1024).startswith(b"* OK")
-        except OSError:
-            return False
-
-    def stop(self):
-        """Ends it in the orderly way, clients and all; the mail stays."""
-        self._end(signal.SIGTERM)
-
-    def kill(self):
-        """As when the power goes."""
-        self._end(signal.SIGKILL)
-
-    def _end(self, number):
-        if self.process is None:
-            return
-        try:
-            if number == signal.SIGKILL:
-                os.killpg(self.process.pid, number)
-            else:
-                self.process.send_signal(number)
-            self.process.wait(10)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            pass
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait(10)
-        self.process = None
-
-    def restart(self):
-        self.stop()
-        self.start()
-
-    def log(self):
-        text = ""
-        for name in ("stderr.log", "dovecot.log"):
-            try:
-                with open(os.path.join(self.root, name), encoding="utf-8", errors="replace") as log:
-                    text += log.read()
-            except FileNotFoundError:
-                pass
-        return text
+    def command(self):
+        return [program(), "-F", "-c", self.config], None
 
     def maildir(self, user=USER):
         return os.path.join(self.root, "home", user, "Maildir")
 
-    # What clients sent, logged by Dovecot itself behind TLS and login.
-
     def sessions(self):
-        """Names of the raw logs so far; give them to `sent` to see only later ones."""
         return {n for n in os.listdir(os.path.join(self.root, "rawlog")) if n.endswith(".in")}
 
-    def sent(self, before=frozenset()):
-        """All lines that clients sent in sessions that are not in `before`, as bytes."""
-        lines = []
-        for name in sorted(self.sessions() - set(before)):
-            with open(os.path.join(self.root, "rawlog", name), "rb") as log:
-                lines += log.read().split(b"\n")
+    def sent_in(self, name):
+        with open(os.path.join(self.root, "rawlog", name), "rb") as log:
+            lines = log.read().split(b"\n")
         # Each line opens with its time in Dovecot's format.
         return [l.split(b" ", 1)[1].rstrip(b"\r") if b" " in l else l for l in lines if l]
-
-    def commands(self, before=frozenset()):
-        """Command names that clients sent, such as 'UID STORE', in order."""
-        names = []
-        for line in self.sent(before):
-            words = line.split(b" ")
-            if len(words) < 2:
-                continue
-            name = words[1].upper()
-            if name == b"UID" and len(words) > 2:
-                name += b" " + words[2].upper()
-            names.append(name.decode("ascii", "replace"))
-        return names
-
-
-WRITING = {"APPEND", "STORE", "UID STORE", "EXPUNGE", "UID EXPUNGE", "COPY", "UID COPY", "MOVE",
-           "UID MOVE", "CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "CLOSE",
-           "REPLACE", "UID REPLACE", "SETMETADATA"}

@@ -4,6 +4,8 @@ import socket
 import time
 import unittest
 
+import courier
+import cyrus
 import dovecot
 import mailgen
 import proxy
@@ -68,6 +70,34 @@ class Server(unittest.TestCase):
                 self.assertTrue(line.recv(100).startswith(b"* OK"))
             self.assertEqual((middle.connections, middle.cuts), (2, 1))
             self.assertGreater(middle.down, 20)
+
+
+class Others(unittest.TestCase):
+    """Cyrus and Courier, where they are."""
+
+    def check(self, server):
+        with server:
+            data, name = mailgen.Mail().plain("seen"), server.prefix + "Größe"
+            with views.Remote(server) as remote:
+                remote.create(name)
+                remote.append(name, data, ["\\Seen", "work"], 1_234_567_890)
+                before = server.sessions()
+            server.kill()
+            server.start()
+            with views.Remote(server) as remote:
+                found = remote.messages(name)
+                remote.store(name, found[0].where, "+", "\\Flagged")
+            self.assertEqual([m[:3] for m in found],
+                             [(views.digest(data), {"\\Seen", "work"}, 1_234_567_890)])
+            self.assertIn("UID STORE", server.commands(before))
+            self.assertNotIn("APPEND", server.commands(before))
+            self.assertIn("APPEND", server.commands())
+
+    def test_cyrus_keeps_mail_and_tells_what_was_sent(self):
+        self.check(cyrus.Cyrus())
+
+    def test_courier_keeps_mail_and_tells_what_was_sent(self):
+        self.check(courier.Courier())
 
 
 class Shapes(unittest.TestCase):

@@ -12,13 +12,13 @@ class TapResult(unittest.TestResult):
         super().__init__()
         self.count = 0
 
-    def say(self, prefix, test, detail=""):
+    def say(self, prefix, test, detail="", directive=""):
         self.count += 1
         name = getattr(test, "_testMethodName", str(test))
         if name.startswith("test_"):
             name = name[len("test_"):].replace("_", " ")
         group = type(test).__name__
-        print("%sok %d - %s: %s" % (prefix, self.count, group, name))
+        print("%sok %d - %s: %s%s" % (prefix, self.count, group, name, directive))
         for line in detail.splitlines():
             print("# " + line)
         sys.stdout.flush()
@@ -43,7 +43,15 @@ class TapResult(unittest.TestResult):
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
-        self.say("not ", test, "skipped, which the suite does not allow: " + reason)
+        self.say("", test, directive=" # SKIP " + reason)
+
+    def addExpectedFailure(self, test, err):
+        super().addExpectedFailure(test, err)
+        self.say("not ", test, directive=" # TODO it is known to fail")
+
+    def addUnexpectedSuccess(self, test):
+        super().addUnexpectedSuccess(test)
+        self.say("not ", test, "it was expected to fail, and holds now: take the mark off")
 
 
 def main(module="__main__"):

@@ -1,0 +1,164 @@
+"""What throw-away servers have in common: a directory, two ports, processes, what was sent.
+
+SPDX-License-Identifier: MIT"""
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import unittest
+
+import scratch
+
+USER = "me"
+PASSWORD = "correct horse battery staple"
+
+# Where contrib/bootstrap unpacks servers whose packages cannot be installed beside Dovecot's.
+UNPACKED = "/opt/syncd-servers"
+
+WRITING = {"APPEND", "STORE", "UID STORE", "EXPUNGE", "UID EXPUNGE", "COPY", "UID COPY", "MOVE",
+           "UID MOVE", "CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "CLOSE",
+           "REPLACE", "UID REPLACE", "SETMETADATA"}
+
+
+def mail_user():
+    """Who talks to strangers and owns the mail: servers refuse to let root do so."""
+    return pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+
+
+def tree(package, program):
+    """The directory below which `program` of a package is, as in '/'; skips the test without."""
+    for root in (os.path.join(UNPACKED, package), "/"):
+        if os.access(os.path.join(root, program), os.X_OK):
+            return root
+    raise unittest.SkipTest("%s is not here: run contrib/bootstrap test" % package)
+
+
+class Server:
+    """Made by a subclass, which writes the configuration, gives the names of logs, and says
+    what to start. Also a context manager.
+
+    port, tls_port    on 127.0.0.1; without TLS and with it
+    users             {name: password}
+    certificates      scratch.Certificates
+    separator, prefix of the mailboxes' names, as in '.' and 'INBOX.'
+    without           capabilities taken away, where the server lets that be done
+    """
+
+    LOGS = ("stderr.log",)
+
+    def __init__(self, name, separator, prefix, certificates, users, without=()):
+        self.root = scratch.directory("syncd-" + name)
+        os.chmod(self.root, 0o711)
+        self.certificates = certificates or scratch.Certificates.of()
+        self.separator, self.prefix, self.without = separator, prefix, set(without)
+        self.port, self.tls_port = scratch.free_port(), scratch.free_port()
+        self.users = users or {USER: PASSWORD}
+        self.process = None
+        scratch.at_end(self.kill)
+
+    def directory(self, name, mode=0o700):
+        """One below the root that belongs to the owner of the mail."""
+        path = os.path.join(self.root, name)
+        os.mkdir(path, mode)
+        os.chown(path, mail_user().pw_uid, mail_user().pw_gid)
+        return path
+
+    def command(self):
+        """What runs in the foreground, and its environment."""
+        raise NotImplementedError
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        """Returns once it greets on the one port and listens on the other."""
+        command, environment = self.command()
+        with open(os.path.join(self.root, "stderr.log"), "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env=environment, start_new_session=True)
+        scratch.wait_for(self._greets, 30, lambda: "the server greets; its log:\n" + self.log())
+
+    def _greets(self):
+        if self.process.poll() is not None:
+            raise RuntimeError("the server ended:\n" + self.log())
+        try:
+            socket.create_connection(("127.0.0.1", self.tls_port), 1).close()
+            with socket.create_connection(("127.0.0.1", self.port), 1) as plain:
+                plain.settimeout(5)
+                return plain.recv(1024).startswith(b"* OK")
+        except OSError:
+            return False
+
+    def stop(self):
+        """Ends it in the orderly way, clients and all; the mail stays."""
+        self._end(signal.SIGTERM)
+
+    def kill(self):
+        """As when the power goes."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number):
+        if self.process is None:
+            return
+        try:
+            if number == signal.SIGKILL:
+                os.killpg(self.process.pid, number)
+            else:
+                self.process.send_signal(number)
+            self.process.wait(10)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            pass
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait(10)
+        self.process = None
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def log(self):
+        text = ""
+        for name in self.LOGS:
+            try:
+                with open(os.path.join(self.root, name), encoding="utf-8", errors="replace") as log:
+                    text += log.read()
+            except FileNotFoundError:
+                pass
+        return text
+
+    # What clients sent, logged by the server itself behind TLS and login.
+
+    def sessions(self):
+        """Names of the logs so far; give them to `sent` to see only later ones."""
+        raise NotImplementedError
+
+    def sent(self, before=frozenset()):
+        """All lines that clients sent in sessions that are not in `before`, as bytes."""
+        lines = []
+        for name in sorted(self.sessions() - set(before)):
+            lines += self.sent_in(name)
+        return lines
+
+    def sent_in(self, name):
+        """The lines of one session."""
+        raise NotImplementedError
+
+    def commands(self, before=frozenset()):
+        """Command names that clients sent, such as 'UID STORE', in order."""
+        names = []
+        for line in self.sent(before):
+            words = line.split(b" ")
+            if len(words) < 2:
+                continue
+            name = words[1].upper()
+            if name == b"UID" and len(words) > 2:
+                name += b" " + words[2].upper()
+            names.append(name.decode("ascii", "replace"))
+        return names
