@@ -52,14 +52,17 @@ void sync_moves_free(struct sync_moves *moves);
 void sync_moves_add_gone(struct sync_moves *moves, const struct sync_gone *gone);
 void sync_moves_add_came(struct sync_moves *moves, const struct sync_came *came);
 
+/* What a reader may add to the header of a message that it saves: mutt a Content-Length. */
+#define SYNC_HEADER_ADDED_MAX 100
+
 /* Whether a file of one name may be taken for a message of another: with equal identities and
  * sizes, when a Message-ID vouches for it and it is no draft, which is edited. Of the same name
  * it always is. */
 bool sync_is_same_message(const struct sync_came *came, const struct digest *identity,
 			  uint64_t size_bytes, uint64_t flags, const char *name);
 
-/* Fills `was` of each that came: first where the names are equal too, then by what is equal in
- * both, in order, each gone one once. */
+/* Fills `was` of each that came, each gone one once: first where the names are equal too, then
+ * by equal content, in order; then, in another mailbox, where a little was added to the header. */
 void sync_moves_find(struct sync_moves *moves);
 
 #endif

@@ -133,6 +133,33 @@ static void find_by_content(struct sync_moves *moves, struct sync_came *came)
 	}
 }
 
+static bool may_have_grown(const struct sync_came *came, const struct sync_gone *gone)
+{
+	return gone->mailbox != came->mailbox && !gone->is_taken &&
+	       (gone->flags & FLAG_DRAFT) == 0;
+}
+
+static void find_grown(struct sync_moves *moves, struct sync_came *came)
+{
+	struct sync_came smaller = *came;
+
+	if ((came->flags & FLAG_DRAFT) != 0 || !digest_has_message_id(&came->identity))
+		return;
+	smaller.size_bytes -= came->size_bytes < SYNC_HEADER_ADDED_MAX ? came->size_bytes
+								       : SYNC_HEADER_ADDED_MAX;
+	for (size_t i = find_first(moves, &smaller, NULL); i < moves->gone_count; i++) {
+		struct sync_gone *gone = &moves->gone[i];
+		if (compare_content(&gone->identity, gone->size_bytes, &came->identity,
+				    came->size_bytes) >= 0)
+			return;
+		if (may_have_grown(came, gone)) {
+			gone->is_taken = true;
+			came->was = i;
+			return;
+		}
+	}
+}
+
 void sync_moves_find(struct sync_moves *moves)
 {
 	if (moves->gone_count == 0)
@@ -143,5 +170,9 @@ void sync_moves_find(struct sync_moves *moves)
 	for (size_t i = 0; i < moves->came_count; i++) {
 		if (moves->came[i].was == SYNC_NOT_MOVED)
 			find_by_content(moves, &moves->came[i]);
+	}
+	for (size_t i = 0; i < moves->came_count; i++) {
+		if (moves->came[i].was == SYNC_NOT_MOVED)
+			find_grown(moves, &moves->came[i]);
 	}
 }

@@ -173,6 +173,39 @@ static void without_a_message_id_only_the_name_tells(void **state)
 	assert_int_equal(was(moves, 1), 5);
 }
 
+static void a_header_line_may_be_added_on_the_way(void **state)
+{
+	struct sync_moves *moves = *state;
+
+	add_gone(moves, 0, 4, 1, 0, "a");
+	add_came(moves, 1, 1, 1000 + SYNC_HEADER_ADDED_MAX, 0, "x");
+	sync_moves_find(moves);
+	assert_int_equal(was(moves, 0), 4);
+}
+
+static void more_or_less_than_a_header_line_is_another_message(void **state)
+{
+	struct sync_moves *moves = *state;
+
+	add_gone(moves, 0, 4, 1, 0, "a");
+	add_came(moves, 1, 1, 1001 + SYNC_HEADER_ADDED_MAX, 0, "x");
+	add_came(moves, 1, 1, 999, 0, "y");
+	add_came(moves, 1, 2, 1010, 0, "z");
+	sync_moves_find(moves);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(was(moves, i), 0);
+}
+
+static void edited_in_its_mailbox_it_is_another_message(void **state)
+{
+	struct sync_moves *moves = *state;
+
+	add_gone(moves, 1, 4, 1, 0, "a");
+	add_came(moves, 1, 1, 1010, 0, "x");
+	sync_moves_find(moves);
+	assert_int_equal(was(moves, 0), 0);
+}
+
 static void ten_thousand_equal_messages_are_all_found(void **state)
 {
 	struct sync_moves *moves = *state;
@@ -201,6 +234,9 @@ int main(void)
 		TEST(a_draft_is_only_known_by_its_name),
 		TEST(a_draft_does_not_hide_an_equal_message),
 		TEST(without_a_message_id_only_the_name_tells),
+		TEST(a_header_line_may_be_added_on_the_way),
+		TEST(more_or_less_than_a_header_line_is_another_message),
+		TEST(edited_in_its_mailbox_it_is_another_message),
 		TEST(ten_thousand_equal_messages_are_all_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
