@@ -22,19 +22,26 @@
 
 /* --- Mailboxes. Names are those of the wire: prefix, separator, modified UTF-7. ---- */
 
-/* What STATUS tells (RFC 3501 §7.2.4, RFC 7162 §3.1.7). */
+/* What STATUS tells (RFC 3501 §7.2.4, RFC 7162 §3.1.7, RFC 8474 §4.3). */
 struct imap_told {
-	uint32_t uidvalidity;
+	uint32_t uidvalidity; /* 0: neither this nor the next three */
 	uint32_t uidnext;
 	uint32_t messages;
 	uint64_t highestmodseq; /* 0: none */
+	uint64_t mailbox_id;    /* a number made of MAILBOXID; 0: none */
 };
 
-/* LIST prefix*: `found` for each mailbox, with `wants_status` and IMAP_CAP_LIST_STATUS also `told`
+/* What STATUS is asked for: how a mailbox stands; with IMAP_CAP_OBJECTID its MAILBOXID. */
+enum imap_status_wish {
+	IMAP_WANTS_STATUS = 1 << 0,
+	IMAP_WANTS_ID = 1 << 1,
+};
+
+/* LIST prefix*: `found` for each mailbox, with `wishes` and IMAP_CAP_LIST_STATUS also `told`
  * (RFC 5819), before or after; a name is valid during the call and may come twice. */
 struct imap_list {
 	struct imap_command command;
-	bool wants_status; /* input */
+	unsigned wishes; /* input */
 	void (*found)(struct imap_list *list, struct slice name, char separator,
 		      bool is_selectable);
 	void (*told)(struct imap_list *list, struct slice name, const struct imap_told *told);
@@ -44,9 +51,9 @@ void imap_list_start(struct imap_session *session, struct imap_list *list, imap_
 /* STATUS of one mailbox, which should not be the selected one. */
 struct imap_status {
 	struct imap_command command;
-	struct slice name; /* input, borrowed until done */
-	bool is_told;      /* results */
-	struct imap_told told;
+	struct slice name; /* inputs, borrowed until done */
+	unsigned wishes;
+	struct imap_told told; /* result */
 };
 void imap_status_start(struct imap_session *session, struct imap_status *status,
 		       imap_command_done done);

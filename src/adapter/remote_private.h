@@ -114,6 +114,8 @@ bool remote_name_from_wire(struct slice wire, const char *prefix, char separator
 /* --- remote_list.c --- */
 void remote_list(struct remote_account *account, struct remote_list_req *req);
 
+struct mailbox_status remote_status_of(const struct imap_told *told);
+
 /* --- remote_mailbox.c --- */
 
 /* Takes the lease over in any outcome; fills req and completes it. */

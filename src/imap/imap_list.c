@@ -49,7 +49,7 @@ static bool list_untagged(struct imap_command *command, const struct imap_respon
 		list_take(list, response);
 		return true;
 	}
-	if (!list->wants_status || !slice_equals_str(response->name, "STATUS"))
+	if (list->wishes == 0 || !slice_equals_str(response->name, "STATUS"))
 		return false;
 	if (imap_status_read(response, &name, &told))
 		list->told(list, name, &told);
@@ -66,8 +66,11 @@ void imap_list_start(struct imap_session *session, struct imap_list *list, imap_
 {
 	imap_command_init(session, &list->command, &list_type, done);
 	imap_write_text(&list->command.write, "LIST \"\" \"*\"");
-	if (list->wants_status)
-		imap_write_text(&list->command.write, " RETURN (STATUS " IMAP_STATUS_ITEMS ")");
+	if (list->wishes != 0) {
+		imap_write_text(&list->command.write, " RETURN (STATUS ");
+		imap_status_write(session, list->wishes, &list->command.write);
+		imap_write_text(&list->command.write, ")");
+	}
 	imap_command_start(&list->command);
 }
 

@@ -215,14 +215,16 @@ bool imap_list_name(const struct imap_arg *arg, struct slice *name);
 /* Whether a LIST response's attributes have this one. */
 bool imap_list_has(const struct imap_arg *attributes, const char *name);
 
-/* Reads a STATUS response; false when it is none, or does not tell all that is needed. */
+/* Reads a STATUS response; false when it is none, or tells neither all that is needed nor the
+ * MAILBOXID. */
 bool imap_status_read(const struct imap_response *response, struct slice *name,
 		      struct imap_told *told);
 
 /* The same of one that nobody asked for, which need not tell all; `news` is zeroed. */
 bool imap_status_read_news(const struct imap_response *response, struct imap_news *news);
 
-#define IMAP_STATUS_ITEMS "(MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)"
+/* Writes "(MESSAGES UIDNEXT ...)", as the wishes are; HIGHESTMODSEQ with IMAP_CAP_CONDSTORE. */
+void imap_status_write(struct imap_session *session, unsigned wishes, struct imap_write *write);
 
 /* --- imap_notify.c: only while session->notify is set --- */
 

@@ -163,7 +163,8 @@ static void list_found(struct imap_list *list, struct slice name, char separator
 
 static void list_told(struct imap_list *list, struct slice name, const struct imap_told *told)
 {
-	must(list->wants_status && told->uidvalidity != 0 && name.len <= IMAP_LINE_MAX);
+	must(list->wishes != 0 && name.len <= IMAP_LINE_MAX);
+	must(told->uidvalidity != 0 || told->mailbox_id != 0);
 	must(told->highestmodseq <= INT64_MAX);
 }
 
@@ -274,7 +275,8 @@ static int append_read(struct imap_append_message *message, char *out, size_t si
 /* Everything at once, as the server's answers come in any order anyway. */
 static void start_requests(struct client *c)
 {
-	c->list.wants_status = imap_session_can(c->session, IMAP_CAP_LIST_STATUS);
+	if (imap_session_can(c->session, IMAP_CAP_LIST_STATUS))
+		c->list.wishes = IMAP_WANTS_STATUS | IMAP_WANTS_ID;
 	imap_list_start(c->session, &c->list, command_done);
 	imap_listing_start(c->session, &c->listing, command_done);
 	imap_fetch_start(c->session, &c->fetch);
@@ -344,6 +346,7 @@ static void client_init(struct client *c)
 	c->listing.found = listing_found;
 	c->listing.changed_since = 90;
 	c->status.name = SLICE_LITERAL("Sent");
+	c->status.wishes = IMAP_WANTS_STATUS;
 	c->search.found = search_found;
 	c->fetch.left = &c->left;
 	c->fetch.begin = fetch_begin;

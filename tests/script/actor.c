@@ -39,19 +39,23 @@ void actor_set_uids(struct actor *actor, const char *words)
 
 /* --- The account ------------------------------------------------------------ */
 
-/* "mailbox INBOX", with a status "mailbox INBOX status 77 next 10 messages 3 modseq 100". */
+/* "mailbox INBOX", with a status "mailbox INBOX status 77 next 10 messages 3 modseq 100", with an
+ * id "mailbox INBOX id 4711". */
 static void list_found(struct remote_list_req *req, const struct mailbox_info *info)
 {
 	const struct mailbox_status *status = &info->status;
 	char text[96] = "";
+	char id[32] = "";
 
+	if (info->lasting_id != 0)
+		(void)snprintf(id, sizeof(id), " id %llx", (unsigned long long)info->lasting_id);
 	if (status->uidvalidity != 0)
 		(void)snprintf(text, sizeof(text), " status %u next %u messages %u modseq %llu",
 			       status->uidvalidity, status->uidnext, status->messages,
 			       (unsigned long long)status->highestmodseq);
-	actor_tell(container_of(req, struct actor, list), "mailbox %s%s%s%s", info->name,
+	actor_tell(container_of(req, struct actor, list), "mailbox %s%s%s%s%s", info->name,
 		   info->is_selectable ? "" : " noselect",
-		   info->is_marked_unusable ? " unusable" : "", text);
+		   info->is_marked_unusable ? " unusable" : "", text, id);
 }
 
 static bool list_selects(struct remote_list_req *req, const char *name)
