@@ -58,13 +58,18 @@ struct imap_status {
 void imap_status_start(struct imap_session *session, struct imap_status *status,
 		       imap_command_done done);
 
-/* CREATE, DELETE, SUBSCRIBE: the verb and a name. SYNCD_ESERVER, SYNCD_ENOTFOUND. */
+/* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE: the verb and a name or two. SYNCD_ESERVER,
+ * SYNCD_ENOTFOUND. */
 void imap_create_start(struct imap_session *session, struct imap_command *command,
 		       struct slice name, imap_command_done done);
 void imap_delete_start(struct imap_session *session, struct imap_command *command,
 		       struct slice name, imap_command_done done);
+void imap_rename_start(struct imap_session *session, struct imap_command *command,
+		       struct slice from, struct slice to, imap_command_done done);
 void imap_subscribe_start(struct imap_session *session, struct imap_command *command,
 			  struct slice name, imap_command_done done);
+void imap_unsubscribe_start(struct imap_session *session, struct imap_command *command,
+			    struct slice name, imap_command_done done);
 
 void imap_noop_start(struct imap_session *session, struct imap_command *command,
 		     imap_command_done done);

@@ -33,7 +33,7 @@ struct list_status {
 struct list_work {
 	struct remote_lease lease;
 	struct imap_list list;
-	struct imap_command unselect;
+	struct imap_unselect unselect;
 	struct remote_list_req *req;
 	struct list_entry *entries;
 	size_t count;
@@ -342,10 +342,10 @@ static void list_done(struct imap_command *command, int code)
 }
 
 /* Refused, the mailbox stays selected, and is passed over. */
-static void unselect_done(struct imap_command *command, int code)
+static void unselect_done(struct imap_unselect *unselect, int code)
 {
 	(void)code;
-	list_answered(container_of(command, struct list_work, unselect));
+	list_answered(container_of(unselect, struct list_work, unselect));
 }
 
 static void list_granted(struct remote_lease *lease, int code)
@@ -367,7 +367,8 @@ static void list_granted(struct remote_lease *lease, int code)
 	if (asks_status(work) && imap_session_selected(session).len > 0 &&
 	    imap_session_can(session, IMAP_CAP_UNSELECT)) {
 		work->in_flight++;
-		imap_unselect_start(session, &work->unselect, unselect_done);
+		work->unselect.done = unselect_done;
+		imap_unselect_start(session, &work->unselect);
 	}
 	work->in_flight++;
 	imap_list_start(session, &work->list, list_done);

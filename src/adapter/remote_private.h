@@ -86,6 +86,11 @@ void remote_pool_turn(struct adapter_remote *adapter);
 
 void remote_pool_drop_idle(struct adapter_remote *adapter);
 
+/* Whether it has this mailbox or one below it selected, forgotten or not; ends the sessions that
+ * nobody uses and of whom that is so. */
+bool remote_pool_has_selected(const struct remote_conn *conn, struct slice wire);
+void remote_pool_drop_selected(struct adapter_remote *adapter, struct slice wire);
+
 /* Everything stops; the adapter is freed when the last session is closed. */
 void remote_pool_close(struct adapter_remote *adapter);
 
@@ -115,6 +120,12 @@ bool remote_name_from_wire(struct slice wire, const char *prefix, char separator
 void remote_list(struct remote_account *account, struct remote_list_req *req);
 
 struct mailbox_status remote_status_of(const struct imap_told *told);
+
+/* --- remote_tree.c: mailboxes that come and go, and how one stands --- */
+void remote_create(struct remote_account *account, struct remote_create_req *req);
+void remote_rename(struct remote_account *account, struct remote_rename_req *req);
+void remote_remove(struct remote_account *account, struct remote_delete_req *req);
+void remote_status(struct remote_account *account, struct remote_status_req *req);
 
 /* --- remote_mailbox.c --- */
 

@@ -280,6 +280,9 @@ static const struct {
 } verbs[] = {
 	{ "list", do_list },
 	{ "create", do_create },
+	{ "rename", actor_rename },
+	{ "remove", actor_remove },
+	{ "status", actor_status },
 	{ "known", do_known },
 	{ "open", do_open },
 	{ "close", do_close },
@@ -351,6 +354,7 @@ void actor_init(struct actor *actor, struct loop *loop)
 	keyword_table_init(&actor->keywords);
 	buf_init(&actor->events, EVENTS_MAX);
 	buf_init(&actor->name, EVENTS_MAX);
+	buf_init(&actor->target, EVENTS_MAX);
 	for (size_t i = 0; i < REMOTE_LANES_MAX; i++)
 		buf_init(&actor->bodies[i], BODY_MAX);
 	uidset_init(&actor->uids);
@@ -369,6 +373,7 @@ void actor_free(struct actor *actor)
 	keyword_table_free(&actor->keywords);
 	buf_free(&actor->events);
 	buf_free(&actor->name);
+	buf_free(&actor->target);
 	for (size_t i = 0; i < REMOTE_LANES_MAX; i++)
 		buf_free(&actor->bodies[i]);
 	uidset_free(&actor->uids);

@@ -36,11 +36,15 @@ struct actor {
 	struct buf events; /* one line each */
 	struct uidset uids;
 	struct buf name;
+	struct buf target;
 	struct buf bodies[REMOTE_LANES_MAX];
 	bool is_in_body[REMOTE_LANES_MAX];
 	struct remote_observation observation;
 	struct remote_list_req list;
 	struct remote_create_req create;
+	struct remote_rename_req rename;
+	struct remote_delete_req remove;
+	struct remote_status_req status;
 	struct remote_open_req open;
 	struct remote_observe_req observe;
 	struct remote_search_req search;
@@ -92,6 +96,11 @@ void actor_pause_at_end(struct actor *actor, char *words);
 void actor_resume(struct actor *actor, char *words);
 void actor_fail_bodies(struct actor *actor, char *words);
 void actor_identify(struct actor *actor, char *words);
+
+/* actor_tree.c: verbs. */
+void actor_rename(struct actor *actor, char *words);
+void actor_remove(struct actor *actor, char *words);
+void actor_status(struct actor *actor, char *words);
 
 /* actor_push.c: verbs. */
 void actor_push(struct actor *actor, char *words);

@@ -337,18 +337,6 @@ static void a_set_too_long_for_a_line_is_sent_in_several(void **state)
 	assert_in_range(lines, 7, 10);
 }
 
-static void a_mailbox_is_deleted_by_its_wire_name(void **state)
-{
-	struct fixture *f = *state;
-
-	log_in(f);
-	imap_delete_start(f->session, &f->commands[0], SLICE_LITERAL("a \"b\" &APw-"), on_done);
-	assert_sent(f, "A3 DELETE \"a \\\"b\\\" &APw-\"\r\n");
-	say(f, "A3 NO [NONEXISTENT] x\r\n");
-	assert_int_equal(f->codes[0], SYNCD_ENOTFOUND);
-	assert_string_equal(f->commands[0].err.server_code, "NONEXISTENT");
-}
-
 static void logout_waits_a_moment_only(void **state)
 {
 	struct fixture *f = *state;
@@ -375,7 +363,6 @@ int main(void)
 		TEST(untagged_data_nobody_asked_for_is_news),
 		TEST(a_set_moves_and_copies_by_uid),
 		TEST(a_set_too_long_for_a_line_is_sent_in_several),
-		TEST(a_mailbox_is_deleted_by_its_wire_name),
 		TEST(logout_waits_a_moment_only),
 	};
 
