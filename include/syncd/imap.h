@@ -171,12 +171,28 @@ struct imap_uid_run {
 void imap_store_start(struct imap_session *session, struct imap_uid_run *run, bool is_added,
 		      uint64_t flags);
 
-/* UID MOVE or UID COPY to the mailbox `name`, borrowed until done (RFC 6851, RFC 3501 §6.4.8). */
-void imap_transfer_start(struct imap_session *session, struct imap_uid_run *run, bool is_move,
-			 struct slice name);
-
 /* UID EXPUNGE (RFC 4315): those of the set that are marked \Deleted go. */
 void imap_uid_expunge_start(struct imap_session *session, struct imap_uid_run *run);
+
+/* UID MOVE (with IMAP_CAP_MOVE only) or UID COPY to another mailbox (RFC 6851, RFC 3501 §6.4.7). A
+ * failure may come after a part was moved or copied. SYNCD_EMESSAGE, SYNCD_ENOSPC; SYNCD_ENOTFOUND:
+ * there is no such mailbox. */
+struct imap_transfer {
+	const struct uidset *uids; /* inputs, borrowed until done */
+	struct slice mailbox;
+	bool is_move;
+	/* Where one of them is now (COPYUID, RFC 4315 §3); may be NULL. Called while the server's
+	 * bytes are read: it only takes notes. */
+	void (*copied)(struct imap_transfer *transfer, uint32_t uid, uint32_t target_uid);
+	void (*done)(struct imap_transfer *transfer, int code);
+	struct error err;
+	uint32_t uidvalidity; /* results: the target's; 0: nothing was told */
+	struct uidset told;   /* of whom `copied` was; the caller frees it when done */
+	bool is_untold;       /* some may be there too, without a word */
+	bool has_told;        /* the module's: by the command under way */
+	struct imap_uid_run run;
+};
+void imap_transfer_start(struct imap_session *session, struct imap_transfer *transfer);
 
 /* Removes these messages and no others, whoever else is marked \Deleted (DESIGN 5). SYNCD_EMESSAGE
  * when that cannot be done; without UIDPLUS the marks are then as before. */

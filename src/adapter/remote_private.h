@@ -246,6 +246,7 @@ void remote_append_init(struct remote_box *box);
 void remote_append(struct remote_mailbox *mailbox, struct remote_append_req *req);
 void remote_store(struct remote_mailbox *mailbox, struct remote_store_req *req);
 void remote_expunge(struct remote_mailbox *mailbox, struct remote_expunge_req *req);
+void remote_transfer(struct remote_mailbox *mailbox, struct remote_transfer_req *req);
 
 /* A session can be spared: a large fetch may ask for it, as one who waits in the pool. */
 void remote_fetch_spread(struct adapter_remote *adapter);

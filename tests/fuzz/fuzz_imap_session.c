@@ -24,6 +24,8 @@ struct client {
 	struct imap_identify identify;
 	struct imap_uid_run store;
 	struct imap_expunge expunge;
+	struct imap_transfer transfer;
+	struct uidset moved;
 	struct imap_append append;
 	struct imap_append_message messages[2];
 	struct imap_status status;
@@ -70,6 +72,21 @@ static void run_done(struct imap_uid_run *run, int code)
 {
 	(void)run;
 	(void)code;
+	current->under_way--;
+}
+
+static void transfer_copied(struct imap_transfer *transfer, uint32_t uid, uint32_t target_uid)
+{
+	must(transfer->uidvalidity != 0 && target_uid != 0);
+	must(uidset_contains(&current->uids, uid) && !uidset_contains(&current->moved, uid));
+	must(uidset_add(&current->moved, uid) == 0);
+}
+
+static void transfer_done(struct imap_transfer *transfer, int code)
+{
+	must(code == 0 || transfer->err.code == code);
+	must(uidset_equals(&transfer->told, &current->moved));
+	uidset_free(&transfer->told);
 	current->under_way--;
 }
 
@@ -285,6 +302,10 @@ static void start_requests(struct client *c)
 	imap_expunge_start(c->session, &c->expunge);
 	imap_append_start(c->session, &c->append, command_done);
 	c->under_way += 7;
+	if (imap_session_can(c->session, IMAP_CAP_MOVE)) {
+		imap_transfer_start(c->session, &c->transfer);
+		c->under_way++;
+	}
 }
 
 static void select_done(struct imap_command *command, int code)
@@ -338,6 +359,7 @@ static void client_init(struct client *c)
 	uidset_init(&c->uids);
 	uidset_init(&c->left);
 	uidset_init(&c->given);
+	uidset_init(&c->moved);
 	must(uidset_add_range(&c->uids, 1, 250) == 0);
 	must(uidset_merge(&c->left, &c->uids) == 0);
 	c->mailbox_user.ops = &mailbox_ops;
@@ -360,6 +382,11 @@ static void client_init(struct client *c)
 	c->store.done = run_done;
 	c->expunge.uids = &c->uids;
 	c->expunge.done = expunge_done;
+	c->transfer.uids = &c->uids;
+	c->transfer.mailbox = SLICE_LITERAL("Sent");
+	c->transfer.is_move = true;
+	c->transfer.copied = transfer_copied;
+	c->transfer.done = transfer_done;
 	c->append.mailbox = SLICE_LITERAL("INBOX");
 	c->append.keywords = &c->keywords;
 	list_init(&c->append.messages);
@@ -414,5 +441,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uidset_free(&c.uids);
 	uidset_free(&c.left);
 	uidset_free(&c.given);
+	uidset_free(&c.moved);
 	return 0;
 }

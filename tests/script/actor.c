@@ -299,6 +299,8 @@ static const struct {
 	{ "identify", actor_identify },
 	{ "store", do_store },
 	{ "expunge", do_expunge },
+	{ "move", actor_move },
+	{ "copy", actor_copy },
 	{ "push", actor_push },
 	{ "push-more", actor_push_more },
 	{ "push-stop", actor_push_stop },

@@ -55,6 +55,7 @@ struct actor {
 	size_t append_count;
 	struct remote_store_req store;
 	struct remote_expunge_req expunge;
+	struct remote_transfer_req transfer;
 	struct remote_identify_req identify;
 	struct actor_push pushes[ACTOR_PUSHES_MAX];
 	bool is_opening;
@@ -101,6 +102,8 @@ void actor_identify(struct actor *actor, char *words);
 void actor_rename(struct actor *actor, char *words);
 void actor_remove(struct actor *actor, char *words);
 void actor_status(struct actor *actor, char *words);
+void actor_move(struct actor *actor, char *words);
+void actor_copy(struct actor *actor, char *words);
 
 /* actor_push.c: verbs. */
 void actor_push(struct actor *actor, char *words);

@@ -1,6 +1,7 @@
-/* What a script's `do` lines start about mailboxes as a whole.
+/* What a script's `do` lines start about mailboxes as a whole, and what moves between them.
  *
  *     do rename FROM TO | remove NAME | status NAME
+ *     do move SET TARGET | copy SET TARGET
  * SPDX-License-Identifier: MIT */
 #include "script/actor.h"
 
@@ -80,4 +81,54 @@ void actor_status(struct actor *actor, char *words)
 	actor->status.op.done = status_done;
 	actor->status.name = buf_str(&actor->name);
 	account_of(actor)->ops->status(account_of(actor), &actor->status);
+}
+
+/* --- Messages ------------------------------------------------------------------ */
+
+static struct actor *actor_of_transfer(struct remote_transfer_req *req)
+{
+	return container_of(req, struct actor, transfer);
+}
+
+static void transferred(struct remote_transfer_req *req, uint32_t uid, uint32_t target_uid)
+{
+	actor_tell(actor_of_transfer(req), "transferred %u to %u", uid, target_uid);
+}
+
+/* "move ok validity 85 removed", "copy ok validity 0", "move message: no removed" */
+static void transfer_done(struct port_op *op, int code)
+{
+	struct remote_transfer_req *req = container_of(op, struct remote_transfer_req, op);
+	struct actor *actor = actor_of_transfer(req);
+	const char *what = req->is_move ? "move" : "copy";
+
+	if (code < 0)
+		actor_tell_done(actor, what, code, &op->err);
+	else
+		actor_tell(actor, "%s ok validity %u%s", what, req->target_uidvalidity,
+			   req->is_removed ? " removed" : "");
+}
+
+static void start_transfer(struct actor *actor, char *words, bool is_move)
+{
+	set_text(&actor->target, second_word(words));
+	actor_set_uids(actor, words);
+	actor->transfer = (struct remote_transfer_req){
+		.op.done = transfer_done,
+		.uids = &actor->uids,
+		.target = buf_str(&actor->target),
+		.is_move = is_move,
+		.transferred = transferred,
+	};
+	actor->mailbox->ops->transfer(actor->mailbox, &actor->transfer);
+}
+
+void actor_move(struct actor *actor, char *words)
+{
+	start_transfer(actor, words, true);
+}
+
+void actor_copy(struct actor *actor, char *words)
+{
+	start_transfer(actor, words, false);
 }

@@ -1,4 +1,4 @@
-/* An IMAP session and the requests that no port uses yet, over a memory stream.
+/* An IMAP session and what a line of it can carry, over a memory stream.
  * What the remote port does with sessions is in tests/script.
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>
@@ -296,24 +296,6 @@ static void untagged_data_nobody_asked_for_is_news(void **state)
 	assert_int_equal(f->news, 3);
 }
 
-static void a_set_moves_and_copies_by_uid(void **state)
-{
-	struct fixture *f = *state;
-
-	log_in(f);
-	assert_int_equal(uidset_add_range(&f->uids, 3, 5), 0);
-	f->run = (struct imap_uid_run){ .uids = &f->uids, .done = on_run_done };
-	imap_transfer_start(f->session, &f->run, true, SLICE_LITERAL("Trash"));
-	assert_sent(f, "A3 UID MOVE 3:5 \"Trash\"\r\n");
-	say(f, "A3 OK x\r\n");
-	imap_transfer_start(f->session, &f->run, false, SLICE_LITERAL("Trash"));
-	assert_sent(f, "A4 UID COPY 3:5 \"Trash\"\r\n");
-	say(f, "A4 NO [TRYCREATE] x\r\n");
-	assert_int_equal(f->done, 2);
-	assert_int_equal(f->codes[0], 0);
-	assert_int_equal(f->codes[1], SYNCD_ENOTFOUND);
-}
-
 static void a_set_too_long_for_a_line_is_sent_in_several(void **state)
 {
 	struct fixture *f = *state;
@@ -361,7 +343,6 @@ int main(void)
 		TEST(a_server_that_never_greets_times_out),
 		TEST(an_idle_session_has_no_timer),
 		TEST(untagged_data_nobody_asked_for_is_news),
-		TEST(a_set_moves_and_copies_by_uid),
 		TEST(a_set_too_long_for_a_line_is_sent_in_several),
 		TEST(logout_waits_a_moment_only),
 	};
