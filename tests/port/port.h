@@ -39,7 +39,7 @@ void turner_free(struct turner *turner);
 
 /* --- The suites ---------------------------------------------------------------------------- */
 
-#define PORT_TESTS_MAX 256
+#define PORT_TESTS_MAX 512
 
 struct port_tests {
 	struct CMUnitTest tests[PORT_TESTS_MAX]; /* zeroed behind `count` */
