@@ -22,19 +22,26 @@
 
 /* --- Mailboxes. Names are those of the wire: prefix, separator, modified UTF-7. ---- */
 
-/* What STATUS tells (RFC 3501 §7.2.4, RFC 7162 §3.1.7). */
+/* What STATUS tells (RFC 3501 §7.2.4, RFC 7162 §3.1.7, RFC 8474 §4.3). */
 struct imap_told {
-	uint32_t uidvalidity;
+	uint32_t uidvalidity; /* 0: neither this nor the next three */
 	uint32_t uidnext;
 	uint32_t messages;
 	uint64_t highestmodseq; /* 0: none */
+	uint64_t mailbox_id;    /* a number made of MAILBOXID; 0: none */
 };
 
-/* LIST prefix*: `found` for each mailbox, with `wants_status` and IMAP_CAP_LIST_STATUS also `told`
+/* What STATUS is asked for: how a mailbox stands; with IMAP_CAP_OBJECTID its MAILBOXID. */
+enum imap_status_wish {
+	IMAP_WANTS_STATUS = 1 << 0,
+	IMAP_WANTS_ID = 1 << 1,
+};
+
+/* LIST prefix*: `found` for each mailbox, with `wishes` and IMAP_CAP_LIST_STATUS also `told`
  * (RFC 5819), before or after; a name is valid during the call and may come twice. */
 struct imap_list {
 	struct imap_command command;
-	bool wants_status; /* input */
+	unsigned wishes; /* input */
 	void (*found)(struct imap_list *list, struct slice name, char separator,
 		      bool is_selectable);
 	void (*told)(struct imap_list *list, struct slice name, const struct imap_told *told);
@@ -44,20 +51,25 @@ void imap_list_start(struct imap_session *session, struct imap_list *list, imap_
 /* STATUS of one mailbox, which should not be the selected one. */
 struct imap_status {
 	struct imap_command command;
-	struct slice name; /* input, borrowed until done */
-	bool is_told;      /* results */
-	struct imap_told told;
+	struct slice name; /* inputs, borrowed until done */
+	unsigned wishes;
+	struct imap_told told; /* result */
 };
 void imap_status_start(struct imap_session *session, struct imap_status *status,
 		       imap_command_done done);
 
-/* CREATE, DELETE, SUBSCRIBE: the verb and a name. SYNCD_ESERVER, SYNCD_ENOTFOUND. */
+/* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE: the verb and a name or two. SYNCD_ESERVER,
+ * SYNCD_ENOTFOUND. */
 void imap_create_start(struct imap_session *session, struct imap_command *command,
 		       struct slice name, imap_command_done done);
 void imap_delete_start(struct imap_session *session, struct imap_command *command,
 		       struct slice name, imap_command_done done);
+void imap_rename_start(struct imap_session *session, struct imap_command *command,
+		       struct slice from, struct slice to, imap_command_done done);
 void imap_subscribe_start(struct imap_session *session, struct imap_command *command,
 			  struct slice name, imap_command_done done);
+void imap_unsubscribe_start(struct imap_session *session, struct imap_command *command,
+			    struct slice name, imap_command_done done);
 
 void imap_noop_start(struct imap_session *session, struct imap_command *command,
 		     imap_command_done done);
@@ -160,12 +172,28 @@ struct imap_uid_run {
 void imap_store_start(struct imap_session *session, struct imap_uid_run *run, bool is_added,
 		      uint64_t flags);
 
-/* UID MOVE or UID COPY to the mailbox `name`, borrowed until done (RFC 6851, RFC 3501 §6.4.8). */
-void imap_transfer_start(struct imap_session *session, struct imap_uid_run *run, bool is_move,
-			 struct slice name);
-
 /* UID EXPUNGE (RFC 4315): those of the set that are marked \Deleted go. */
 void imap_uid_expunge_start(struct imap_session *session, struct imap_uid_run *run);
+
+/* UID MOVE (with IMAP_CAP_MOVE only) or UID COPY to another mailbox (RFC 6851, RFC 3501 §6.4.7). A
+ * failure may come after a part was moved or copied. SYNCD_EMESSAGE, SYNCD_ENOSPC; SYNCD_ENOTFOUND:
+ * there is no such mailbox. */
+struct imap_transfer {
+	const struct uidset *uids; /* inputs, borrowed until done */
+	struct slice mailbox;
+	bool is_move;
+	/* Where one of them is now (COPYUID, RFC 4315 §3); may be NULL. Called while the server's
+	 * bytes are read: it only takes notes. */
+	void (*copied)(struct imap_transfer *transfer, uint32_t uid, uint32_t target_uid);
+	void (*done)(struct imap_transfer *transfer, int code);
+	struct error err;
+	uint32_t uidvalidity; /* results: the target's; 0: nothing was told */
+	struct uidset told;   /* of whom `copied` was; the caller frees it when done */
+	bool is_untold;       /* some may be there too, without a word */
+	bool has_told;        /* the module's: by the command under way */
+	struct imap_uid_run run;
+};
+void imap_transfer_start(struct imap_session *session, struct imap_transfer *transfer);
 
 /* Removes these messages and no others, whoever else is marked \Deleted (DESIGN 5). SYNCD_EMESSAGE
  * when that cannot be done; without UIDPLUS the marks are then as before. */

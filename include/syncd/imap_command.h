@@ -49,6 +49,9 @@ struct imap_command_type {
 	/* Sends the body announced with imap_write_body: 1 when all is sent, 0 to be called again
 	 * when the stream has drained, or negative with command->err filled: the session breaks. */
 	int (*body)(struct imap_command *command);
+	/* An untagged status while in flight, for its response code; true: it was for this command
+	 * alone. */
+	bool (*status)(struct imap_command *command, const struct imap_response *response);
 	/* The tagged answer, for its response code; done follows. */
 	void (*tagged)(struct imap_command *command, const struct imap_response *response);
 };

@@ -79,8 +79,12 @@ struct imap_select {
 void imap_select_start(struct imap_session *session, struct imap_select *select,
 		       imap_command_done done);
 
-/* UNSELECT (RFC 3691), with IMAP_CAP_UNSELECT only: a mailbox that is forgotten already. */
-void imap_unselect_start(struct imap_session *session, struct imap_command *command,
-			 imap_command_done done);
+/* Leaves a mailbox that is forgotten already, and removes nothing there: UNSELECT (RFC 3691), or
+ * where the server has none, EXAMINE of it and CLOSE (RFC 3501 §6.4.2). */
+struct imap_unselect {
+	struct imap_command command;
+	void (*done)(struct imap_unselect *unselect, int code);
+};
+void imap_unselect_start(struct imap_session *session, struct imap_unselect *unselect);
 
 #endif

@@ -69,6 +69,7 @@ enum imap_capability {
 	IMAP_CAP_MULTIAPPEND = 1 << 18,
 	IMAP_CAP_NOTIFY = 1 << 19,
 	IMAP_CAP_COMPRESS_DEFLATE = 1 << 20,
+	IMAP_CAP_OBJECTID = 1 << 21,
 };
 
 /* What the server announced that it takes at most; UINT64_MAX where it did not. */

@@ -1,5 +1,6 @@
 /* The list of mailboxes with their status: in one command (RFC 5819), else by STATUS of each in a
  * pipeline; where the server has no HIGHESTMODSEQ a status would spare no look, and none is asked.
+ * What outlives a rename (RFC 8474) comes with it.
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,6 @@ struct list_entry {
 	size_t order;
 	bool is_listed;
 	bool is_selectable;
-	bool is_told;
 	struct imap_told told;
 };
 
@@ -33,12 +33,13 @@ struct list_status {
 struct list_work {
 	struct remote_lease lease;
 	struct imap_list list;
-	struct imap_command unselect;
+	struct imap_unselect unselect;
 	struct remote_list_req *req;
 	struct list_entry *entries;
 	size_t count;
 	size_t cap;
 	struct list_status statuses[LIST_STATUSES];
+	unsigned wishes;    /* what is wanted beside the names */
 	size_t next;        /* the entry whose STATUS is asked for next */
 	unsigned in_flight; /* commands */
 	struct error err;   /* the first reason to give up */
@@ -109,7 +110,6 @@ static void list_told(struct imap_list *list, struct slice name, const struct im
 
 	if (entry == NULL)
 		return;
-	entry->is_told = true;
 	entry->told = *told;
 }
 
@@ -130,6 +130,16 @@ static int compare_order(const void *a, const void *b)
 	return (left->order > right->order) - (left->order < right->order);
 }
 
+/* The last word counts; what it does not mention stays. */
+static void told_join(struct imap_told *told, const struct imap_told *more)
+{
+	uint64_t mailbox_id = more->mailbox_id != 0 ? more->mailbox_id : told->mailbox_id;
+
+	if (more->uidvalidity != 0)
+		*told = *more;
+	told->mailbox_id = mailbox_id;
+}
+
 /* What is said of one mailbox in several lines becomes one entry: as it was listed first, with the
  * status told last. */
 static void entry_join(struct list_entry *entry, const struct list_entry *more)
@@ -139,10 +149,7 @@ static void entry_join(struct list_entry *entry, const struct list_entry *more)
 		entry->is_selectable = more->is_selectable;
 		entry->order = more->order;
 	}
-	if (more->is_told) {
-		entry->is_told = true;
-		entry->told = more->told;
-	}
+	told_join(&entry->told, &more->told);
 }
 
 static void list_join(struct list_work *work)
@@ -166,6 +173,16 @@ static void list_join(struct list_work *work)
 }
 
 /* --- Telling ------------------------------------------------------------------ */
+
+struct mailbox_status remote_status_of(const struct imap_told *told)
+{
+	return (struct mailbox_status){
+		.uidvalidity = told->uidvalidity,
+		.uidnext = told->uidnext,
+		.messages = told->messages,
+		.highestmodseq = told->highestmodseq,
+	};
+}
 
 /* Dovecot's status of the selected mailbox is that of its selection (warmbly/warmbly#180). */
 static bool is_frozen(const struct list_work *work, const struct list_entry *entry)
@@ -197,14 +214,10 @@ static void entry_tell(struct list_work *work, const struct list_entry *entry)
 		.name = buf_str(&name),
 		.is_selectable = entry->is_selectable && is_usable,
 		.is_marked_unusable = !is_usable,
+		.lasting_id = entry->told.mailbox_id,
 	};
-	if (entry->is_told && !is_frozen(work, entry))
-		info.status = (struct mailbox_status){
-			.uidvalidity = entry->told.uidvalidity,
-			.uidnext = entry->told.uidnext,
-			.messages = entry->told.messages,
-			.highestmodseq = entry->told.highestmodseq,
-		};
+	if (!is_frozen(work, entry))
+		info.status = remote_status_of(&entry->told);
 	work->req->found(work->req, &info);
 	buf_free(&name);
 }
@@ -245,6 +258,7 @@ static void status_fill(struct list_status *slot)
 		return;
 	slot->entry = &work->entries[work->next++];
 	slot->status.name = slice_of(slot->entry->name);
+	slot->status.wishes = work->wishes;
 	work->in_flight++;
 	imap_status_start(session_of(work), &slot->status, status_done);
 }
@@ -256,8 +270,8 @@ static void status_done(struct imap_command *command, int code)
 	struct list_work *work = slot->work;
 
 	work->in_flight--;
-	slot->entry->is_told = code == 0 && slot->status.is_told;
-	slot->entry->told = slot->status.told;
+	if (code == 0)
+		told_join(&slot->entry->told, &slot->status.told);
 	slot->entry = NULL;
 	if (code < 0 && !imap_session_is_live(session_of(work)))
 		work->err = command->err;
@@ -281,7 +295,21 @@ static void list_ask_each(struct list_work *work)
 
 static bool asks_status(const struct list_work *work)
 {
-	return work->req->selects != NULL && imap_session_can(session_of(work), IMAP_CAP_CONDSTORE);
+	return (work->wishes & IMAP_WANTS_STATUS) != 0;
+}
+
+/* An id alone is not worth a round trip of its own. */
+static unsigned wishes_of(const struct list_work *work)
+{
+	const struct imap_session *session = session_of(work);
+	bool wants_status =
+		work->req->selects != NULL && imap_session_can(session, IMAP_CAP_CONDSTORE);
+	bool can_tell = wants_status || imap_session_can(session, IMAP_CAP_LIST_STATUS);
+	unsigned wishes = wants_status ? IMAP_WANTS_STATUS : 0;
+
+	if (can_tell && imap_session_can(session, IMAP_CAP_OBJECTID))
+		wishes |= IMAP_WANTS_ID;
+	return wishes;
 }
 
 /* What was asked in one flight is answered. */
@@ -290,19 +318,21 @@ static void list_answered(struct list_work *work)
 	if (--work->in_flight > 0)
 		return;
 	list_join(work);
-	if (work->err.code == 0 && asks_status(work) && !work->list.wants_status)
+	if (work->err.code == 0 && asks_status(work) && work->list.wishes == 0)
 		list_ask_each(work);
 	else
 		list_conclude(work);
 }
 
-/* What a server announces it may refuse all the same: then each mailbox is asked. */
+/* What a server announces it may refuse all the same: then each mailbox is asked, and for what is
+ * needed only. */
 static void list_done(struct imap_command *command, int code)
 {
 	struct list_work *work = container_of(command, struct list_work, list.command);
 
-	if (code < 0 && work->list.wants_status && imap_session_is_live(session_of(work))) {
-		work->list.wants_status = false;
+	if (code < 0 && work->list.wishes != 0 && imap_session_is_live(session_of(work))) {
+		work->list.wishes = 0;
+		work->wishes &= IMAP_WANTS_STATUS;
 		imap_list_start(session_of(work), &work->list, list_done);
 		return;
 	}
@@ -312,10 +342,10 @@ static void list_done(struct imap_command *command, int code)
 }
 
 /* Refused, the mailbox stays selected, and is passed over. */
-static void unselect_done(struct imap_command *command, int code)
+static void unselect_done(struct imap_unselect *unselect, int code)
 {
 	(void)code;
-	list_answered(container_of(command, struct list_work, unselect));
+	list_answered(container_of(unselect, struct list_work, unselect));
 }
 
 static void list_granted(struct remote_lease *lease, int code)
@@ -329,14 +359,16 @@ static void list_granted(struct remote_lease *lease, int code)
 		return;
 	}
 	session = session_of(work);
-	work->list.wants_status =
-		asks_status(work) && imap_session_can(session, IMAP_CAP_LIST_STATUS);
+	work->wishes = wishes_of(work);
+	if (imap_session_can(session, IMAP_CAP_LIST_STATUS))
+		work->list.wishes = work->wishes;
 	work->list.found = list_found;
 	work->list.told = list_told;
 	if (asks_status(work) && imap_session_selected(session).len > 0 &&
 	    imap_session_can(session, IMAP_CAP_UNSELECT)) {
 		work->in_flight++;
-		imap_unselect_start(session, &work->unselect, unselect_done);
+		work->unselect.done = unselect_done;
+		imap_unselect_start(session, &work->unselect);
 	}
 	work->in_flight++;
 	imap_list_start(session, &work->list, list_done);

@@ -97,6 +97,7 @@ static const struct remote_mailbox_ops box_ops = {
 	.append = remote_append,
 	.store = remote_store,
 	.expunge = remote_expunge,
+	.transfer = remote_transfer,
 	.identify = remote_identify,
 	.settle = remote_settle,
 	.cancel = box_cancel,

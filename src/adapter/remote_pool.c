@@ -2,6 +2,7 @@
  * bears.
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
 
 #include "syncd/alloc.h"
 #include "syncd/log.h"
@@ -414,6 +415,26 @@ void remote_pool_drop_idle(struct adapter_remote *adapter)
 	{
 		if (conn_of_link(link)->state == REMOTE_CONN_FREE)
 			conn_close(conn_of_link(link));
+	}
+}
+
+bool remote_pool_has_selected(const struct remote_conn *conn, struct slice wire)
+{
+	struct slice selected = imap_session_selected(conn->session);
+
+	if (selected.len < wire.len || memcmp(selected.data, wire.data, wire.len) != 0)
+		return false;
+	return selected.len == wire.len ||
+	       selected.data[wire.len] == imap_session_separator(conn->session);
+}
+
+void remote_pool_drop_selected(struct adapter_remote *adapter, struct slice wire)
+{
+	list_for_each(link, &adapter->conns)
+	{
+		struct remote_conn *conn = conn_of_link(link);
+		if (conn->state == REMOTE_CONN_FREE && remote_pool_has_selected(conn, wire))
+			conn_logout(conn);
 	}
 }
 

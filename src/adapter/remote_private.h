@@ -86,6 +86,11 @@ void remote_pool_turn(struct adapter_remote *adapter);
 
 void remote_pool_drop_idle(struct adapter_remote *adapter);
 
+/* Whether it has this mailbox or one below it selected, forgotten or not; ends the sessions that
+ * nobody uses and of whom that is so. */
+bool remote_pool_has_selected(const struct remote_conn *conn, struct slice wire);
+void remote_pool_drop_selected(struct adapter_remote *adapter, struct slice wire);
+
 /* Everything stops; the adapter is freed when the last session is closed. */
 void remote_pool_close(struct adapter_remote *adapter);
 
@@ -113,6 +118,14 @@ bool remote_name_from_wire(struct slice wire, const char *prefix, char separator
 
 /* --- remote_list.c --- */
 void remote_list(struct remote_account *account, struct remote_list_req *req);
+
+struct mailbox_status remote_status_of(const struct imap_told *told);
+
+/* --- remote_tree.c: mailboxes that come and go, and how one stands --- */
+void remote_create(struct remote_account *account, struct remote_create_req *req);
+void remote_rename(struct remote_account *account, struct remote_rename_req *req);
+void remote_remove(struct remote_account *account, struct remote_delete_req *req);
+void remote_status(struct remote_account *account, struct remote_status_req *req);
 
 /* --- remote_mailbox.c --- */
 
@@ -233,6 +246,7 @@ void remote_append_init(struct remote_box *box);
 void remote_append(struct remote_mailbox *mailbox, struct remote_append_req *req);
 void remote_store(struct remote_mailbox *mailbox, struct remote_store_req *req);
 void remote_expunge(struct remote_mailbox *mailbox, struct remote_expunge_req *req);
+void remote_transfer(struct remote_mailbox *mailbox, struct remote_transfer_req *req);
 
 /* A session can be spared: a large fetch may ask for it, as one who waits in the pool. */
 void remote_fetch_spread(struct adapter_remote *adapter);

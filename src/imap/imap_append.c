@@ -1,8 +1,6 @@
 /* APPEND: messages to the server as literals, streamed with back-pressure (RFC 3501 §6.3.11, many
  * in one command RFC 3502, literal8 RFC 3516 §4.4, APPENDUID RFC 4315 §3). SPDX-License-Identifier:
  * MIT */
-#include <string.h>
-
 #include "syncd/imap.h"
 #include "syncd/must.h"
 
@@ -63,44 +61,11 @@ static int append_body(struct imap_command *command)
 
 /* --- [APPENDUID 38505 3955], [APPENDUID 38505 3955:3957,3960] ------------------------- */
 
-/* The set's next part, up to a comma. */
-static struct slice take_part(struct slice *text)
+static void hand_out(struct imap_append *append, struct imap_uid_list *uids)
 {
-	const char *comma = memchr(text->data, ',', text->len);
-	size_t len = comma != NULL ? (size_t)(comma - text->data) : text->len;
-	size_t used = comma != NULL ? len + 1 : len;
-	struct slice part = { text->data, len };
-
-	text->data += used;
-	text->len -= used;
-	return part;
-}
-
-/* UIDs are given in ascending order, to messages in the order they were sent (RFC 4315 §3). A
- * set whose parts are in another order tells nothing that could be relied on. */
-static bool parse_uids(struct slice text, struct uidset *uids)
-{
-	while (text.len > 0) {
-		struct uidset part = { 0 };
-		uint32_t before = uidset_highest(uids);
-		int rc = uidset_parse(&part, take_part(&text), 0);
-		bool is_behind = rc == 0 && uidset_lowest(&part) > before;
-		if (is_behind)
-			rc = uidset_merge(uids, &part);
-		uidset_free(&part);
-		if (!is_behind || rc != 0)
-			return false;
-	}
-	return true;
-}
-
-static void hand_out(struct imap_append *append, const struct uidset *uids)
-{
-	struct uidset_place place = { 0 };
-
 	list_for_each(link, &append->messages)
 	{
-		bool has_more = uidset_next(uids, &place, &message_of(link)->uid);
+		bool has_more = imap_uid_list_next(uids, &message_of(link)->uid);
 		must(has_more);
 	}
 }
@@ -116,24 +81,26 @@ static uint64_t message_count(const struct imap_append *append)
 	return count;
 }
 
-/* With more or fewer UIDs than messages nobody knows which is whose. */
+/* UIDs are given in ascending order, to messages in the order they were sent (RFC 4315 §3). In
+ * another order they tell nothing that could be relied on; with more or fewer than messages nobody
+ * knows which is whose. */
 static void append_tagged(struct imap_command *command, const struct imap_response *response)
 {
 	struct imap_append *append = append_of(command);
 	const struct imap_arg *args = response->code_args;
-	struct uidset uids = { 0 };
+	struct imap_uid_list uids;
 	uint64_t uidvalidity;
 	struct slice text;
 
 	if (response->condition != IMAP_OK || !slice_equals_str(response->code, "APPENDUID") ||
 	    !imap_arg_number(args, &uidvalidity) || uidvalidity > UINT32_MAX ||
-	    !imap_arg_text(args->next, &text))
+	    !imap_arg_text(args->next, &text) || !imap_uid_list_parse(&uids, text))
 		return;
-	if (parse_uids(text, &uids) && uidset_count(&uids) == message_count(append)) {
+	if (uids.is_ascending && uids.uids == message_count(append)) {
 		append->uidvalidity = imap_quirk_uidvalidity((uint32_t)uidvalidity);
 		hand_out(append, &uids);
 	}
-	uidset_free(&uids);
+	imap_uid_list_free(&uids);
 }
 
 /* --- The command ------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
-/* The server's mailboxes: LIST, CREATE, DELETE, SUBSCRIBE (RFC 3501 §6.3), and NOOP.
+/* The server's mailboxes: LIST, CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 §6.3), and
+ * NOOP.
  * SPDX-License-Identifier: MIT */
 #include "syncd/imap.h"
 #include "syncd/must.h"
@@ -49,7 +50,7 @@ static bool list_untagged(struct imap_command *command, const struct imap_respon
 		list_take(list, response);
 		return true;
 	}
-	if (!list->wants_status || !slice_equals_str(response->name, "STATUS"))
+	if (list->wishes == 0 || !slice_equals_str(response->name, "STATUS"))
 		return false;
 	if (imap_status_read(response, &name, &told))
 		list->told(list, name, &told);
@@ -59,15 +60,20 @@ static bool list_untagged(struct imap_command *command, const struct imap_respon
 static const struct imap_command_type list_type = { .name = "LIST", .untagged = list_untagged };
 static const struct imap_command_type create_type = { .name = "CREATE" };
 static const struct imap_command_type delete_type = { .name = "DELETE" };
+static const struct imap_command_type rename_type = { .name = "RENAME" };
 static const struct imap_command_type subscribe_type = { .name = "SUBSCRIBE" };
+static const struct imap_command_type unsubscribe_type = { .name = "UNSUBSCRIBE" };
 static const struct imap_command_type noop_type = { .name = "NOOP" };
 
 void imap_list_start(struct imap_session *session, struct imap_list *list, imap_command_done done)
 {
 	imap_command_init(session, &list->command, &list_type, done);
 	imap_write_text(&list->command.write, "LIST \"\" \"*\"");
-	if (list->wants_status)
-		imap_write_text(&list->command.write, " RETURN (STATUS " IMAP_STATUS_ITEMS ")");
+	if (list->wishes != 0) {
+		imap_write_text(&list->command.write, " RETURN (STATUS ");
+		imap_status_write(session, list->wishes, &list->command.write);
+		imap_write_text(&list->command.write, ")");
+	}
 	imap_command_start(&list->command);
 }
 
@@ -97,6 +103,23 @@ void imap_subscribe_start(struct imap_session *session, struct imap_command *com
 			  struct slice name, imap_command_done done)
 {
 	named_start(session, command, &subscribe_type, name, done);
+}
+
+void imap_unsubscribe_start(struct imap_session *session, struct imap_command *command,
+			    struct slice name, imap_command_done done)
+{
+	named_start(session, command, &unsubscribe_type, name, done);
+}
+
+void imap_rename_start(struct imap_session *session, struct imap_command *command,
+		       struct slice from, struct slice to, imap_command_done done)
+{
+	imap_command_init(session, command, &rename_type, done);
+	imap_write_text(&command->write, "RENAME ");
+	imap_write_string(&command->write, from);
+	imap_write_text(&command->write, " ");
+	imap_write_string(&command->write, to);
+	imap_command_start(command);
 }
 
 void imap_noop_start(struct imap_session *session, struct imap_command *command,

@@ -9,8 +9,10 @@
 #include "syncd/log.h"
 #include "syncd/sasl.h"
 #include "syncd/stream.h"
+#include "syncd/uidset.h"
 
 struct imap_news;
+struct imap_uid_run;
 
 #define IMAP_MECHANISM_LEN_MAX 32
 #define IMAP_LOGOUT_TIMEOUT_MS 3000
@@ -184,6 +186,37 @@ bool imap_reply_is_cut(const struct imap_response *response, struct imap_cut *cu
  * there is nothing left. False when the server does not say how far it came. */
 bool imap_reply_goes_on(const struct imap_response *response, uint32_t *highest);
 
+/* --- imap_uid_run.c --- */
+
+/* Starts a run with run->uids and run->done; the type's `tagged` calls the other. */
+void imap_uid_run_start(struct imap_session *session, struct imap_uid_run *run,
+			const struct imap_command_type *type);
+
+/* Whether the tagged answer says that only a part was done (RFC 9738 §3.1); with `may_repeat` the
+ * same messages are then asked for again, fewer at a time. */
+void imap_uid_run_take_cut(struct imap_uid_run *run, const struct imap_response *response,
+			   bool may_repeat);
+
+/* --- imap_uid_list.c --- */
+
+/* UIDs in the order they were told, each range upwards. */
+struct imap_uid_list {
+	struct uid_range *ranges;
+	size_t count;
+	size_t cap;
+	uint64_t uids;     /* how many there are */
+	bool is_ascending; /* none twice, each higher than those before */
+	size_t at;         /* where the walk stands */
+	uint32_t last;
+};
+
+/* "304,319:320" into a list that the caller frees; false, and nothing to free, when it is none. */
+bool imap_uid_list_parse(struct imap_uid_list *list, struct slice text);
+void imap_uid_list_free(struct imap_uid_list *list);
+
+/* Walks once: true and the next UID, or false behind the last. */
+bool imap_uid_list_next(struct imap_uid_list *list, uint32_t *uid);
+
 /* --- imap_mailbox.c --- */
 
 /* Counts and codes about the selected mailbox, also a tagged answer's. True when it is news. */
@@ -215,14 +248,16 @@ bool imap_list_name(const struct imap_arg *arg, struct slice *name);
 /* Whether a LIST response's attributes have this one. */
 bool imap_list_has(const struct imap_arg *attributes, const char *name);
 
-/* Reads a STATUS response; false when it is none, or does not tell all that is needed. */
+/* Reads a STATUS response; false when it is none, or tells neither all that is needed nor the
+ * MAILBOXID. */
 bool imap_status_read(const struct imap_response *response, struct slice *name,
 		      struct imap_told *told);
 
 /* The same of one that nobody asked for, which need not tell all; `news` is zeroed. */
 bool imap_status_read_news(const struct imap_response *response, struct imap_news *news);
 
-#define IMAP_STATUS_ITEMS "(MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)"
+/* Writes "(MESSAGES UIDNEXT ...)", as the wishes are; HIGHESTMODSEQ with IMAP_CAP_CONDSTORE. */
+void imap_status_write(struct imap_session *session, unsigned wishes, struct imap_write *write);
 
 /* --- imap_notify.c: only while session->notify is set --- */
 

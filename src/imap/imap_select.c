@@ -70,6 +70,13 @@ void imap_select_start(struct imap_session *session, struct imap_select *select,
 
 /* --- UNSELECT --------------------------------------------------------------------- */
 
+static void unselect_done(struct imap_command *command, int code)
+{
+	struct imap_unselect *unselect = container_of(command, struct imap_unselect, command);
+
+	unselect->done(unselect, code);
+}
+
 static void unselect_tagged(struct imap_command *command, const struct imap_response *response)
 {
 	if (response->condition == IMAP_OK)
@@ -80,12 +87,48 @@ static const struct imap_command_type unselect_type = {
 	.name = "UNSELECT",
 	.tagged = unselect_tagged,
 };
+static const struct imap_command_type close_type = { .name = "CLOSE", .tagged = unselect_tagged };
 
-void imap_unselect_start(struct imap_session *session, struct imap_command *command,
-			 imap_command_done done)
+/* Only what was opened by EXAMINE is closed without removing what is marked; a mailbox that could
+ * not be is not selected any more (RFC 3501 §6.3.1). */
+static void examine_done(struct imap_command *command, int code)
 {
+	struct imap_unselect *unselect = container_of(command, struct imap_unselect, command);
+
+	if (code < 0) {
+		unselect->done(unselect, imap_session_is_over(command->session) ? code : 0);
+		return;
+	}
+	imap_command_init(command->session, command, &close_type, unselect_done);
+	imap_write_text(&command->write, "CLOSE");
+	imap_command_start(command);
+}
+
+static void examine_tagged(struct imap_command *command, const struct imap_response *response)
+{
+	if (response->condition != IMAP_OK)
+		buf_reset(&command->session->selected);
+}
+
+static const struct imap_command_type examine_type = {
+	.name = "EXAMINE",
+	.is_exclusive = true,
+	.untagged = select_untagged,
+	.tagged = examine_tagged,
+};
+
+void imap_unselect_start(struct imap_session *session, struct imap_unselect *unselect)
+{
+	struct imap_command *command = &unselect->command;
+
 	must(session->mailbox.keywords == NULL);
-	imap_command_init(session, command, &unselect_type, done);
-	imap_write_text(&command->write, "UNSELECT");
+	if (imap_session_can(session, IMAP_CAP_UNSELECT)) {
+		imap_command_init(session, command, &unselect_type, unselect_done);
+		imap_write_text(&command->write, "UNSELECT");
+	} else {
+		imap_command_init(session, command, &examine_type, examine_done);
+		imap_write_text(&command->write, "EXAMINE ");
+		imap_write_string(&command->write, buf_slice(&session->selected));
+	}
 	imap_command_start(command);
 }

@@ -240,6 +240,17 @@ static void take_bye(struct imap_session *session, const struct imap_response *r
 	imap_session_fail(session, &err);
 }
 
+/* The first command that takes the untagged status for its own. */
+static void offer_status(struct imap_session *session, const struct imap_response *response)
+{
+	list_for_each(link, &session->flight)
+	{
+		struct imap_command *command = command_of(link);
+		if (command->type->status != NULL && command->type->status(command, response))
+			return;
+	}
+}
+
 static void take_status(struct imap_session *session, const struct imap_response *response)
 {
 	if (slice_equals_str(response->code, "CAPABILITY"))
@@ -258,6 +269,7 @@ static void take_status(struct imap_session *session, const struct imap_response
 		return;
 	}
 	(void)imap_mailbox_take(session, response);
+	offer_status(session, response);
 	if (session->notify != NULL)
 		imap_notify_take_code(session, response);
 }

@@ -1,5 +1,5 @@
-/* One command over a UID set of any size, line by line: UID STORE, UID COPY,
- * UID MOVE, UID EXPUNGE (RFC 3501 §6.4.8, RFC 4315, RFC 6851).
+/* One command over a UID set of any size, line by line (RFC 3501 §6.4.8): UID STORE, UID EXPUNGE
+ * (RFC 4315); UID COPY and UID MOVE are in imap_transfer.c.
  * SPDX-License-Identifier: MIT */
 #include "syncd/imap.h"
 #include "syncd/must.h"
@@ -16,8 +16,8 @@ static void run_finish(struct imap_uid_run *run, int code)
 
 /* A server that takes fewer messages than it was given (RFC 9738 §3.1) gets the same ones again, as
  * many at a time as it wants. */
-static void take_cut(struct imap_uid_run *run, const struct imap_response *response,
-		     bool may_repeat)
+void imap_uid_run_take_cut(struct imap_uid_run *run, const struct imap_response *response,
+			   bool may_repeat)
 {
 	struct imap_cut cut;
 
@@ -30,7 +30,7 @@ static void take_cut(struct imap_uid_run *run, const struct imap_response *respo
 /* What was done already is not done twice by doing it again. */
 static void run_tagged(struct imap_command *command, const struct imap_response *response)
 {
-	take_cut(container_of(command, struct imap_uid_run, command), response, true);
+	imap_uid_run_take_cut(container_of(command, struct imap_uid_run, command), response, true);
 }
 
 static void run_done(struct imap_command *command, int code)
@@ -53,6 +53,12 @@ static void run_done(struct imap_command *command, int code)
 	run_next(run);
 }
 
+/* Of what follows the set in the line: a blank and quotes go with the name. */
+static size_t rest_len(const struct imap_uid_run *run)
+{
+	return run->suffix.len + (run->name.len > 0 ? run->name.len + 3 : 0);
+}
+
 static void run_next(struct imap_uid_run *run)
 {
 	struct imap_command *command = &run->command;
@@ -66,8 +72,8 @@ static void run_next(struct imap_uid_run *run)
 	run->is_cut = false;
 	run->is_repeated = false;
 	run->begun = run->place;
-	run->count = imap_write_uids(&command->write, run->uids, &run->place, run->suffix.len,
-				     run->most);
+	run->count =
+		imap_write_uids(&command->write, run->uids, &run->place, rest_len(run), run->most);
 	imap_write_text(&command->write, buf_str(&run->suffix));
 	if (run->name.len > 0) {
 		imap_write_text(&command->write, " ");
@@ -81,8 +87,8 @@ static void run_turn(struct loop_defer *defer)
 	run_next(container_of(defer, struct imap_uid_run, defer));
 }
 
-static void run_start(struct imap_session *session, struct imap_uid_run *run,
-		      const struct imap_command_type *type)
+void imap_uid_run_start(struct imap_session *session, struct imap_uid_run *run,
+			const struct imap_command_type *type)
 {
 	error_clear(&run->err);
 	run->command.session = session;
@@ -131,7 +137,7 @@ void imap_store_start(struct imap_session *session, struct imap_uid_run *run, bo
 		      uint64_t flags)
 {
 	must(flags != 0 && session->mailbox.keywords != NULL);
-	run_start(session, run, &store_type);
+	imap_uid_run_start(session, run, &store_type);
 	run->flags = flags;
 	run->is_added = is_added;
 	int rc = buf_printf(&run->suffix, " %cFLAGS.SILENT (", is_added ? '+' : '-');
@@ -146,34 +152,6 @@ void imap_store_start(struct imap_session *session, struct imap_uid_run *run, bo
 static bool run_is_own_removal(const struct imap_command *command, uint32_t low, uint32_t high)
 {
 	return uidset_contains_range(run_of(command)->uids, low, high);
-}
-
-static const struct imap_command_type move_type = {
-	.name = "MOVE",
-	.refused = SYNCD_EMESSAGE,
-	.is_upload = true,
-	.is_own_removal = run_is_own_removal,
-	.tagged = run_tagged,
-};
-/* Copied twice would be two copies; refused, it has copied nothing. */
-static void copy_tagged(struct imap_command *command, const struct imap_response *response)
-{
-	take_cut(container_of(command, struct imap_uid_run, command), response,
-		 response->condition != IMAP_OK);
-}
-
-static const struct imap_command_type copy_type = {
-	.name = "COPY",
-	.refused = SYNCD_EMESSAGE,
-	.is_upload = true,
-	.tagged = copy_tagged,
-};
-
-void imap_transfer_start(struct imap_session *session, struct imap_uid_run *run, bool is_move,
-			 struct slice name)
-{
-	run_start(session, run, is_move ? &move_type : &copy_type);
-	run->name = name;
 }
 
 static bool expunge_untagged(struct imap_command *command, const struct imap_response *response)
@@ -193,5 +171,5 @@ static const struct imap_command_type uid_expunge_type = {
 
 void imap_uid_expunge_start(struct imap_session *session, struct imap_uid_run *run)
 {
-	run_start(session, run, &uid_expunge_type);
+	imap_uid_run_start(session, run, &uid_expunge_type);
 }

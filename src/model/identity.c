@@ -97,3 +97,14 @@ void identity_digest(const struct identity *identity, struct digest *out)
 	if (identity->fields[0].len > 0)
 		out->bytes[DIGEST_LEN - 1] |= 1u;
 }
+
+uint64_t digest_number(struct slice text)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	uint64_t number = 0;
+
+	must(EVP_Digest(text.data, text.len, hash, NULL, EVP_sha256(), NULL) == 1);
+	for (size_t i = 0; i < sizeof(number); i++)
+		number = number << 8 | hash[i];
+	return number != 0 ? number : 1;
+}

@@ -24,6 +24,8 @@ struct client {
 	struct imap_identify identify;
 	struct imap_uid_run store;
 	struct imap_expunge expunge;
+	struct imap_transfer transfer;
+	struct uidset moved;
 	struct imap_append append;
 	struct imap_append_message messages[2];
 	struct imap_status status;
@@ -70,6 +72,21 @@ static void run_done(struct imap_uid_run *run, int code)
 {
 	(void)run;
 	(void)code;
+	current->under_way--;
+}
+
+static void transfer_copied(struct imap_transfer *transfer, uint32_t uid, uint32_t target_uid)
+{
+	must(transfer->uidvalidity != 0 && target_uid != 0);
+	must(uidset_contains(&current->uids, uid) && !uidset_contains(&current->moved, uid));
+	must(uidset_add(&current->moved, uid) == 0);
+}
+
+static void transfer_done(struct imap_transfer *transfer, int code)
+{
+	must(code == 0 || transfer->err.code == code);
+	must(uidset_equals(&transfer->told, &current->moved));
+	uidset_free(&transfer->told);
 	current->under_way--;
 }
 
@@ -163,7 +180,8 @@ static void list_found(struct imap_list *list, struct slice name, char separator
 
 static void list_told(struct imap_list *list, struct slice name, const struct imap_told *told)
 {
-	must(list->wants_status && told->uidvalidity != 0 && name.len <= IMAP_LINE_MAX);
+	must(list->wishes != 0 && name.len <= IMAP_LINE_MAX);
+	must(told->uidvalidity != 0 || told->mailbox_id != 0);
 	must(told->highestmodseq <= INT64_MAX);
 }
 
@@ -274,7 +292,8 @@ static int append_read(struct imap_append_message *message, char *out, size_t si
 /* Everything at once, as the server's answers come in any order anyway. */
 static void start_requests(struct client *c)
 {
-	c->list.wants_status = imap_session_can(c->session, IMAP_CAP_LIST_STATUS);
+	if (imap_session_can(c->session, IMAP_CAP_LIST_STATUS))
+		c->list.wishes = IMAP_WANTS_STATUS | IMAP_WANTS_ID;
 	imap_list_start(c->session, &c->list, command_done);
 	imap_listing_start(c->session, &c->listing, command_done);
 	imap_fetch_start(c->session, &c->fetch);
@@ -283,6 +302,10 @@ static void start_requests(struct client *c)
 	imap_expunge_start(c->session, &c->expunge);
 	imap_append_start(c->session, &c->append, command_done);
 	c->under_way += 7;
+	if (imap_session_can(c->session, IMAP_CAP_MOVE)) {
+		imap_transfer_start(c->session, &c->transfer);
+		c->under_way++;
+	}
 }
 
 static void select_done(struct imap_command *command, int code)
@@ -336,6 +359,7 @@ static void client_init(struct client *c)
 	uidset_init(&c->uids);
 	uidset_init(&c->left);
 	uidset_init(&c->given);
+	uidset_init(&c->moved);
 	must(uidset_add_range(&c->uids, 1, 250) == 0);
 	must(uidset_merge(&c->left, &c->uids) == 0);
 	c->mailbox_user.ops = &mailbox_ops;
@@ -344,6 +368,7 @@ static void client_init(struct client *c)
 	c->listing.found = listing_found;
 	c->listing.changed_since = 90;
 	c->status.name = SLICE_LITERAL("Sent");
+	c->status.wishes = IMAP_WANTS_STATUS;
 	c->search.found = search_found;
 	c->fetch.left = &c->left;
 	c->fetch.begin = fetch_begin;
@@ -357,6 +382,11 @@ static void client_init(struct client *c)
 	c->store.done = run_done;
 	c->expunge.uids = &c->uids;
 	c->expunge.done = expunge_done;
+	c->transfer.uids = &c->uids;
+	c->transfer.mailbox = SLICE_LITERAL("Sent");
+	c->transfer.is_move = true;
+	c->transfer.copied = transfer_copied;
+	c->transfer.done = transfer_done;
 	c->append.mailbox = SLICE_LITERAL("INBOX");
 	c->append.keywords = &c->keywords;
 	list_init(&c->append.messages);
@@ -411,5 +441,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uidset_free(&c.uids);
 	uidset_free(&c.left);
 	uidset_free(&c.given);
+	uidset_free(&c.moved);
 	return 0;
 }

@@ -557,6 +557,7 @@ void remote_tests_add(struct port_tests *tests)
 		struct remote_kind *kind = &remote_model_kinds[i];
 		port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases), remote_bench_setup,
 			       remote_bench_teardown);
+		remote_tree_tests_add(tests, kind);
 	}
 	for (size_t i = 0; i < REMOTE_IMAP_KINDS; i++) {
 		struct remote_kind *kind = &remote_imap_kinds[i];
@@ -570,6 +571,7 @@ void remote_tests_add(struct port_tests *tests)
 		port_tests_add(tests, kind->name, kind, imap_cases, ARRAY_LEN(imap_cases),
 			       remote_bench_setup, remote_bench_teardown);
 		remote_delta_tests_add(tests, kind);
+		remote_tree_tests_add(tests, kind);
 	}
 }
 

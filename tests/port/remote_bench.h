@@ -23,7 +23,7 @@ struct remote_bench {
 	struct adapter_remote *adapter; /* of the real one */
 	struct keyword_table keywords;
 	struct remote_open_req open;
-	char name[32];
+	char name[64];
 	uint32_t appended; /* in the mailbox so far */
 	struct remote_other other;
 };
@@ -35,6 +35,7 @@ struct remote_kind {
 	bool has_uidplus;
 	bool has_modseq;         /* asked for what changed, it tells no more than that */
 	bool tells_gone;         /* and also what is gone */
+	bool has_tree;           /* further mailboxes can be made, renamed, removed and moved to */
 	const char *without[16]; /* capabilities that the server does not have */
 	struct server server;
 	unsigned mailboxes_made; /* on it: a new one for each test */
@@ -83,5 +84,8 @@ struct uidset ask_set(const char *text);
 
 /* --- remote_delta.c: cases about what changed --- */
 void remote_delta_tests_add(struct port_tests *tests, struct remote_kind *kind);
+
+/* --- remote_tree.c: cases about further mailboxes, where the kind has such --- */
+void remote_tree_tests_add(struct port_tests *tests, struct remote_kind *kind);
 
 #endif

@@ -39,19 +39,23 @@ void actor_set_uids(struct actor *actor, const char *words)
 
 /* --- The account ------------------------------------------------------------ */
 
-/* "mailbox INBOX", with a status "mailbox INBOX status 77 next 10 messages 3 modseq 100". */
+/* "mailbox INBOX", with a status "mailbox INBOX status 77 next 10 messages 3 modseq 100", with an
+ * id "mailbox INBOX id 4711". */
 static void list_found(struct remote_list_req *req, const struct mailbox_info *info)
 {
 	const struct mailbox_status *status = &info->status;
 	char text[96] = "";
+	char id[32] = "";
 
+	if (info->lasting_id != 0)
+		(void)snprintf(id, sizeof(id), " id %llx", (unsigned long long)info->lasting_id);
 	if (status->uidvalidity != 0)
 		(void)snprintf(text, sizeof(text), " status %u next %u messages %u modseq %llu",
 			       status->uidvalidity, status->uidnext, status->messages,
 			       (unsigned long long)status->highestmodseq);
-	actor_tell(container_of(req, struct actor, list), "mailbox %s%s%s%s", info->name,
+	actor_tell(container_of(req, struct actor, list), "mailbox %s%s%s%s%s", info->name,
 		   info->is_selectable ? "" : " noselect",
-		   info->is_marked_unusable ? " unusable" : "", text);
+		   info->is_marked_unusable ? " unusable" : "", text, id);
 }
 
 static bool list_selects(struct remote_list_req *req, const char *name)
@@ -276,6 +280,9 @@ static const struct {
 } verbs[] = {
 	{ "list", do_list },
 	{ "create", do_create },
+	{ "rename", actor_rename },
+	{ "remove", actor_remove },
+	{ "status", actor_status },
 	{ "known", do_known },
 	{ "open", do_open },
 	{ "close", do_close },
@@ -292,6 +299,8 @@ static const struct {
 	{ "identify", actor_identify },
 	{ "store", do_store },
 	{ "expunge", do_expunge },
+	{ "move", actor_move },
+	{ "copy", actor_copy },
 	{ "push", actor_push },
 	{ "push-more", actor_push_more },
 	{ "push-stop", actor_push_stop },
@@ -347,6 +356,7 @@ void actor_init(struct actor *actor, struct loop *loop)
 	keyword_table_init(&actor->keywords);
 	buf_init(&actor->events, EVENTS_MAX);
 	buf_init(&actor->name, EVENTS_MAX);
+	buf_init(&actor->target, EVENTS_MAX);
 	for (size_t i = 0; i < REMOTE_LANES_MAX; i++)
 		buf_init(&actor->bodies[i], BODY_MAX);
 	uidset_init(&actor->uids);
@@ -365,6 +375,7 @@ void actor_free(struct actor *actor)
 	keyword_table_free(&actor->keywords);
 	buf_free(&actor->events);
 	buf_free(&actor->name);
+	buf_free(&actor->target);
 	for (size_t i = 0; i < REMOTE_LANES_MAX; i++)
 		buf_free(&actor->bodies[i]);
 	uidset_free(&actor->uids);

@@ -36,11 +36,15 @@ struct actor {
 	struct buf events; /* one line each */
 	struct uidset uids;
 	struct buf name;
+	struct buf target;
 	struct buf bodies[REMOTE_LANES_MAX];
 	bool is_in_body[REMOTE_LANES_MAX];
 	struct remote_observation observation;
 	struct remote_list_req list;
 	struct remote_create_req create;
+	struct remote_rename_req rename;
+	struct remote_delete_req remove;
+	struct remote_status_req status;
 	struct remote_open_req open;
 	struct remote_observe_req observe;
 	struct remote_search_req search;
@@ -51,6 +55,7 @@ struct actor {
 	size_t append_count;
 	struct remote_store_req store;
 	struct remote_expunge_req expunge;
+	struct remote_transfer_req transfer;
 	struct remote_identify_req identify;
 	struct actor_push pushes[ACTOR_PUSHES_MAX];
 	bool is_opening;
@@ -92,6 +97,13 @@ void actor_pause_at_end(struct actor *actor, char *words);
 void actor_resume(struct actor *actor, char *words);
 void actor_fail_bodies(struct actor *actor, char *words);
 void actor_identify(struct actor *actor, char *words);
+
+/* actor_tree.c: verbs. */
+void actor_rename(struct actor *actor, char *words);
+void actor_remove(struct actor *actor, char *words);
+void actor_status(struct actor *actor, char *words);
+void actor_move(struct actor *actor, char *words);
+void actor_copy(struct actor *actor, char *words);
 
 /* actor_push.c: verbs. */
 void actor_push(struct actor *actor, char *words);

@@ -133,6 +133,14 @@ static void an_endless_field_takes_part_with_what_fits(void **state)
 	free(body);
 }
 
+static void a_number_is_that_of_its_text(void **state)
+{
+	(void)state;
+	assert_true(digest_number(slice_of("F2212ea87")) == 0x834a141a038fc715);
+	assert_true(digest_number(slice_of("")) == 0xe3b0c44298fc1c14);
+	assert_true(digest_number(slice_of("f2212ea87")) != digest_number(slice_of("F2212ea87")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +149,7 @@ int main(void)
 		cmocka_unit_test(neighbouring_fields_do_not_run_together),
 		cmocka_unit_test(sizes_decide_only_without_a_message_id),
 		cmocka_unit_test(an_endless_field_takes_part_with_what_fits),
+		cmocka_unit_test(a_number_is_that_of_its_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

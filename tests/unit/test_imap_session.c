@@ -1,4 +1,4 @@
-/* An IMAP session and the requests that no port uses yet, over a memory stream.
+/* An IMAP session and what a line of it can carry, over a memory stream.
  * What the remote port does with sessions is in tests/script.
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>
@@ -296,24 +296,6 @@ static void untagged_data_nobody_asked_for_is_news(void **state)
 	assert_int_equal(f->news, 3);
 }
 
-static void a_set_moves_and_copies_by_uid(void **state)
-{
-	struct fixture *f = *state;
-
-	log_in(f);
-	assert_int_equal(uidset_add_range(&f->uids, 3, 5), 0);
-	f->run = (struct imap_uid_run){ .uids = &f->uids, .done = on_run_done };
-	imap_transfer_start(f->session, &f->run, true, SLICE_LITERAL("Trash"));
-	assert_sent(f, "A3 UID MOVE 3:5 \"Trash\"\r\n");
-	say(f, "A3 OK x\r\n");
-	imap_transfer_start(f->session, &f->run, false, SLICE_LITERAL("Trash"));
-	assert_sent(f, "A4 UID COPY 3:5 \"Trash\"\r\n");
-	say(f, "A4 NO [TRYCREATE] x\r\n");
-	assert_int_equal(f->done, 2);
-	assert_int_equal(f->codes[0], 0);
-	assert_int_equal(f->codes[1], SYNCD_ENOTFOUND);
-}
-
 static void a_set_too_long_for_a_line_is_sent_in_several(void **state)
 {
 	struct fixture *f = *state;
@@ -335,18 +317,6 @@ static void a_set_too_long_for_a_line_is_sent_in_several(void **state)
 	}
 	assert_int_equal(f->codes[0], 0);
 	assert_in_range(lines, 7, 10);
-}
-
-static void a_mailbox_is_deleted_by_its_wire_name(void **state)
-{
-	struct fixture *f = *state;
-
-	log_in(f);
-	imap_delete_start(f->session, &f->commands[0], SLICE_LITERAL("a \"b\" &APw-"), on_done);
-	assert_sent(f, "A3 DELETE \"a \\\"b\\\" &APw-\"\r\n");
-	say(f, "A3 NO [NONEXISTENT] x\r\n");
-	assert_int_equal(f->codes[0], SYNCD_ENOTFOUND);
-	assert_string_equal(f->commands[0].err.server_code, "NONEXISTENT");
 }
 
 static void logout_waits_a_moment_only(void **state)
@@ -373,9 +343,7 @@ int main(void)
 		TEST(a_server_that_never_greets_times_out),
 		TEST(an_idle_session_has_no_timer),
 		TEST(untagged_data_nobody_asked_for_is_news),
-		TEST(a_set_moves_and_copies_by_uid),
 		TEST(a_set_too_long_for_a_line_is_sent_in_several),
-		TEST(a_mailbox_is_deleted_by_its_wire_name),
 		TEST(logout_waits_a_moment_only),
 	};
 
