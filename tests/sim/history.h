@@ -75,8 +75,8 @@ struct history {
  * 5. A move is the arrival of the message in one mailbox and its departure from the other. When
  *    the state did not bind it there, one more may stay behind.
  * 6. Moved on one side and deleted on the other, it stays where it was moved to.
- *    Moved back under its own name, before the state learns of it, it has never been away: then
- *    the deletion counts.
+ *    Moved back under its own name before the state learns of it, it may never have been away,
+ *    so that the deletion counts, or be a new message.
  * 7. Moved on both sides to different mailboxes, it is in one of them or in both.
  * 8. What both sides put into one mailbox (moved there on both, say) may be taken for one message
  *    or for several.

@@ -211,14 +211,26 @@ void ledger_move(struct run *run, uint32_t content, const char *from, const char
 	}
 }
 
-/* Back where the state still binds it, it has never been away, and what the other side did to it
- * there meanwhile is carried over. */
+/* Back where the state still binds it: if no pass looked meanwhile, it has never been away, and
+ * what the other side did to it there counts; else it is a new message. */
 void ledger_return(struct run *run, const struct model_file *file)
 {
-	if (departure_of_file(run, file) != DEPARTURE_LATE)
-		return;
-	run->ledger[file->content].deleted_weakly++;
-	entry_of(run, file->content, file->maildir->name)->deleted_weakly++;
+	struct ledger_row *row = &run->ledger[file->content];
+	struct ledger_place *entry = entry_of(run, file->content, file->maildir->name);
+
+	switch (departure_of_file(run, file)) {
+	case DEPARTURE_FIRM:
+		row->extra++;
+		entry->deleted_weakly += entry->deleted > 0;
+		entry->deleted -= entry->deleted > 0;
+		break;
+	case DEPARTURE_LATE:
+		row->deleted_weakly++;
+		entry->deleted_weakly++;
+		break;
+	case DEPARTURE_WEAK:
+		break;
+	}
 }
 
 /* --- What makes certain things uncertain ----------------------------------------------------- */

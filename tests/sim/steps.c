@@ -158,7 +158,8 @@ static void local_copy_out(struct run *run, const struct step *step)
 	if (file == NULL || target == file->maildir)
 		return;
 	ledger_copy(run, file->content, target->name, true);
-	(void)model_file_copy_to(file, target, choose_name(run, file, target, step->b >> 32, name));
+	ledger_return(run, model_file_copy_to(file, target,
+					      choose_name(run, file, target, step->b >> 32, name)));
 }
 
 /* --- On the server --------------------------------------------------------------------------- */
