@@ -79,7 +79,7 @@ struct history {
  *    so that the deletion counts, or be a new message.
  * 7. Moved on both sides to different mailboxes, it is in one of them or in both.
  * 8. What both sides put into one mailbox (moved there on both, say) may be taken for one message
- *    or for several.
+ *    or for several; what becomes of one of them then holds for it.
  * 9. A power cut that takes back what a user did and nobody flushed makes it weak: a move may
  *    have happened, or not, or have left a copy behind.
  * 10. A new UIDVALIDITY makes all deletions and moves out of that mailbox weak.
@@ -167,7 +167,7 @@ void ledger_copy(struct run *run, uint32_t content, const char *mailbox, bool is
 void ledger_move(struct run *run, uint32_t content, const char *from, const char *to,
 		 enum departure departure, bool is_local);
 /* After a file's move. */
-void ledger_return(struct run *run, const struct model_file *file);
+void ledger_return(struct run *run, struct model_file *file);
 void ledger_delete(struct run *run, uint32_t content, const char *mailbox,
 		   enum departure departure);
 void ledger_touch(struct run *run, uint32_t content, uint64_t flags_changed);

@@ -101,9 +101,10 @@ enum departure departure_of_file(struct run *run, const struct model_file *file)
 
 	if (record == NULL || model_store_is_journaled(&run->world, known->id, record->name))
 		return DEPARTURE_WEAK;
-	return model_message_find(model_mailbox_find(&run->world, mailbox), record->uid) != NULL
-		       ? DEPARTURE_FIRM
-		       : DEPARTURE_LATE;
+	if (model_message_find(model_mailbox_find(&run->world, mailbox), record->uid) != NULL)
+		return DEPARTURE_FIRM;
+	/* Of one that was away it may be the engine that removed the other side's copy. */
+	return file->has_returned ? DEPARTURE_WEAK : DEPARTURE_LATE;
 }
 
 enum departure departure_of_message(struct run *run, const struct model_mailbox *mailbox,
@@ -213,12 +214,15 @@ void ledger_move(struct run *run, uint32_t content, const char *from, const char
 
 /* Back where the state still binds it: if no pass looked meanwhile, it has never been away, and
  * what the other side did to it there counts; else it is a new message. */
-void ledger_return(struct run *run, const struct model_file *file)
+void ledger_return(struct run *run, struct model_file *file)
 {
 	struct ledger_row *row = &run->ledger[file->content];
 	struct ledger_place *entry = entry_of(run, file->content, file->maildir->name);
 
-	switch (departure_of_file(run, file)) {
+	file->has_returned = false;
+	enum departure departure = departure_of_file(run, file);
+	file->has_returned = departure != DEPARTURE_WEAK;
+	switch (departure) {
 	case DEPARTURE_FIRM:
 		row->extra++;
 		entry->deleted_weakly += entry->deleted > 0;

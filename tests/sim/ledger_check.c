@@ -193,6 +193,13 @@ static struct account account_of(const struct run *run, uint32_t content, size_t
 	return account;
 }
 
+/* What left a mailbox may have taken along what the other side had put there. */
+static unsigned merged_away(const struct ledger_place *entry)
+{
+	return smaller(smaller(entry->put_local, entry->put_remote),
+		       entry->deleted + entry->deleted_weakly);
+}
+
 static void check_row(struct run *run, uint32_t content, const struct tallies *tallies)
 {
 	const struct ledger_row *row = &run->ledger[content];
@@ -207,6 +214,7 @@ static void check_row(struct run *run, uint32_t content, const struct tallies *t
 	for (size_t i = 0; i < PLACES; i++) {
 		accounts[i] = account_of(run, content, i, tallies);
 		whole.merged += accounts[i].merged;
+		whole.uncertain += merged_away(&row->places[i]);
 		whole.held += accounts[i].held;
 	}
 	check_account(run, content, "anywhere", &whole, "a message was lost",

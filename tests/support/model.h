@@ -81,6 +81,7 @@ struct model_file {
 	bool was_deleted;
 	bool is_deletion_firm; /* as the ledger counts it */
 	unsigned moved;        /* out of durable_maildir; 0: not, else as the ledger counts it */
+	bool has_returned;     /* for the ledger, too */
 	uint64_t flags_changed;
 	int64_t mtime_s;
 	uint64_t flags;
