@@ -293,7 +293,7 @@ static void take_back_move(struct run *run, const struct model_loss *loss)
 	if (loss->was_visible)
 		entry_of(run, loss->content, loss->mailbox)->deleted_weakly++;
 	if (loss->moved == 1 + DEPARTURE_FIRM) {
-		origin->deleted--;
+		origin->deleted -= origin->deleted > 0; /* a copy that came back made it weak */
 		origin->deleted_weakly++;
 	} else if (loss->moved == 1 + DEPARTURE_LATE) {
 		row->deleted_weakly++; /* the other side's deletion holds again */

@@ -242,6 +242,20 @@ void model_file_set_flags(struct model_file *file, uint64_t flags)
 	users_flush(file);
 }
 
+/* A name that was given up a moment ago is taken over: the journal has both in that order. Simply,
+ * the first is durable from here on, as no two files may come to have one name. */
+static void take_over_name(struct world *world, const struct model_maildir *maildir,
+			   const char *name, const struct model_file *taker)
+{
+	must(model_file_find(world, maildir, slice_of(name)) == NULL);
+	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
+		struct model_file *file = &world->files[i];
+		if (file->is_used && file != taker && file->durable_maildir == maildir &&
+		    file->durable_place != PLACE_NONE && strcmp(file->durable_name, name) == 0)
+			file_make_durable(file);
+	}
+}
+
 /* One that has no flags stays in new/. */
 void model_file_move_to(struct model_file *file, struct model_maildir *target, const char *name,
 			uint64_t flags, unsigned moved)
@@ -249,7 +263,7 @@ void model_file_move_to(struct model_file *file, struct model_maildir *target, c
 	enum model_place place = flags != 0 ? PLACE_CUR : file->place;
 
 	name = name != NULL ? name : file->name;
-	must(model_file_find(file->world, target, slice_of(name)) == NULL);
+	take_over_name(file->world, target, name, file);
 	file->flags_changed |= file->flags ^ flags;
 	file->moved = file->moved != 0 ? file->moved : moved;
 	entry_changes(file, true, false);
@@ -268,7 +282,7 @@ struct model_file *model_file_copy_to(const struct model_file *file, struct mode
 	struct model_file *copy = model_file_new(target, file->world);
 
 	(void)snprintf(copy->name, sizeof(copy->name), "%s", name != NULL ? name : file->name);
-	must(model_file_find(file->world, target, slice_of(copy->name)) == NULL);
+	take_over_name(file->world, target, copy->name, copy);
 	copy->content = file->content;
 	copy->mtime_s = world_now_s(file->world);
 	copy->is_users = true;
