@@ -10,19 +10,33 @@
 #define HISTORY_STEPS_MAX 64
 #define HISTORY_FAULTS_MAX 16
 #define LEDGER_MAX 256
+#define PLACES 5        /* names that mailboxes may have; a place is an index of them */
+#define MAILBOXES_MAX 4 /* that exist at the same time on one side */
+
+extern const char *const place_names[PLACES];
 
 enum step_kind {
 	STEP_LOCAL_NEW,
-	STEP_LOCAL_COPY, /* of a message that came into being locally */
+	STEP_LOCAL_COPY, /* of a message that came into being locally, into any mailbox */
 	STEP_LOCAL_FLAGS,
 	STEP_LOCAL_DELETE,
+	STEP_LOCAL_MOVE,     /* a file into another mailbox, maybe with another name or flags */
+	STEP_LOCAL_COPY_OUT, /* a file into another mailbox */
+	STEP_LOCAL_MAKE,     /* a mailbox */
+	STEP_LOCAL_RENAME,   /* a mailbox, with or without its inferiors */
+	STEP_LOCAL_UNMAKE,   /* a mailbox with all that is in it */
 	STEP_REMOTE_NEW,
 	STEP_REMOTE_COPY,
 	STEP_REMOTE_FLAGS,
 	STEP_REMOTE_DELETE,
+	STEP_REMOTE_MOVE,
+	STEP_REMOTE_COPY_OUT,
+	STEP_REMOTE_MAKE,
+	STEP_REMOTE_RENAME, /* with its inferiors */
+	STEP_REMOTE_UNMAKE,
 	STEP_BOTH_NEW, /* one message that both sides have from the start; before the first pass
 			  only */
-	STEP_RENUMBER, /* a new UIDVALIDITY */
+	STEP_RENUMBER, /* a new UIDVALIDITY of one mailbox */
 	STEP_KIND_COUNT,
 };
 
@@ -35,6 +49,7 @@ struct step {
 
 struct history {
 	uint64_t seed;
+	bool has_mailboxes; /* several of them */
 	struct step steps[HISTORY_STEPS_MAX];
 	size_t step_count;
 	struct fault faults[HISTORY_FAULTS_MAX];
@@ -42,32 +57,91 @@ struct history {
 	unsigned passes; /* run while things break */
 };
 
-/* What is known of one content: how many were made, and how many deletions were
- * asked for. A deletion is weak when the state could not know it: then the message
- * may come back, as losing it would be worse. */
+/* --- The ledger ------------------------------------------------------------------------------
+ *
+ * What must be true when everything has come to rest, of each message ever made:
+ *
+ * 1. Both sides are equal, mailbox by mailbox: the same mailboxes, the same messages in them.
+ * 2. As many copies exist as users made and did not delete.
+ * 3. They are in the mailboxes where users put them. A message that was moved is where it was
+ *    moved to and no longer where it was.
+ *
+ * Where the state cannot know what a user meant, losing a message would be worse than one too
+ * many:
+ *
+ * 4. A deletion is weak when the state did not bind the message, so that its absence could not be
+ *    understood: the message may be there or not. It does not count when the other side's copy
+ *    was deleted before: that is one deletion.
+ * 5. A move is the arrival of the message in one mailbox and its departure from the other. When
+ *    the state did not bind it there, one more may stay behind.
+ * 6. Moved on one side and deleted on the other, it stays where it was moved to.
+ *    Moved back under its own name before the state learns of it, it may never have been away,
+ *    so that the deletion counts, or be a new message.
+ * 7. Moved on both sides to different mailboxes, it is in one of them or in both.
+ * 8. What both sides put into one mailbox (moved there on both, say) may be taken for one message
+ *    or for several; what becomes of one of them then holds for it.
+ * 9. A power cut that takes back what a user did and nobody flushed makes it weak: a move may
+ *    have happened, or not, or have left a copy behind.
+ * 10. A new UIDVALIDITY makes all deletions and moves out of that mailbox weak.
+ *
+ * Of mailboxes:
+ *
+ * 11. A mailbox that was renamed keeps its messages; where it goes when it was renamed on both
+ *     sides, or other messages are put under its old name meanwhile, is left open: all the names
+ *     it ever had count as one place.
+ * 12. Deleting a mailbox deletes the messages that were in it on that side (4). What only the
+ *     other side had there is not lost, nor what was moved out of it. */
+
+struct ledger_place {
+	unsigned created; /* arrived */
+	unsigned deleted; /* deleted or moved away, so that the state could know it */
+	unsigned deleted_weakly;
+	unsigned put_local; /* of what was created: by whom */
+	unsigned put_remote;
+};
+
 struct ledger_row {
 	bool is_local; /* where it came into being */
 	bool is_on_both;
-	unsigned created;
+	unsigned created; /* copies, wherever they are */
 	unsigned deleted;
 	unsigned deleted_weakly;
+	unsigned extra;     /* one more may be there */
+	unsigned contested; /* moved on both sides: one of the places it was moved to may lack it */
+	unsigned moves;
 	uint64_t first_flags;
 	unsigned touches[8]; /* changes of each flag bit */
+	struct ledger_place places[PLACES];
+};
+
+/* How a message left its mailbox. */
+enum departure {
+	DEPARTURE_FIRM, /* the state can know it */
+	DEPARTURE_WEAK,
+	DEPARTURE_LATE, /* the other side's copy had left before */
+};
+
+/* What the daemon knows of the changes in a mailbox of the maildir. */
+struct watch {
+	uint64_t maildir_id;
+	bool must_look;      /* at all of it: events are known to be missing */
+	bool has_missed;     /* some are, and nobody knows */
+	bool has_unrecorded; /* the last pass may have changed files without recording that */
 };
 
 struct run {
 	struct world world;
 	struct history history;
-	struct rng rng;      /* the daemon's */
-	bool must_look;      /* at the whole maildir: events are known to be missing */
-	bool has_missed;     /* some are, and nobody knows */
-	bool has_unrecorded; /* the last pass may have changed files without recording that */
-	bool has_tree;       /* passes are begun by the tree */
+	struct rng rng; /* the daemon's */
+	struct watch watches[MODEL_MAILBOXES_MAX];
+	bool has_tree; /* passes are begun by the tree */
+	unsigned passes_at_once;
 	int64_t verify_interval_s;
 	uint64_t missed; /* changes that complete comparisons reported */
 	size_t next_step;
 	struct ledger_row ledger[LEDGER_MAX];
-	uint32_t contents; /* ledger rows in use; row 0 is not */
+	uint32_t contents;      /* ledger rows in use; row 0 is not */
+	size_t renamed[PLACES]; /* the first of the places that count as one with it */
 	bool was_renumbered;
 	char why[256]; /* the first violation, "" when all is well */
 };
@@ -75,31 +149,96 @@ struct run {
 void history_make(struct history *history, uint64_t seed);
 void history_print(const struct history *history);
 
-/* Carries out a step of the history on the world and in the ledger. */
+/* Carries out a step of the history on the world and in the ledger (steps.c, step_mailboxes.c). */
 void history_step(struct run *run, const struct step *step);
+void step_make_mailbox(struct run *run, const struct step *step);
+void step_rename_mailbox(struct run *run, const struct step *step);
+void step_unmake_mailbox(struct run *run, const struct step *step);
 
+/* --- Entries (ledger.c) --- */
+
+size_t place_of(const char *name); /* PLACES when it is none */
+
+/* Returns its content. */
+uint32_t ledger_new(struct run *run, const char *mailbox, bool is_local, uint64_t flags);
+/* One that both sides have from the start. */
+uint32_t ledger_new_on_both(struct run *run, const char *mailbox, uint64_t flags);
+void ledger_copy(struct run *run, uint32_t content, const char *mailbox, bool is_local);
+void ledger_move(struct run *run, uint32_t content, const char *from, const char *to,
+		 enum departure departure, bool is_local);
+/* After a file's move. */
+void ledger_return(struct run *run, struct model_file *file);
+void ledger_delete(struct run *run, uint32_t content, const char *mailbox,
+		   enum departure departure);
+void ledger_touch(struct run *run, uint32_t content, uint64_t flags_changed);
+void ledger_renumber(struct run *run, const char *mailbox);
+void ledger_rename(struct run *run, const char *from, const char *to);
 /* A power cut has undone something a user did. */
-void history_take_back(struct run *run, const struct model_loss *loss);
+void ledger_take_back(struct run *run, const struct model_loss *loss);
+
+/* How a file leaves its mailbox now; a message leaves one on the server. */
+enum departure departure_of_file(struct run *run, const struct model_file *file);
+enum departure departure_of_message(struct run *run, const struct model_mailbox *mailbox,
+				    const struct model_message *message);
+
+/* --- The comparison (ledger_check.c) --- */
 
 /* Compares both sides with the ledger; fills run->why. */
 void ledger_check(struct run *run);
 /* Notes a violation; the first one counts. */
 void ledger_violated(struct run *run, const char *what, uint32_t content);
 
-/* What a pass is told of changes. */
-struct look {
-	struct local_hint *hints; /* NULL: the whole maildir */
+/* --- Looks (look.c) --- */
+
+/* What a pass over one mailbox is told of changes, and how it ended. */
+struct look_target {
+	char name[MAILBOX_NAME_MAX + 1];
+	uint64_t maildir_id;
+	struct local_hint *hints; /* NULL: the whole mailbox */
 	size_t hint_count;
 	bool is_remote_quiet;
-	size_t events; /* of the world's: those that this look answers */
+	size_t events; /* of the mailbox's: those that this look answers */
+	bool is_over;
+	struct sync_result result; /* of the last pass */
+};
+
+struct look {
+	bool is_full; /* at which mailboxes there are, and at all of them */
+	struct look_target targets[MODEL_MAILBOXES_MAX];
+	size_t count;
 };
 
 /* Begins a look: whatever a daemon might do now; at everything; at what inotify told, when that
- * is all that changed. Each is ended with how its pass ended. */
+ * is all that changed. Each is ended with how its passes ended. */
 void look_choose(struct run *run, struct look *look);
 void look_at_all(struct run *run, struct look *look);
 void look_by_hints(struct run *run, struct look *look);
-void look_end(struct run *run, struct look *look, const struct sync_result *result, bool has_died);
+void look_end(struct run *run, struct look *look, bool has_died);
+/* Whether what inotify told is all that a look needs. */
+bool look_may_use_hints(struct run *run);
+/* NULL: the look was not at that mailbox. */
+struct look_target *look_find(struct look *look, const char *name);
+
+/* --- Passes (passes.c) --- */
+
+/* How the passes of one go ended, all mailboxes taken together. */
+struct pass_run {
+	bool is_done;
+	bool wants_another;
+	struct error err; /* the first */
+	struct sync_counts counts;
+	size_t missed;
+	struct look *look;
+};
+
+/* Runs them and ends the look. */
+void run_pass(struct run *run, struct look *look, bool is_repeat, struct pass_run *pass_run);
+bool pass_is_idle(const struct pass_run *pass_run);
+uint64_t pass_changes(const struct pass_run *pass_run);
+
+/* What kind of world the seed makes (configure.c). */
+#define VERIFY_INTERVAL_S (24 * 60 * 60)
+void run_configure(struct run *run);
 
 /* Runs a history from beginning to end, in memory that may be used again: fresh pages for each
  * would cost more than the run. True when nothing was violated; run->why says what was. */

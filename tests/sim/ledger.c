@@ -1,120 +1,328 @@
-/* The ledger: what must be on both sides when everything has come to rest.
+/* The ledger's entries: what users made, moved and deleted, and what the state could know of it.
+ * The rules are in history.h.
  * SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <string.h>
 
 #include "history.h"
+#include "syncd/log.h"
 #include "syncd/must.h"
 
-void ledger_violated(struct run *run, const char *what, uint32_t content)
-{
-	if (run->why[0] == '\0')
-		(void)snprintf(run->why, sizeof(run->why), "%s (message %u)", what, content);
-}
-
-struct tally {
-	unsigned local;
-	unsigned remote;
-	uint64_t local_flags;
-	uint64_t remote_flags;
+static const char *const departure_names[] = {
+	[DEPARTURE_FIRM] = "firmly",
+	[DEPARTURE_WEAK] = "weakly",
+	[DEPARTURE_LATE] = "too late",
 };
 
-static void tally_sides(struct run *run, struct tally *tallies)
+size_t place_of(const char *name)
 {
-	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
-		const struct model_file *file = model_file_visible(&run->world, i);
-		if (file->content == 0)
-			ledger_violated(run, "a torn file is visible", 0);
-		tallies[file->content].local++;
-		tallies[file->content].local_flags = file->flags;
+	size_t place = 0;
+
+	while (place < PLACES && strcmp(place_names[place], name) != 0)
+		place++;
+	return place;
+}
+
+static struct ledger_place *entry_of(struct run *run, uint32_t content, const char *mailbox)
+{
+	size_t place = place_of(mailbox);
+
+	must(content > 0 && content <= run->contents && place < PLACES);
+	return &run->ledger[content].places[place];
+}
+
+/* --- Messages that come ---------------------------------------------------------------- */
+
+static void arrive(struct run *run, uint32_t content, const char *mailbox, bool is_local)
+{
+	struct ledger_place *entry = entry_of(run, content, mailbox);
+
+	log_trace(NULL, "## message %u arrives in %s %s", content, mailbox,
+		  is_local ? "locally" : "on the server");
+	entry->created++;
+	entry->put_local += is_local;
+	entry->put_remote += !is_local;
+}
+
+uint32_t ledger_new(struct run *run, const char *mailbox, bool is_local, uint64_t flags)
+{
+	uint32_t content = ++run->contents;
+
+	must(content < LEDGER_MAX);
+	run->ledger[content] = (struct ledger_row){
+		.is_local = is_local,
+		.created = 1,
+		.first_flags = flags,
+	};
+	arrive(run, content, mailbox, is_local);
+	return content;
+}
+
+uint32_t ledger_new_on_both(struct run *run, const char *mailbox, uint64_t flags)
+{
+	uint32_t content = ledger_new(run, mailbox, false, flags);
+
+	run->ledger[content].is_on_both = true;
+	return content;
+}
+
+void ledger_copy(struct run *run, uint32_t content, const char *mailbox, bool is_local)
+{
+	run->ledger[content].created++;
+	arrive(run, content, mailbox, is_local);
+}
+
+/* --- Messages that go ------------------------------------------------------------------------- */
+
+static bool is_file_visible(struct world *world, const char *mailbox, const char *name)
+{
+	const struct model_maildir *maildir = model_maildir_find(world, mailbox);
+	const struct model_file *file =
+		maildir != NULL ? model_file_find(world, maildir, slice_of(name)) : NULL;
+
+	return file != NULL && model_file_is_visible(file);
+}
+
+/* The state's record of the mailbox, when its UIDs are those of the server still. */
+static const struct mailbox_record *find_bound(struct run *run, const char *mailbox)
+{
+	const struct mailbox_record *known = model_store_mailbox(&run->world, mailbox);
+	const struct model_mailbox *remote = model_mailbox_find(&run->world, mailbox);
+
+	return known != NULL && remote != NULL && known->uidvalidity == remote->uidvalidity ? known
+											    : NULL;
+}
+
+enum departure departure_of_file(struct run *run, const struct model_file *file)
+{
+	const char *mailbox = file->maildir->name;
+	const struct mailbox_record *known = find_bound(run, mailbox);
+	const struct message_record *record =
+		known != NULL ? model_store_by_name(&run->world, known->id, file->name) : NULL;
+
+	if (record == NULL || model_store_is_journaled(&run->world, known->id, record->name))
+		return DEPARTURE_WEAK;
+	if (model_message_find(model_mailbox_find(&run->world, mailbox), record->uid) != NULL)
+		return DEPARTURE_FIRM;
+	/* Of one that was away it may be the engine that removed the other side's copy. */
+	return file->has_returned ? DEPARTURE_WEAK : DEPARTURE_LATE;
+}
+
+enum departure departure_of_message(struct run *run, const struct model_mailbox *mailbox,
+				    const struct model_message *message)
+{
+	const struct mailbox_record *known = find_bound(run, mailbox->name);
+	const struct message_record *record =
+		known != NULL ? model_store_message(&run->world, known->id, message->uid) : NULL;
+
+	if (record == NULL || model_store_is_journaled(&run->world, known->id, record->name))
+		return DEPARTURE_WEAK;
+	return is_file_visible(&run->world, mailbox->name, record->name) ? DEPARTURE_FIRM
+									 : DEPARTURE_LATE;
+}
+
+/* A move that nobody has flushed yet: a power cut may take it back. */
+static bool is_move_unflushed(const struct world *world, uint32_t content)
+{
+	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
+		const struct model_file *file = &world->files[i];
+		if (file->is_used && file->content == content && file->moved != 0)
+			return true;
 	}
-	const struct model_mailbox *inbox = model_mailbox_find(&run->world, "INBOX");
-	for (size_t i = 0; i < inbox->count; i++) {
-		const struct model_message *message = &inbox->messages[i];
-		tallies[message->content].remote++;
-		tallies[message->content].remote_flags = message->flags;
+	return false;
+}
+
+void ledger_delete(struct run *run, uint32_t content, const char *mailbox, enum departure departure)
+{
+	struct ledger_row *row = &run->ledger[content];
+	struct ledger_place *entry = entry_of(run, content, mailbox);
+
+	log_trace(NULL, "## message %u is deleted from %s %s", content, mailbox,
+		  departure_names[departure]);
+	switch (departure) {
+	case DEPARTURE_FIRM:
+		row->deleted++;
+		entry->deleted++;
+		break;
+	case DEPARTURE_WEAK:
+		row->deleted_weakly++;
+		entry->deleted_weakly++;
+		break;
+	case DEPARTURE_LATE: /* of what was moved on the other side; and if that does not last? */
+		row->deleted_weakly += is_move_unflushed(&run->world, content);
+		break;
 	}
 }
 
-/* A flag that one hand changed once has that value everywhere. */
-static void check_touches(struct run *run, uint32_t content, const struct tally *tally)
+/* Whether the other side has it in any mailbox but that one. */
+static bool is_elsewhere(struct run *run, uint32_t content, const char *mailbox, bool is_local)
 {
-	const struct ledger_row *row = &run->ledger[content];
+	struct world *world = &run->world;
 
-	if (row->created != 1 || row->is_on_both || row->deleted_weakly > 0 || run->was_renumbered)
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(row->touches); i++) {
-		uint64_t bit = (uint64_t)1 << i;
-		uint64_t expected = row->touches[i] == 1 ? ~row->first_flags : row->first_flags;
-		if (row->touches[i] <= 1 && ((tally->local_flags ^ expected) & bit) != 0)
-			ledger_violated(run, "a flag change was lost or invented", content);
+	for (size_t i = 0; is_local && model_file_visible(world, i) != NULL; i++) {
+		const struct model_file *file = model_file_visible(world, i);
+		if (file->content == content && strcmp(file->maildir->name, mailbox) != 0)
+			return true;
 	}
-}
-
-/* A message whose body came without a UID, twice in a row. */
-static bool is_remote_aside(struct world *world, uint32_t content)
-{
-	const struct model_mailbox *inbox = model_mailbox_find(world, "INBOX");
-	for (size_t i = 0; world->withheld > 0 && i < inbox->count; i++) {
-		const struct model_message *message = &inbox->messages[i];
-		for (size_t n = 0; n < world->store.setaside_count; n++) {
-			if (message->content == content &&
-			    world->store.setaside[n].setaside.uid == message->uid)
+	for (size_t i = 0; !is_local && model_mailbox_nth(world, i) != NULL; i++) {
+		const struct model_mailbox *other = model_mailbox_nth(world, i);
+		for (size_t n = 0; n < other->count; n++) {
+			if (other->messages[n].content == content &&
+			    strcmp(other->name, mailbox) != 0)
 				return true;
 		}
 	}
 	return false;
 }
 
-/* A local message that the server took and lost again, without UIDPLUS. */
-static bool is_local_aside(struct world *world, uint32_t content)
+/* The other side's copy had been moved, too, or deleted: which of these can be told only while that
+ * move is still to be seen there. A deletion does not count any more. */
+static void settle_late_move(struct run *run, uint32_t content, const char *from, bool is_local)
 {
-	for (size_t i = 0; i < world->store.setaside_count; i++) {
-		const struct setaside_record *record = &world->store.setaside[i].setaside;
-		for (size_t n = 0; model_file_visible(world, n) != NULL; n++) {
-			const struct model_file *file = model_file_visible(world, n);
-			if (file->content == content && strcmp(file->name, record->name) == 0)
-				return !world->server.has_uidplus;
-		}
+	struct ledger_row *row = &run->ledger[content];
+
+	if (row->deleted == 0 || is_elsewhere(run, content, from, !is_local)) {
+		row->contested++;
+		row->extra++;
+		return;
 	}
-	return false;
+	row->deleted--;
+	row->deleted_weakly += row->created > 1; /* it may have been another copy's */
 }
 
-static void check_row(struct run *run, uint32_t content, const struct tally *tally)
+void ledger_move(struct run *run, uint32_t content, const char *from, const char *to,
+		 enum departure departure, bool is_local)
 {
-	const struct ledger_row *row = &run->ledger[content];
-	unsigned most = row->created > row->deleted ? row->created - row->deleted : 0;
-	unsigned least = most > row->deleted_weakly ? most - row->deleted_weakly : 0;
-	unsigned held = tally->local > tally->remote ? tally->local : tally->remote;
-	bool is_refused = content == run->world.server.refuses_fetch ||
-			  content == run->world.server.refuses_append ||
-			  is_local_aside(&run->world, content) ||
-			  is_remote_aside(&run->world, content);
+	struct ledger_row *row = &run->ledger[content];
 
-	if (held < least)
-		ledger_violated(run, "a message was lost", content);
-	if (held > most)
-		ledger_violated(run, "a message was doubled or came back", content);
-	if (tally->local != tally->remote && !is_refused)
-		ledger_violated(run, "a message is not on both sides", content);
-	if (tally->local == 1 && tally->remote == 1) {
-		if (tally->local_flags != tally->remote_flags)
-			ledger_violated(run, "flags differ", content);
-		check_touches(run, content, tally);
+	log_trace(NULL, "## message %u is moved from %s to %s %s", content, from, to,
+		  departure_names[departure]);
+	row->moves++;
+	arrive(run, content, to, is_local);
+	switch (departure) {
+	case DEPARTURE_FIRM:
+		entry_of(run, content, from)->deleted++;
+		break;
+	case DEPARTURE_WEAK:
+		entry_of(run, content, from)->deleted_weakly++;
+		row->extra++;
+		break;
+	case DEPARTURE_LATE:
+		settle_late_move(run, content, from, is_local);
+		break;
 	}
 }
 
-void ledger_check(struct run *run)
+/* Back where the state still binds it: if no pass looked meanwhile, it has never been away, and
+ * what the other side did to it there counts; else it is a new message. */
+void ledger_return(struct run *run, struct model_file *file)
 {
-	struct tally tallies[LEDGER_MAX] = { 0 };
+	struct ledger_row *row = &run->ledger[file->content];
+	struct ledger_place *entry = entry_of(run, file->content, file->maildir->name);
 
-	tally_sides(run, tallies);
-	for (uint32_t content = 1; content <= run->contents; content++)
-		check_row(run, content, &tallies[content]);
-	if (run->world.store.journal_count > 0)
-		ledger_violated(run, "the journal is not empty at rest", 0);
+	file->has_returned = false;
+	enum departure departure = departure_of_file(run, file);
+	file->has_returned = departure != DEPARTURE_WEAK;
+	switch (departure) {
+	case DEPARTURE_FIRM:
+		row->extra++;
+		entry->deleted_weakly += entry->deleted > 0;
+		entry->deleted -= entry->deleted > 0;
+		break;
+	case DEPARTURE_LATE:
+		row->deleted_weakly++;
+		entry->deleted_weakly++;
+		break;
+	case DEPARTURE_WEAK:
+		break;
+	}
+}
+
+/* --- What makes certain things uncertain ----------------------------------------------------- */
+
+void ledger_touch(struct run *run, uint32_t content, uint64_t flags_changed)
+{
+	struct ledger_row *row = &run->ledger[content];
+
+	for (size_t i = 0; i < ARRAY_LEN(row->touches); i++)
+		row->touches[i] += (flags_changed >> i & 1) != 0;
+}
+
+/* UIDs lose their meaning: deletions not yet carried over cannot be told from
+ * messages the other side never had. */
+void ledger_renumber(struct run *run, const char *mailbox)
+{
+	for (uint32_t content = 1; content <= run->contents; content++) {
+		struct ledger_row *row = &run->ledger[content];
+		struct ledger_place *entry = entry_of(run, content, mailbox);
+		unsigned deleted = entry->deleted < row->deleted ? entry->deleted : row->deleted;
+		row->deleted -= deleted;
+		row->deleted_weakly += deleted;
+		row->extra += entry->deleted - deleted; /* those were moves */
+		entry->deleted_weakly += entry->deleted;
+		entry->deleted = 0;
+	}
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		if (run->world.files[i].is_used && run->world.files[i].place == PLACE_TMP)
-			ledger_violated(run, "a file was left in tmp/", 0);
+		struct model_file *file = &run->world.files[i];
+		if (file->is_used && strcmp(file->maildir->name, mailbox) == 0)
+			file->is_deletion_firm = false;
+		if (file->is_used && file->moved == 1 + DEPARTURE_FIRM &&
+		    strcmp(file->durable_maildir->name, mailbox) == 0)
+			file->moved = 1 + DEPARTURE_WEAK;
 	}
+	run->was_renumbered = true;
+}
+
+void ledger_rename(struct run *run, const char *from, const char *to)
+{
+	size_t kept = run->renamed[place_of(from)];
+	size_t joined = run->renamed[place_of(to)];
+
+	for (size_t i = 0; i < PLACES; i++) {
+		if (run->renamed[i] == joined)
+			run->renamed[i] = kept;
+	}
+}
+
+/* The file is where it was before, and where it had been moved to the engine may have seen it. */
+static void take_back_move(struct run *run, const struct model_loss *loss)
+{
+	struct ledger_row *row = &run->ledger[loss->content];
+	struct ledger_place *origin = entry_of(run, loss->content, loss->origin);
+
+	row->extra++;
+	if (loss->was_visible)
+		entry_of(run, loss->content, loss->mailbox)->deleted_weakly++;
+	if (loss->moved == 1 + DEPARTURE_FIRM) {
+		origin->deleted -= origin->deleted > 0; /* a copy that came back made it weak */
+		origin->deleted_weakly++;
+	} else if (loss->moved == 1 + DEPARTURE_LATE) {
+		row->deleted_weakly++; /* the other side's deletion holds again */
+	}
+}
+
+/* A deletion may have been carried out or not, a flag may have either value. */
+void ledger_take_back(struct run *run, const struct model_loss *loss)
+{
+	if (loss->content == 0) /* a delivery that had not become a message */
+		return;
+	struct ledger_row *row = &run->ledger[loss->content];
+	struct ledger_place *entry = entry_of(run, loss->content, loss->mailbox);
+	log_trace(NULL, "## message %u: what was done to it in %s is undone", loss->content,
+		  loss->mailbox);
+	if (loss->was_created) {
+		row->deleted_weakly++;
+		entry->deleted_weakly++;
+	} else if (loss->moved != 0) {
+		take_back_move(run, loss);
+	}
+	if (loss->was_deleted_firmly) {
+		if (row->deleted > 0) { /* no move on the other side has undone it since */
+			row->deleted--;
+			row->deleted_weakly++;
+		}
+		entry->deleted--;
+		entry->deleted_weakly++;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(row->touches); i++)
+		row->touches[i] += (loss->flags_changed >> i & 1) != 0 ? 2 : 0;
 }

@@ -1,7 +1,8 @@
-/* What a daemon would have the next pass look at: everything, or what inotify told;
+/* What a daemon would have the next passes look at: everything, or what inotify told;
  * and what happens to inotify's events on the way.
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
 
 #include "history.h"
 #include "syncd/alloc.h"
@@ -11,80 +12,176 @@ static bool one_in(struct run *run, uint64_t n)
 	return rng_below(&run->rng, n) == 0;
 }
 
-/* Of some changes the daemon never hears, and does not know that; of an overflow it knows. */
-static void lose_events(struct run *run)
+/* Of a mailbox that was not there before nothing is known. */
+static struct watch *watch_of(struct run *run, const struct model_maildir *maildir)
 {
-	struct model_maildir *inbox = model_maildir_find(&run->world, "INBOX");
+	struct watch *watch = &run->watches[maildir - run->world.maildirs];
 
-	if (inbox->event_count > 0 && one_in(run, 8)) {
-		world_drop_events(inbox, 1 + rng_below(&run->rng, inbox->event_count));
-		run->has_missed = true;
+	if (watch->maildir_id != maildir->id)
+		*watch = (struct watch){ .maildir_id = maildir->id, .must_look = true };
+	return watch;
+}
+
+/* Of some changes the daemon never hears, and does not know that; of an overflow it knows. */
+static void lose_events(struct run *run, struct model_maildir *maildir)
+{
+	struct watch *watch = watch_of(run, maildir);
+
+	if (maildir->event_count > 0 && one_in(run, 8)) {
+		world_drop_events(maildir, 1 + rng_below(&run->rng, maildir->event_count));
+		watch->has_missed = true;
 	}
-	if (inbox->event_count > 0 && one_in(run, 8)) {
-		world_drop_events(inbox, inbox->event_count);
-		run->must_look = true;
+	if (maildir->event_count > 0 && one_in(run, 8)) {
+		world_drop_events(maildir, maildir->event_count);
+		watch->must_look = true;
 	}
 }
 
 /* The echo of what the pass itself did may be among them or filtered out, unless the pass may not
  * have recorded it. Without any, the maildir is known not to have changed. */
-static void take_hints(struct run *run, struct look *look)
+static void take_hints(struct run *run, const struct model_maildir *maildir,
+		       struct look_target *target)
 {
-	bool takes_own = run->has_unrecorded || one_in(run, 2);
-	const struct model_maildir *inbox = model_maildir_find(&run->world, "INBOX");
+	bool takes_own = watch_of(run, maildir)->has_unrecorded || one_in(run, 2);
 
-	look->hints = xcalloc(look->events + 1, sizeof(*look->hints));
-	for (size_t i = 0; i < look->events; i++) {
-		const struct model_event *event = &inbox->events[i];
+	target->hints = xcalloc(target->events + 1, sizeof(*target->hints));
+	for (size_t i = 0; i < target->events; i++) {
+		const struct model_event *event = &maildir->events[i];
 		if (event->is_own && !takes_own)
 			continue;
-		look->hints[look->hint_count++] = (struct local_hint){
-			.file = event->file,
+		target->hints[target->hint_count++] = (struct local_hint){
+			.file = xstrdup(event->file), /* the mailbox may go meanwhile */
 			.is_new = event->is_new,
 			.is_gone = event->is_gone,
 		};
 	}
 }
 
-static void look_begin(struct run *run, struct look *look, bool by_hints)
+static struct look_target *add_target(struct run *run, struct look *look,
+				      const struct model_maildir *maildir, bool by_hints)
 {
-	*look = (struct look){ .events = model_maildir_find(&run->world, "INBOX")->event_count };
-	if (by_hints && !run->must_look)
-		take_hints(run, look);
+	struct look_target *target = &look->targets[look->count++];
+
+	*target = (struct look_target){
+		.maildir_id = maildir->id,
+		.events = maildir->event_count,
+	};
+	memcpy(target->name, maildir->name, sizeof(target->name));
+	if (by_hints && !watch_of(run, maildir)->must_look)
+		take_hints(run, maildir, target);
+	return target;
 }
 
+struct look_target *look_find(struct look *look, const char *name)
+{
+	for (size_t i = 0; i < look->count; i++) {
+		if (strcmp(look->targets[i].name, name) == 0)
+			return &look->targets[i];
+	}
+	return NULL;
+}
+
+static bool is_on_both(struct run *run, const struct model_maildir *maildir)
+{
+	return model_mailbox_find(&run->world, maildir->name) != NULL;
+}
+
+static void choose_target(struct run *run, struct look *look, const struct model_maildir *maildir)
+{
+	if (!is_on_both(run, maildir) || (run->history.has_mailboxes && one_in(run, 4)))
+		return;
+	struct look_target *target = add_target(run, look, maildir, !one_in(run, 3));
+	target->is_remote_quiet = one_in(run, 4);
+}
+
+/* Mostly at some mailboxes only. A single one without hints, of which the server may have told
+ * something, is looked at as all are. */
 void look_choose(struct run *run, struct look *look)
 {
-	lose_events(run);
-	look_begin(run, look, !one_in(run, 3));
-	look->is_remote_quiet = one_in(run, 4);
+	struct world *world = &run->world;
+
+	for (size_t i = 0; model_maildir_nth(world, i) != NULL; i++)
+		lose_events(run, model_maildir_nth(world, i));
+	*look = (struct look){ .count = 0 };
+	if (!run->history.has_mailboxes || !one_in(run, 3)) {
+		for (size_t i = 0; model_maildir_nth(world, i) != NULL; i++)
+			choose_target(run, look, model_maildir_nth(world, i));
+	}
+	if (look->count == 0 || (!run->history.has_mailboxes && look->targets[0].hints == NULL &&
+				 !look->targets[0].is_remote_quiet)) {
+		for (size_t i = 0; i < look->count; i++)
+			free(look->targets[i].hints);
+		look_at_all(run, look);
+	}
 }
 
 void look_at_all(struct run *run, struct look *look)
 {
-	look_begin(run, look, false);
+	*look = (struct look){ .is_full = true };
+	for (size_t i = 0; model_maildir_nth(&run->world, i) != NULL; i++)
+		(void)add_target(run, look, model_maildir_nth(&run->world, i), false);
 }
 
 void look_by_hints(struct run *run, struct look *look)
 {
-	look_begin(run, look, true);
+	*look = (struct look){ .count = 0 };
+	for (size_t i = 0; model_maildir_nth(&run->world, i) != NULL; i++)
+		(void)add_target(run, look, model_maildir_nth(&run->world, i), true);
 }
 
-void look_end(struct run *run, struct look *look, const struct sync_result *result, bool has_died)
+bool look_may_use_hints(struct run *run)
 {
-	struct model_maildir *inbox = model_maildir_find(&run->world, "INBOX");
+	size_t count = 0;
+
+	for (; model_maildir_nth(&run->world, count) != NULL; count++) {
+		const struct model_maildir *maildir = model_maildir_nth(&run->world, count);
+		const struct watch *watch = watch_of(run, maildir);
+		if (watch->must_look || watch->has_missed || !is_on_both(run, maildir))
+			return false;
+	}
+	return model_mailbox_nth(&run->world, count) == NULL;
+}
+
+/* --- The end --------------------------------------------------------------------------------- */
+
+static void target_end(struct run *run, struct look_target *target)
+{
+	struct model_maildir *maildir = model_maildir_find(&run->world, target->name);
+	const struct sync_result *result = &target->result;
 	bool is_good = result->err.code == 0 && !result->is_local_moving && !result->wants_another;
 
-	run->has_unrecorded = !is_good;
-	if (has_died) { /* a daemon that starts knows nothing */
-		world_drop_events(inbox, inbox->event_count);
-		run->must_look = true;
-	} else if (is_good) {
-		world_drop_events(inbox, look->events);
-		run->must_look &= look->hints != NULL;
-		run->has_missed &= look->hints != NULL;
+	if (maildir == NULL || maildir->id != target->maildir_id || !target->is_over)
+		return;
+	struct watch *watch = watch_of(run, maildir);
+	watch->has_unrecorded = !is_good;
+	if (is_good) {
+		world_drop_events(maildir, target->events);
+		watch->must_look &= target->hints != NULL;
+		watch->has_missed &= target->hints != NULL;
 	} else if (one_in(run, 2)) { /* otherwise the same hints again, and newer ones */
-		run->must_look = true;
+		watch->must_look = true;
 	}
-	free(look->hints);
+}
+
+static void forget_all(struct run *run)
+{
+	for (size_t i = 0; model_maildir_nth(&run->world, i) != NULL; i++) {
+		struct model_maildir *maildir = model_maildir_nth(&run->world, i);
+		world_drop_events(maildir, maildir->event_count);
+		watch_of(run, maildir)->must_look = true;
+	}
+}
+
+void look_end(struct run *run, struct look *look, bool has_died)
+{
+	for (size_t i = 0; i < look->count; i++) {
+		struct look_target *target = &look->targets[i];
+		if (!has_died)
+			target_end(run, target);
+		for (size_t n = 0; n < target->hint_count; n++)
+			free((char *)(uintptr_t)target->hints[n].file);
+		free(target->hints);
+	}
+	if (has_died) /* a daemon that starts knows nothing */
+		forget_all(run);
 }

@@ -80,6 +80,8 @@ struct model_file {
 	/* What users did to it since it was last flushed. */
 	bool was_deleted;
 	bool is_deletion_firm; /* as the ledger counts it */
+	unsigned moved;        /* out of durable_maildir; 0: not, else as the ledger counts it */
+	bool has_returned;     /* for the ledger, too */
 	uint64_t flags_changed;
 	int64_t mtime_s;
 	uint64_t flags;
@@ -100,6 +102,9 @@ struct model_loss {
 	bool was_created;
 	bool was_deleted_firmly;
 	uint64_t flags_changed;
+	unsigned moved;                    /* as of the file; */
+	char origin[MAILBOX_NAME_MAX + 1]; /* it is back there, */
+	bool was_visible;                  /* and was in `mailbox` */
 };
 
 struct model_message {
@@ -378,6 +383,14 @@ struct model_file *model_file_create(struct world *world, uint32_t content, uint
 struct model_file *model_file_create_in(struct world *world, struct model_maildir *maildir,
 					uint32_t content, uint64_t flags, bool is_new);
 void model_file_set_flags(struct model_file *file, uint64_t flags);
+/* Into another mailbox by one rename; or a copy of it. `name` NULL: its own, which must be free
+ * there. `moved` is for the ledger. */
+void model_file_move_to(struct model_file *file, struct model_maildir *target, const char *name,
+			uint64_t flags, unsigned moved);
+struct model_file *model_file_copy_to(const struct model_file *file, struct model_maildir *target,
+				      const char *name);
+/* A name that no file has yet. */
+void model_file_make_name(struct world *world, char name[MAIL_NAME_MAX + 1]);
 void model_file_delete(struct model_file *file);
 /* The n-th visible file (in new or cur) of all mailboxes, NULL beyond the last. */
 struct model_file *model_file_visible(struct world *world, size_t n);

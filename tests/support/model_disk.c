@@ -128,6 +128,7 @@ static void file_make_durable(struct model_file *file)
 	memset(file->changed, 0, sizeof(file->changed));
 	file->is_data_durable = true;
 	file->was_deleted = false;
+	file->moved = 0;
 	file->flags_changed = 0;
 	file->durable_maildir = file->maildir;
 	file->durable_place = file->place;
@@ -151,8 +152,10 @@ static void note_loss(struct world *world, const struct model_file *file)
 {
 	bool was_created = file->is_users && file->durable_place == PLACE_NONE;
 
-	if (was_created && (file->place == PLACE_NONE ||
-			    model_store_knows(world, file->maildir->name, file->name)))
+	if (was_created && file->place == PLACE_NONE)
+		return;
+	if ((was_created || file->moved != 0) && file->place != PLACE_NONE &&
+	    model_store_knows(world, file->maildir->name, file->name))
 		return;
 	must(world->loss_count < MODEL_FILES_MAX);
 	struct model_loss *loss = &world->losses[world->loss_count++];
@@ -161,8 +164,11 @@ static void note_loss(struct world *world, const struct model_file *file)
 		.was_created = was_created,
 		.was_deleted_firmly = file->was_deleted && file->is_deletion_firm,
 		.flags_changed = file->flags_changed,
+		.moved = file->moved,
+		.was_visible = model_file_is_visible(file),
 	};
 	memcpy(loss->mailbox, file->maildir->name, sizeof(loss->mailbox));
+	memcpy(loss->origin, file->durable_maildir->name, sizeof(loss->origin));
 }
 
 /* Each file's last unflushed change is kept or lost by itself; unflushed data may
@@ -202,13 +208,18 @@ static void users_flush(struct model_file *file)
 		file_make_durable(file);
 }
 
+void model_file_make_name(struct world *world, char name[MAIL_NAME_MAX + 1])
+{
+	(void)snprintf(name, MAIL_NAME_MAX + 1, "user%llu.model",
+		       (unsigned long long)++world->names_made);
+}
+
 struct model_file *model_file_create_in(struct world *world, struct model_maildir *maildir,
 					uint32_t content, uint64_t flags, bool is_new)
 {
 	struct model_file *file = model_file_new(maildir, world);
 
-	(void)snprintf(file->name, sizeof(file->name), "user%llu.model",
-		       (unsigned long long)++world->names_made);
+	model_file_make_name(world, file->name);
 	file->content = content;
 	file->mtime_s = world_now_s(world);
 	file->is_users = true;
@@ -229,6 +240,55 @@ void model_file_set_flags(struct model_file *file, uint64_t flags)
 	file->flags_changed |= file->flags ^ flags;
 	model_file_move(file, PLACE_CUR, flags, false);
 	users_flush(file);
+}
+
+/* A name that was given up a moment ago is taken over: the journal has both in that order. Simply,
+ * the first is durable from here on, as no two files may come to have one name. */
+static void take_over_name(struct world *world, const struct model_maildir *maildir,
+			   const char *name, const struct model_file *taker)
+{
+	must(model_file_find(world, maildir, slice_of(name)) == NULL);
+	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
+		struct model_file *file = &world->files[i];
+		if (file->is_used && file != taker && file->durable_maildir == maildir &&
+		    file->durable_place != PLACE_NONE && strcmp(file->durable_name, name) == 0)
+			file_make_durable(file);
+	}
+}
+
+/* One that has no flags stays in new/. */
+void model_file_move_to(struct model_file *file, struct model_maildir *target, const char *name,
+			uint64_t flags, unsigned moved)
+{
+	enum model_place place = flags != 0 ? PLACE_CUR : file->place;
+
+	name = name != NULL ? name : file->name;
+	take_over_name(file->world, target, name, file);
+	file->flags_changed |= file->flags ^ flags;
+	file->moved = file->moved != 0 ? file->moved : moved;
+	entry_changes(file, true, false);
+	file->maildir = target;
+	file->place = place;
+	file->flags = flags;
+	if (name != file->name)
+		(void)snprintf(file->name, sizeof(file->name), "%s", name);
+	entry_changes(file, false, false);
+	users_flush(file);
+}
+
+struct model_file *model_file_copy_to(const struct model_file *file, struct model_maildir *target,
+				      const char *name)
+{
+	struct model_file *copy = model_file_new(target, file->world);
+
+	(void)snprintf(copy->name, sizeof(copy->name), "%s", name != NULL ? name : file->name);
+	take_over_name(file->world, target, copy->name, copy);
+	copy->content = file->content;
+	copy->mtime_s = world_now_s(file->world);
+	copy->is_users = true;
+	model_file_move(copy, file->place, file->flags, false);
+	users_flush(copy);
+	return copy;
 }
 
 void model_file_delete(struct model_file *file)

@@ -1,0 +1,165 @@
+/* Carrying out a history: what happens to mailboxes.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "history.h"
+#include "syncd/alloc.h"
+
+static bool exists(struct run *run, bool is_local, const char *name)
+{
+	return is_local ? model_maildir_find(&run->world, name) != NULL
+			: model_mailbox_find(&run->world, name) != NULL;
+}
+
+/* One of the names that some mailbox of that side has, or none has; NULL: there is none. INBOX is
+ * not chosen. */
+static const char *choose_place(struct run *run, bool is_local, bool is_taken, uint64_t choice)
+{
+	for (size_t i = 0; i < PLACES - 1; i++) {
+		const char *name = place_names[1 + (choice + i) % (PLACES - 1)];
+		if (exists(run, is_local, name) == is_taken)
+			return name;
+	}
+	return NULL;
+}
+
+static size_t count_mailboxes(struct run *run, bool is_local)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < PLACES; i++)
+		count += exists(run, is_local, place_names[i]);
+	return count;
+}
+
+void step_make_mailbox(struct run *run, const struct step *step)
+{
+	bool is_local = step->kind == STEP_LOCAL_MAKE;
+	const char *name = choose_place(run, is_local, false, step->a);
+
+	if (name == NULL || count_mailboxes(run, is_local) == MAILBOXES_MAX)
+		return;
+	if (is_local)
+		(void)model_maildir_create(&run->world, name);
+	else
+		(void)model_mailbox_create(&run->world, name);
+}
+
+/* --- Renaming ----------------------------------------------------------------------------- */
+
+struct renaming {
+	const char *from;
+	const char *to;
+	bool is_local;
+	bool has_inferiors; /* they go along */
+};
+
+/* The new name of one that is to be renamed, too; the caller frees it. */
+static char *name_after(const struct renaming *renaming, const char *name)
+{
+	if (strcmp(name, renaming->from) != 0 &&
+	    !(renaming->has_inferiors && model_is_inferior(name, renaming->from)))
+		return NULL;
+	return xasprintf("%s%s", renaming->to, name + strlen(renaming->from));
+}
+
+/* All names are among the places, and free. */
+static bool may_rename(struct run *run, const struct renaming *renaming)
+{
+	bool may = !model_is_inferior(renaming->to, renaming->from);
+
+	for (size_t i = 0; i < PLACES; i++) {
+		char *name = exists(run, renaming->is_local, place_names[i])
+				     ? name_after(renaming, place_names[i])
+				     : NULL;
+		if (name != NULL)
+			may &= place_of(name) < PLACES && !exists(run, renaming->is_local, name);
+		free(name);
+	}
+	return may;
+}
+
+/* A maildir's name is its directories', so that one goes after the other. */
+static void rename_all(struct run *run, const struct renaming *renaming)
+{
+	bool was_there[PLACES];
+
+	for (size_t i = 0; i < PLACES; i++)
+		was_there[i] = exists(run, renaming->is_local, place_names[i]);
+	for (size_t i = 0; i < PLACES; i++) {
+		char *name = was_there[i] ? name_after(renaming, place_names[i]) : NULL;
+		if (name != NULL)
+			ledger_rename(run, place_names[i], name);
+		if (name != NULL && renaming->is_local)
+			(void)model_maildir_rename(&run->world, place_names[i], name);
+		free(name);
+	}
+	if (!renaming->is_local)
+		(void)model_mailbox_rename(&run->world, renaming->from, renaming->to);
+}
+
+/* In the layout `verbatim` a directory takes those in it along, in `maildir++` it does not. */
+void step_rename_mailbox(struct run *run, const struct step *step)
+{
+	bool is_local = step->kind == STEP_LOCAL_RENAME;
+	const struct renaming renaming = {
+		.from = choose_place(run, is_local, true, step->a),
+		.to = choose_place(run, is_local, false, step->b),
+		.is_local = is_local,
+		.has_inferiors = !is_local || step->a >> 16 & 1,
+	};
+
+	if (renaming.from != NULL && renaming.to != NULL && may_rename(run, &renaming))
+		rename_all(run, &renaming);
+}
+
+/* --- Deleting -------------------------------------------------------------------------------- */
+
+/* With the mailbox renamed, on either side, it is open which of both the engine takes for it. */
+static enum departure departure_with_mailbox(const struct run *run, const char *mailbox,
+					     enum departure departure)
+{
+	size_t as_one = 0;
+
+	for (size_t i = 0; i < PLACES; i++)
+		as_one += run->renamed[i] == run->renamed[place_of(mailbox)];
+	return as_one > 1 && departure == DEPARTURE_FIRM ? DEPARTURE_WEAK : departure;
+}
+
+static void unmake_local(struct run *run, struct model_maildir *maildir)
+{
+	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
+		struct model_file *file = model_file_visible(&run->world, i);
+		if (file->maildir != maildir || file->content == 0)
+			continue;
+		enum departure departure =
+			departure_with_mailbox(run, maildir->name, departure_of_file(run, file));
+		ledger_delete(run, file->content, maildir->name, departure);
+	}
+	model_maildir_delete(&run->world, maildir);
+}
+
+static void unmake_remote(struct run *run, struct model_mailbox *mailbox)
+{
+	for (size_t i = 0; i < mailbox->count; i++) {
+		const struct model_message *message = &mailbox->messages[i];
+		enum departure departure = departure_with_mailbox(
+			run, mailbox->name, departure_of_message(run, mailbox, message));
+		ledger_delete(run, message->content, mailbox->name, departure);
+	}
+	(void)model_mailbox_delete(&run->world, mailbox->name);
+}
+
+void step_unmake_mailbox(struct run *run, const struct step *step)
+{
+	bool is_local = step->kind == STEP_LOCAL_UNMAKE;
+	const char *name = choose_place(run, is_local, true, step->a);
+
+	if (name == NULL)
+		return;
+	if (is_local)
+		unmake_local(run, model_maildir_find(&run->world, name));
+	else
+		unmake_remote(run, model_mailbox_find(&run->world, name));
+}
