@@ -569,14 +569,20 @@ static void log_group(struct transfer *transfer)
 			 error_format(&transfer->err, text, sizeof(text)));
 }
 
-/* Both mailboxes have to be looked at by their passes; a failure of the link is the tree's. */
+/* What the server told before, of either, is no longer so. */
+static void want_pass(struct tree_mailbox *mailbox)
+{
+	mailbox->is_remote_quiet = false;
+	mailbox->is_wanted |= mailbox->is_local;
+}
+
 static void group_over(struct transfer *transfer)
 {
 	struct sync_tree *tree = tree_of(transfer);
 
 	log_group(transfer);
-	tree->mailboxes[first_of(transfer)->from].is_wanted |=
-		tree->mailboxes[first_of(transfer)->from].is_local;
+	want_pass(&tree->mailboxes[first_of(transfer)->from]);
+	want_pass(&tree->mailboxes[first_of(transfer)->came->mailbox]);
 	side_close(&transfer->target);
 	if (transfer->err.code != 0)
 		source_close(transfer);

@@ -178,7 +178,7 @@ class Filing(Case):
         remote.check(remote.imap.delete(views.quoted(self.there("Work"))))
         self.move(local, message.where, "Work")
         self.pass_once(client)
-        self.pass_once(client)
+        remote = self.remote()
         self.assertIn(message.digest, [m.digest for m in remote.messages(self.there("Work"))])
         self.assert_settled(client, local, remote)
 
