@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "syncd/log.h"
 #include "syncd/must.h"
 
 #define FLAG_CHOICES 8 /* six system flags and two keywords */
@@ -41,6 +42,8 @@ static struct model_file *choose_file(struct run *run, uint64_t choice)
 		count++;
 	struct model_file *file =
 		count > 0 ? model_file_visible(&run->world, (size_t)(choice % count)) : NULL;
+	if (file != NULL)
+		log_trace(NULL, "## the file is %s in %s", file->name, file->maildir->name);
 	return file != NULL && file->content != 0 ? file : NULL;
 }
 
