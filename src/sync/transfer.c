@@ -227,29 +227,45 @@ static bool open_locals(struct transfer *transfer)
 	return false;
 }
 
-/* Where both sides have messages that the state does not know yet, they are to be paired first. */
+/* Where both sides have messages that the state does not know yet, they are to be paired first:
+ * behind a new UIDVALIDITY, what seems new here may be there long since. */
+static void judge_status(struct transfer *transfer, const struct mailbox_status *status)
+{
+	struct mailbox_record *record = &transfer->target.record;
+
+	if (record->uidvalidity != 0 && record->uidvalidity != status->uidvalidity)
+		refuse(transfer, SYNCD_EVALIDITY, "UIDVALIDITY of the target changed");
+	else if (record->uidvalidity == 0 && status->messages > 0)
+		refuse(transfer, SYNCD_EMESSAGE, "the target was never synchronised");
+	else if (status->uidvalidity == 0 || status->uidnext == 0)
+		refuse(transfer, SYNCD_EMESSAGE, "the server does not tell the target's UIDNEXT");
+	if (record->uidvalidity != 0)
+		return; /* and the UIDNEXT that was true once will do */
+	record->uidvalidity = status->uidvalidity;
+	record->uidnext = status->uidnext;
+}
+
 static void status_told(struct port_op *op, int code)
 {
 	struct transfer *transfer = container_of(op, struct transfer, status.op);
-	const struct mailbox_status *status = &transfer->status.status;
 
-	transfer->target.record.uidvalidity = status->uidvalidity;
-	transfer->target.record.uidnext = status->uidnext;
-	if (code == 0 && status->messages > 0)
-		refuse(transfer, SYNCD_EMESSAGE, "it was never synchronised");
-	else if (code == 0 && (status->uidvalidity == 0 || status->uidnext == 0))
-		refuse(transfer, SYNCD_EMESSAGE, "the server does not tell its UIDNEXT");
+	if (code == 0)
+		judge_status(transfer, &transfer->status.status);
 	stepped(transfer, op, code);
 }
 
-/* Of a mailbox that the state knows it has a UIDNEXT that was true once, which will do. The
- * source gives its session back: there may be no other. */
+/* Unless it was told with the list. The source gives its session back: there may be no other. */
 static bool ask_status(struct transfer *transfer)
 {
 	struct sync_tree *tree = tree_of(transfer);
+	const struct mailbox_status *told = &transfer->target.mailbox->status;
 
-	if (transfer->target.record.uidvalidity != 0)
+	if (is_rename(transfer))
 		return false;
+	if (told->uidvalidity != 0 && told->uidnext != 0) {
+		judge_status(transfer, told);
+		return false;
+	}
 	source_close_remote(transfer);
 	transfer->status = (struct remote_status_req){ .name = transfer->target.mailbox->name };
 	transfer->status.op.done = status_told;
@@ -264,9 +280,9 @@ static void opened(struct port_op *op, int code)
 	if (code == 0) {
 		transfer->remote = transfer->open.mailbox;
 		if (transfer->open.uidvalidity != transfer->source.record.uidvalidity)
-			refuse(transfer, SYNCD_EVALIDITY, "its UIDVALIDITY changed");
+			refuse(transfer, SYNCD_EVALIDITY, "UIDVALIDITY of the source changed");
 		if (transfer->open.is_read_only && !first_of(transfer)->is_copy)
-			refuse(transfer, SYNCD_EMESSAGE, "it is read-only");
+			refuse(transfer, SYNCD_EMESSAGE, "the source is read-only");
 	}
 	stepped(transfer, op, code);
 }
@@ -466,6 +482,7 @@ static bool send(struct transfer *transfer)
 		.transferred = transferred,
 	};
 	transfer->request.op.done = sent;
+	transfer->is_sent = true;
 	transfer->remote->ops->transfer(transfer->remote, &transfer->request);
 	return true;
 }
@@ -496,8 +513,10 @@ static void record_item(struct transfer *transfer, const struct transfer_item *i
 		record_message(transfer, item, item->uid);
 		return;
 	}
-	/* Not told where: the target's pass looks for it. */
-	if (transfer->err.code == 0 && transfer->request.target_uidvalidity == 0)
+	/* Not told where, or refused, which need not mean that nothing was done (it may be the removal
+	 * that was): the target's pass looks for it. */
+	bool is_untold = transfer->request.target_uidvalidity == 0 || transfer->err.code != 0;
+	if (transfer->is_sent && is_untold && item->target_uid == 0)
 		return;
 	if (item->target_uid != 0) {
 		record_message(transfer, item, item->target_uid);
@@ -522,7 +541,7 @@ static bool record(struct transfer *transfer)
 	uint32_t validity = transfer->request.target_uidvalidity;
 
 	if (validity != 0 && validity != transfer->target.record.uidvalidity) {
-		refuse(transfer, SYNCD_EVALIDITY, "its UIDVALIDITY changed");
+		refuse(transfer, SYNCD_EVALIDITY, "UIDVALIDITY of the target changed");
 		return false;
 	}
 	for (size_t i = transfer->begin; i < transfer->end; i++)
@@ -625,7 +644,7 @@ static void transfer_next(struct transfer *transfer)
 		transfer->end++;
 	error_clear(&transfer->err);
 	transfer->request = (struct remote_transfer_req){ .is_move = false };
-	transfer->is_journalled = false;
+	transfer->is_journalled = transfer->is_sent = false;
 	transfer->step = 0;
 	transfer_step(transfer);
 }

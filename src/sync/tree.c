@@ -305,6 +305,7 @@ static void tree_end(struct sync_tree *tree)
 	for (size_t i = 0; i < tree->count; i++)
 		free(tree->mailboxes[i].name);
 	free(tree->mailboxes);
+	store_batch_free(&tree->consider.batch);
 	boxes_free(&tree->boxes);
 	survey_free(&tree->survey);
 	transfer_free(&tree->transfer);

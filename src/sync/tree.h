@@ -152,6 +152,7 @@ struct transfer {
 	struct remote_transfer_req request;
 	struct store_commit_req commit;
 	bool is_journalled;
+	bool is_sent;
 	struct error err; /* of this group */
 	size_t step;
 };

@@ -82,6 +82,8 @@ struct history {
  *    or for several; what becomes of one of them then holds for it.
  * 9. A power cut that takes back what a user did and nobody flushed makes it weak: a move may
  *    have happened, or not, or have left a copy behind.
+ * 9a. A file that came into a mailbox where another one of the same message went may be that one
+ *     under another name: what becomes of it on the server then holds for the new one.
  * 10. A new UIDVALIDITY makes all deletions and moves out of that mailbox weak.
  *
  * Of mailboxes:
@@ -168,6 +170,8 @@ void ledger_move(struct run *run, uint32_t content, const char *from, const char
 		 enum departure departure, bool is_local);
 /* After a file's move. */
 void ledger_return(struct run *run, struct model_file *file);
+/* After a message came or went in a mailbox: whether it may have got another name there (9a). */
+void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox);
 void ledger_delete(struct run *run, uint32_t content, const char *mailbox,
 		   enum departure departure);
 void ledger_touch(struct run *run, uint32_t content, uint64_t flags_changed);

@@ -237,6 +237,52 @@ void ledger_return(struct run *run, struct model_file *file)
 	}
 }
 
+static bool is_record_of(uint32_t content, const struct message_record *record)
+{
+	struct digest identity;
+	uint64_t size_bytes;
+
+	model_identity(content, &identity, &size_bytes);
+	return digest_equals(&identity, &record->identity);
+}
+
+/* A message that the state binds, and whose file is not there. */
+static bool has_lost_file(struct run *run, uint32_t content, const char *mailbox)
+{
+	const struct mailbox_record *known = find_bound(run, mailbox);
+	const struct model_store *store = &run->world.store;
+
+	for (size_t i = 0; known != NULL && i < store->message_count; i++) {
+		const struct message_record *record = &store->messages[i].message;
+		if (store->messages[i].mailbox_id == known->id && is_record_of(content, record) &&
+		    !is_file_visible(&run->world, mailbox, record->name))
+			return true;
+	}
+	return false;
+}
+
+static bool has_unbound_file(struct run *run, uint32_t content, const char *mailbox)
+{
+	const struct mailbox_record *known = find_bound(run, mailbox);
+
+	for (size_t i = 0; known != NULL && model_file_visible(&run->world, i) != NULL; i++) {
+		const struct model_file *file = model_file_visible(&run->world, i);
+		if (file->content == content && strcmp(file->maildir->name, mailbox) == 0 &&
+		    model_store_by_name(&run->world, known->id, file->name) == NULL)
+			return true;
+	}
+	return false;
+}
+
+void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox)
+{
+	if (!has_lost_file(run, content, mailbox) || !has_unbound_file(run, content, mailbox))
+		return;
+	log_trace(NULL, "## message %u may have another name in %s", content, mailbox);
+	run->ledger[content].deleted_weakly++;
+	entry_of(run, content, mailbox)->deleted_weakly++;
+}
+
 /* --- What makes certain things uncertain ----------------------------------------------------- */
 
 void ledger_touch(struct run *run, uint32_t content, uint64_t flags_changed)

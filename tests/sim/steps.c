@@ -99,6 +99,7 @@ static void local_copy(struct run *run, const struct step *step)
 		return;
 	ledger_copy(run, content, maildir->name, true);
 	model_file_create_in(&run->world, maildir, content, choose_flags(step->b), false);
+	ledger_note_rename(run, content, maildir->name);
 }
 
 static void local_flags(struct run *run, const struct step *step)
@@ -120,8 +121,11 @@ static void local_delete(struct run *run, const struct step *step)
 		return;
 	enum departure departure = departure_of_file(run, file);
 	ledger_delete(run, file->content, file->maildir->name, departure);
+	uint32_t content = file->content;
+	const char *mailbox = file->maildir->name;
 	file->is_deletion_firm = departure == DEPARTURE_FIRM;
 	model_file_delete(file);
+	ledger_note_rename(run, content, mailbox);
 }
 
 /* Under its own name, which is what mail readers do, or as if it were a new one. */
@@ -147,8 +151,11 @@ static void local_move(struct run *run, const struct step *step)
 	enum departure departure = departure_of_file(run, file);
 	ledger_move(run, file->content, file->maildir->name, target->name, departure, true);
 	ledger_touch(run, file->content, changed);
+	const char *from = file->maildir->name;
 	model_file_move_to(file, target, choose_name(run, file, target, step->b >> 32, name),
 			   file->flags ^ changed, 1 + (unsigned)departure);
+	ledger_note_rename(run, file->content, from);
+	ledger_note_rename(run, file->content, target->name);
 	ledger_return(run, file);
 }
 
@@ -160,9 +167,11 @@ static void local_copy_out(struct run *run, const struct step *step)
 
 	if (file == NULL || target == file->maildir)
 		return;
-	ledger_copy(run, file->content, target->name, true);
+	uint32_t content = file->content;
+	ledger_copy(run, content, target->name, true);
 	ledger_return(run, model_file_copy_to(file, target,
 					      choose_name(run, file, target, step->b >> 32, name)));
+	ledger_note_rename(run, content, target->name);
 }
 
 /* --- On the server --------------------------------------------------------------------------- */
@@ -208,6 +217,7 @@ static void remote_delete(struct run *run, const struct step *step)
 		return;
 	ledger_delete(run, message->content, mailbox->name,
 		      departure_of_message(run, mailbox, message));
+	ledger_note_rename(run, message->content, mailbox->name);
 	model_message_delete(&run->world, mailbox, message);
 }
 
