@@ -155,8 +155,8 @@ static void note_loss(struct world *world, const struct model_file *file)
 	if (was_created && file->place == PLACE_NONE)
 		return;
 	/* Known since it was there before, it may have been taken back all the same. */
-	if ((was_created || (file->moved != 0 && !file->has_returned)) &&
-	    file->place != PLACE_NONE && model_store_knows(world, file->maildir->name, file->name))
+	if ((was_created || file->moved != 0) && !file->has_returned && file->place != PLACE_NONE &&
+	    model_store_knows(world, file->maildir->name, file->name))
 		return;
 	must(world->loss_count < MODEL_FILES_MAX);
 	struct model_loss *loss = &world->losses[world->loss_count++];
