@@ -116,6 +116,8 @@ static void start_tree(struct run *run, const struct sync_ports *ports, struct s
 		.verify_interval_s = run->verify_interval_s,
 		.may_create_local = true,
 		.may_create_remote = true,
+		.may_remove_local = true,
+		.may_remove_remote = true,
 		.targets = look->is_full ? NULL : targets,
 		.target_count = look->count,
 		.context = pass_run,
