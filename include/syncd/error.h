@@ -79,6 +79,10 @@ int error_set(struct error *err, int code, const char *format, ...)
 void error_context(struct error *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Puts the mailbox's name before the context that is there, unless that says it: who reads of a
+ * refused SELECT wants to know of what. */
+void error_mailbox(struct error *err, const char *mailbox);
+
 /* Fills `err` from an errno value: ENOSPC and EDQUOT give SYNCD_ENOSPC, ENOENT
  * gives SYNCD_ENOTFOUND, the rest SYNCD_EIO. The text names what and path. */
 int error_set_errno(struct error *err, int errno_value, const char *what, const char *path);

@@ -113,6 +113,18 @@ void error_context(struct error *err, const char *format, ...)
 	error_make_printable(err->context);
 }
 
+void error_mailbox(struct error *err, const char *mailbox)
+{
+	char inner[ERROR_CONTEXT_MAX];
+
+	if (strstr(err->context, mailbox) != NULL)
+		return;
+	memcpy(inner, err->context, sizeof(inner));
+	(void)snprintf(err->context, sizeof(err->context), "mailbox %.150s%s%.90s", mailbox,
+		       inner[0] != '\0' ? ": " : "", inner);
+	error_make_printable(err->context);
+}
+
 int error_set_errno(struct error *err, int errno_value, const char *what, const char *path)
 {
 	int code = SYNCD_EIO;

@@ -6,7 +6,25 @@
 
 #include "imap_private.h"
 
-static const struct imap_command_type id_type = { .name = "ID" };
+/* * ID ("name" "Cyrus IMAPD" ...). */
+static bool id_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	if (!slice_equals_str(response->name, "ID"))
+		return false;
+	const struct imap_arg *arg = response->args != NULL && response->args->kind == IMAP_LIST
+					     ? response->args->child
+					     : NULL;
+	for (; arg != NULL && arg->next != NULL; arg = arg->next->next) {
+		struct slice key;
+		struct slice value;
+		if (imap_arg_text(arg, &key) && slice_case_equals_str(key, "name") &&
+		    imap_arg_text(arg->next, &value))
+			command->session->capabilities &= ~imap_quirk_lacks(value);
+	}
+	return true;
+}
+
+static const struct imap_command_type id_type = { .name = "ID", .untagged = id_untagged };
 
 static void id_start(struct imap_session *session, struct imap_command *command,
 		     imap_command_done done)

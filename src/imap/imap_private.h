@@ -272,6 +272,9 @@ void imap_notify_over(struct imap_session *session);
 void imap_trace_sent(const struct imap_command *command);
 void imap_trace_received(const struct imap_session *session, const struct imap_response *response);
 
+/* Capabilities that a server of this name (ID, RFC 2971) offers, but not so that one can use them. */
+uint32_t imap_quirk_lacks(struct slice server_name);
+
 /* --- imap_quirks.c --- */
 bool imap_quirk_is_throttled(struct slice text);
 bool imap_quirk_is_about_message(const struct error *err);

@@ -50,6 +50,13 @@ bool imap_quirk_is_about_message(const struct error *err)
 	return err->code == SYNCD_EBUSY && strcmp(err->server_code, "UNAVAILABLE") == 0;
 }
 
+/* Cyrus 3.6.1 fills MAILBOXID in STATUS with whatever is in its memory, parentheses and line ends
+ * too, so that the response cannot be read (seen; its SELECT tells the right one). */
+uint32_t imap_quirk_lacks(struct slice server_name)
+{
+	return contains_word(server_name, "Cyrus") ? IMAP_CAP_OBJECTID : 0;
+}
+
 /* A UIDVALIDITY of 0 breaks the grammar but was seen (modern-email/defects#52). To us 0 means
  * "never synchronised", so it becomes a value that no clock-made UIDVALIDITY reaches soon. */
 uint32_t imap_quirk_uidvalidity(uint32_t uidvalidity)

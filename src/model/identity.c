@@ -46,8 +46,9 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Line breaks go, blanks at both ends too: servers differ in them. The first
- * byte 'x' marks a field that is present, so that empty differs from absent. */
+/* Line breaks go, blanks at both ends too: servers differ in them. Raw 8-bit bytes count as 'X',
+ * which Cyrus makes of them (munge8bit). The first byte 'x' marks a field that is present, so that
+ * empty differs from absent. */
 static void identity_set_field(struct buf *field, struct slice body)
 {
 	while (body.len > 0 && is_blank(body.data[0])) {
@@ -61,7 +62,7 @@ static void identity_set_field(struct buf *field, struct slice body)
 		char c = body.data[i];
 		if (c == '\r' || c == '\n')
 			continue;
-		if (buf_add_char(field, c) != 0)
+		if (buf_add_char(field, (unsigned char)c < 0x80 ? c : 'X') != 0)
 			return; /* the part that fits is the identity */
 	}
 }

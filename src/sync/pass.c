@@ -241,7 +241,7 @@ static void pass_end(struct sync_pass *pass)
 	pass->result.err = pass->err.code != 0 ? pass->err : pass->refusal;
 	pass->result.counts.set_aside = pass->setaside.count;
 	if (pass->result.err.code != 0)
-		error_context(&pass->result.err, "mailbox %s", pass->name);
+		error_mailbox(&pass->result.err, pass->name);
 	pass->done(pass, &pass->result);
 	keyword_table_free(&pass->mailbox.keywords);
 	sync_setaside_free(&pass->setaside);

@@ -27,7 +27,7 @@ void tree_ended_without_pass(struct sync_tree *tree, struct tree_mailbox *mailbo
 {
 	struct sync_result result = { .err = *err };
 
-	error_context(&result.err, "mailbox %s", mailbox->name);
+	error_mailbox(&result.err, mailbox->name);
 	if (tree->ops->ended != NULL)
 		tree->ops->ended(tree, mailbox->name, &result);
 }

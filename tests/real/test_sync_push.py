@@ -133,7 +133,7 @@ class Everywhere:
         client, local, _ = self.running()
         for name in ("Work", "INBOX"):
             before = self.sent()
-            local.add(name, mailgen.Mail(83).plain("new here"), "S")
+            local.add(name, mailgen.Mail(83).plain("new in " + name), "S")
             self.settle()
             self.assertIn(self.selected_since(before), ([name], [name, name]))
             commands = [c.split(" ")[0] for c in self.sent_since(before)]

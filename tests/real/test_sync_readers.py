@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import unittest
 
 import mailgen
 import scratch
@@ -205,8 +204,6 @@ class Mutt(Readers):
                          ["message 1", "message 5", "message from there"])
         self.assert_quiet(self.client, self.local)
 
-    # Issue 4: moved messages are uploaded and expunged.
-    @unittest.expectedFailure
     def test_a_message_saved_elsewhere_in_mutt_is_moved_on_the_server(self):
         self.assert_moved_on_the_server(self.save)
 
@@ -310,8 +307,6 @@ class Notmuch(Tool):
         self.assert_quiet(self.client, self.local)
         self.assertEqual(self.view.mailboxes(), ["Archive", "INBOX"])
 
-    # Issue 4: moved messages are uploaded and expunged.
-    @unittest.expectedFailure
     def test_a_message_moved_by_a_script_of_notmuch_is_moved_on_the_server(self):
         self.assert_moved_on_the_server(self.move)
 
@@ -379,13 +374,9 @@ class Mu(Tool):
         self.assert_moved("message 4")
         self.assert_quiet(self.client, self.local)
 
-    # Issue 4: moved messages are uploaded and expunged.
-    @unittest.expectedFailure
     def test_a_message_moved_through_mu_is_moved_on_the_server(self):
         self.assert_moved_on_the_server(self.move)
 
-    # Issue 4, as above.
-    @unittest.expectedFailure
     def test_a_message_moved_and_renamed_through_mu_is_moved_on_the_server(self):
         self.assert_moved_on_the_server(self.move_and_rename)
 
@@ -413,20 +404,14 @@ class Moves(Readers):
         self.assert_moved("message 1")
         self.assert_quiet(self.client, self.local)
 
-    # Issue 4: the letter is read by the table of the mailbox that the file comes into.
-    @unittest.expectedFailure
     def test_a_file_moved_by_hand_keeps_its_keyword(self):
         self.move("message 5")
         self.in_step()
         self.assert_moved("message 5", "\\Seen", "work")
 
-    # Issue 4: moved messages are uploaded and expunged.
-    @unittest.expectedFailure
     def test_a_file_moved_by_hand_is_moved_on_the_server(self):
         self.assert_moved_on_the_server(self.move)
 
-    # Issue 4, as above.
-    @unittest.expectedFailure
     def test_a_file_moved_and_renamed_by_hand_is_moved_on_the_server(self):
         self.assert_moved_on_the_server(self.move_and_rename)
 

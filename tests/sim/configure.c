@@ -72,6 +72,7 @@ void run_configure(struct run *run)
 	server->lies_about_size = rng_below(&rng, 4) == 0;
 	server->flags_mask = SERVER_FLAGS_MASK;
 	run->world.may_see_moving = rng_below(&rng, 2) == 0;
+	run->world.has_two_keywords = true;
 	if (rng_below(&rng, 4) == 0)
 		server->refuses_fetch = 1 + (uint32_t)rng_below(&rng, 12);
 	if (rng_below(&rng, 4) == 0)

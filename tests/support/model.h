@@ -219,6 +219,7 @@ struct world {
 	uint64_t names_made;
 	struct model_loss losses[MODEL_FILES_MAX];
 	size_t loss_count;
+	bool has_two_keywords; /* whose bits are the same in every mailbox: so they need names */
 	bool may_see_moving; /* scans may find the directories moving */
 	struct model_store store;
 

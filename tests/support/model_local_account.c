@@ -28,9 +28,10 @@ static int account_open(struct local_account *account, const char *name,
 		return error_set(err, SYNCD_ECANCELLED, "the process is dead");
 	if (maildir == NULL)
 		return error_set(err, SYNCD_ENOTFOUND, "no mailbox %s", name);
-	/* The model's two keywords have the same bits, and names, in every mailbox. */
-	(void)keyword_table_intern(keywords, SLICE_LITERAL("one"));
-	(void)keyword_table_intern(keywords, SLICE_LITERAL("two"));
+	if (world->has_two_keywords) {
+		(void)keyword_table_intern(keywords, SLICE_LITERAL("one"));
+		(void)keyword_table_intern(keywords, SLICE_LITERAL("two"));
+	}
 	struct opened_maildir *opened = xcalloc(1, sizeof(*opened));
 	opened->port.ops = &model_maildir_ops;
 	opened->world = world;
