@@ -54,6 +54,7 @@ static void configure_mailboxes(struct run *run, struct rng *rng)
 	if (!run->history.has_mailboxes)
 		return;
 	run->passes_at_once += (unsigned)rng_below(rng, 3);
+	run->world.names_keywords = true;
 	for (size_t i = 1; i < MAILBOXES_MAX; i++) {
 		if (rng_below(rng, 4) != 0)
 			(void)model_maildir_create(&run->world, place_names[i]);

@@ -24,7 +24,6 @@ static int account_open(struct local_account *account, const char *name,
 	struct world *world = world_of(account);
 	struct model_maildir *maildir = model_maildir_find(world, name);
 
-	(void)keywords;
 	if (world->is_dead)
 		return error_set(err, SYNCD_ECANCELLED, "the process is dead");
 	if (maildir == NULL)
@@ -35,6 +34,8 @@ static int account_open(struct local_account *account, const char *name,
 	opened->maildir = maildir;
 	opened->maildir_id = maildir->id;
 	maildir->opened++;
+	opened->keywords = keywords;
+	model_keywords_tell(world, keywords, maildir->has_letters_swapped);
 	*mailbox = &opened->port;
 	return 0;
 }
