@@ -54,6 +54,7 @@ static void configure_mailboxes(struct run *run, struct rng *rng)
 	if (!run->history.has_mailboxes)
 		return;
 	run->passes_at_once += (unsigned)rng_below(rng, 3);
+	run->world.names_keywords = true;
 	for (size_t i = 1; i < MAILBOXES_MAX; i++) {
 		if (rng_below(rng, 4) != 0)
 			(void)model_maildir_create(&run->world, place_names[i]);
@@ -72,7 +73,6 @@ void run_configure(struct run *run)
 	server->lies_about_size = rng_below(&rng, 4) == 0;
 	server->flags_mask = SERVER_FLAGS_MASK;
 	run->world.may_see_moving = rng_below(&rng, 2) == 0;
-	run->world.has_two_keywords = true;
 	if (rng_below(&rng, 4) == 0)
 		server->refuses_fetch = 1 + (uint32_t)rng_below(&rng, 12);
 	if (rng_below(&rng, 4) == 0)

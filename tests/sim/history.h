@@ -175,6 +175,7 @@ void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox);
 void ledger_delete(struct run *run, uint32_t content, const char *mailbox,
 		   enum departure departure);
 void ledger_touch(struct run *run, uint32_t content, uint64_t flags_changed);
+void ledger_unsettle(struct run *run, uint32_t content, uint64_t flags_changed);
 void ledger_renumber(struct run *run, const char *mailbox);
 void ledger_rename(struct run *run, const char *from, const char *to);
 /* A power cut has undone something a user did. */

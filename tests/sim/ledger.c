@@ -293,6 +293,18 @@ void ledger_touch(struct run *run, uint32_t content, uint64_t flags_changed)
 		row->touches[i] += (flags_changed >> i & 1) != 0;
 }
 
+/* It may have either value: and if it is a keyword's letter, whichever it stands for. */
+void ledger_unsettle(struct run *run, uint32_t content, uint64_t flags_changed)
+{
+	struct ledger_row *row = &run->ledger[content];
+	uint64_t keywords = (uint64_t)3 << FLAGS_SYSTEM_COUNT;
+
+	if ((flags_changed & keywords) != 0)
+		flags_changed |= keywords;
+	for (size_t i = 0; i < ARRAY_LEN(row->touches); i++)
+		row->touches[i] += (flags_changed >> i & 1) != 0 ? 2 : 0;
+}
+
 /* UIDs lose their meaning: deletions not yet carried over cannot be told from
  * messages the other side never had. */
 void ledger_renumber(struct run *run, const char *mailbox)
@@ -369,6 +381,5 @@ void ledger_take_back(struct run *run, const struct model_loss *loss)
 		entry->deleted--;
 		entry->deleted_weakly++;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(row->touches); i++)
-		row->touches[i] += (loss->flags_changed >> i & 1) != 0 ? 2 : 0;
+	ledger_unsettle(run, loss->content, loss->flags_changed);
 }

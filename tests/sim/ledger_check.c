@@ -33,7 +33,7 @@ static void tally_sides(struct run *run, struct tallies *tallies)
 		if (file->content == 0)
 			ledger_violated(run, "a torn file is visible", 0);
 		tally->local++;
-		tally->local_flags = file->flags;
+		tally->local_flags = model_file_flags(file);
 	}
 	for (size_t n = 0; model_mailbox_nth(&run->world, n) != NULL; n++) {
 		const struct model_mailbox *mailbox = model_mailbox_nth(&run->world, n);

@@ -87,7 +87,7 @@ static void local_new(struct run *run, const struct step *step)
 	uint64_t flags = step->a % 2 == 0 ? 0 : choose_flags(step->b);
 
 	model_file_create_in(&run->world, maildir, ledger_new(run, maildir->name, true, flags),
-			     flags, step->a % 2 == 0);
+			     model_letters(maildir, flags), step->a % 2 == 0);
 }
 
 static void local_copy(struct run *run, const struct step *step)
@@ -110,7 +110,7 @@ static void local_flags(struct run *run, const struct step *step)
 	if (file == NULL)
 		return;
 	ledger_touch(run, file->content, changed);
-	model_file_set_flags(file, file->flags ^ changed);
+	model_file_set_flags(file, file->flags ^ model_letters(file->maildir, changed));
 }
 
 static void local_delete(struct run *run, const struct step *step)
@@ -152,6 +152,9 @@ static void local_move(struct run *run, const struct step *step)
 	ledger_move(run, file->content, file->maildir->name, target->name, departure, true);
 	ledger_touch(run, file->content, changed);
 	const char *from = file->maildir->name;
+	changed = model_letters(file->maildir, changed);
+	if (file->maildir->has_letters_swapped != target->has_letters_swapped)
+		ledger_unsettle(run, file->content, (file->flags | changed) & FLAGS_KEYWORDS);
 	model_file_move_to(file, target, choose_name(run, file, target, step->b >> 32, name),
 			   file->flags ^ changed, 1 + (unsigned)departure);
 	ledger_note_rename(run, file->content, from);

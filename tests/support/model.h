@@ -38,6 +38,7 @@ struct fault {
 #define MODEL_FILES_MAX 512
 #define MODEL_MESSAGES_MAX 512
 #define MODEL_VANISHED_MAX 1024
+#define MODEL_KEYWORDS 2
 #define MODEL_MANY 20 /* so many that vanish at once are worth a second look (DESIGN 5) */
 #define MODEL_NS_PER_S 1000000000
 
@@ -63,6 +64,8 @@ struct model_maildir {
 	size_t event_cap;
 	uint64_t listings; /* complete ones */
 	unsigned opened;   /* through the port */
+	/* What letter stands for which keyword is each mailbox's own affair. */
+	bool has_letters_swapped;
 };
 
 /* A file: where directory entries say it is, now and after a power cut. A rename is one step of
@@ -84,7 +87,7 @@ struct model_file {
 	bool has_returned;     /* for the ledger, too */
 	uint64_t flags_changed;
 	int64_t mtime_s;
-	uint64_t flags;
+	uint64_t flags; /* with letters for keywords */
 	char name[MAIL_NAME_MAX + 1];
 	enum model_place place;
 	enum model_place durable_place;
@@ -219,7 +222,7 @@ struct world {
 	uint64_t names_made;
 	struct model_loss losses[MODEL_FILES_MAX];
 	size_t loss_count;
-	bool has_two_keywords; /* whose bits are the same in every mailbox: so they need names */
+	bool names_keywords; /* otherwise all take the bits as they are */
 	bool may_see_moving; /* scans may find the directories moving */
 	struct model_store store;
 
@@ -304,6 +307,20 @@ char *model_body(uint32_t content, size_t *len);
 /* The content number of a body, 0 when it is not one of ours. */
 uint32_t model_content_of(struct slice body);
 void model_identity(uint32_t content, struct digest *identity, uint64_t *size_bytes);
+
+/* --- Keywords (model_keywords.c) --- */
+
+/* Adds their names to the table of a mailbox that is opened. */
+void model_keywords_tell(const struct world *world, struct keyword_table *table, bool is_reversed);
+/* From the model's bits to the engine's, and back. */
+uint64_t model_flags_out(const struct world *world, const struct keyword_table *table,
+			 uint64_t flags);
+uint64_t model_flags_in(const struct world *world, const struct keyword_table *table,
+			uint64_t flags);
+/* From keywords to a mailbox's letters, and back. */
+uint64_t model_letters(const struct model_maildir *maildir, uint64_t flags);
+/* With keywords as they are meant where the file is. */
+uint64_t model_file_flags(const struct model_file *file);
 
 /* --- The server's mailboxes (model_mailboxes.c) --- */
 

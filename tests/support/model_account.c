@@ -27,6 +27,8 @@ static int run_open(struct task *task)
 	struct model_session *session = xcalloc(1, sizeof(*session));
 	mailbox->opens++;
 	session->world = world;
+	session->keywords = req->keywords;
+	model_keywords_tell(world, req->keywords, mailbox->id % 2 == 0);
 	session->mailbox = mailbox;
 	session->mailbox_id = mailbox->id;
 	session->port.ops = &model_session_ops;
@@ -37,7 +39,7 @@ static int run_open(struct task *task)
 	req->uidvalidity = mailbox->uidvalidity;
 	req->uidnext = world->server.tells_uidnext ? mailbox->uidnext : 0;
 	req->exists = (uint32_t)mailbox->count;
-	req->flags_mask = world->server.flags_mask;
+	req->flags_mask = session_flags_out(session, world->server.flags_mask);
 	return 0;
 }
 

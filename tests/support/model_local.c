@@ -55,10 +55,22 @@ static struct model_file *find_visible(const struct opened_maildir *opened, cons
 	return file != NULL && model_file_is_visible(file) ? file : NULL;
 }
 
+uint64_t opened_flags_out(const struct opened_maildir *opened, uint64_t flags)
+{
+	return model_flags_out(opened->world, opened->keywords,
+			       model_letters(opened->maildir, flags));
+}
+
+uint64_t opened_flags_in(const struct opened_maildir *opened, uint64_t flags)
+{
+	return model_letters(opened->maildir,
+			     model_flags_in(opened->world, opened->keywords, flags));
+}
+
 static uint64_t model_flags_mask(struct local_mailbox *mailbox)
 {
-	(void)mailbox;
-	return FLAGS_SYSTEM | (uint64_t)3 << FLAGS_SYSTEM_COUNT;
+	return opened_flags_out(opened_of(mailbox),
+				FLAGS_SYSTEM | (uint64_t)3 << FLAGS_SYSTEM_COUNT);
 }
 
 /* --- delivery -----------------------------------------------------------------------------------
@@ -164,7 +176,7 @@ static int model_publish(struct local_mailbox *mailbox, const char *name, uint64
 	struct model_file *file = model_file_find(opened->world, opened->maildir, slice_of(name));
 	if (file == NULL)
 		return error_set(err, SYNCD_ENOTFOUND, "%s is not there", name);
-	flags &= model_flags_mask(mailbox);
+	flags = opened_flags_in(opened, flags & model_flags_mask(mailbox));
 	if (file->place == PLACE_TMP)
 		model_file_move(file, flags != 0 ? PLACE_CUR : PLACE_NEW, flags, true);
 	return world_leave(opened->world, fault, err);
@@ -183,7 +195,8 @@ static int model_set_flags(struct local_mailbox *mailbox, const char *name, uint
 	struct model_file *file = find_visible(opened, name);
 	if (file == NULL)
 		return error_set(err, SYNCD_ENOTFOUND, "%s is not there", name);
-	uint64_t flags = (file->flags & ~remove) | add;
+	uint64_t flags =
+		(file->flags & ~opened_flags_in(opened, remove)) | opened_flags_in(opened, add);
 	model_file_move(file, flags != 0 ? PLACE_CUR : file->place, flags, true);
 	return world_leave(opened->world, fault, err);
 }
@@ -201,7 +214,8 @@ static int model_set_keywords(struct local_mailbox *mailbox, const char *name, u
 	struct model_file *file = find_visible(opened, name);
 	if (file == NULL)
 		return error_set(err, SYNCD_ENOTFOUND, "%s is not there", name);
-	flags = (file->flags & FLAGS_SYSTEM) | (flags & model_flags_mask(mailbox) & FLAGS_KEYWORDS);
+	flags &= model_flags_mask(mailbox) & FLAGS_KEYWORDS;
+	flags = (file->flags & FLAGS_SYSTEM) | opened_flags_in(opened, flags);
 	model_file_move(file, flags != 0 ? PLACE_CUR : file->place, flags, true);
 	return world_leave(opened->world, fault, err);
 }
@@ -240,7 +254,7 @@ static int run_examine(struct task *task)
 	model_identity(file->content, &req->identity, &req->size_bytes);
 	req->has_nul = false;
 	req->mtime_s = file->mtime_s;
-	req->flags = file->flags;
+	req->flags = opened_flags_out(opened, file->flags);
 	return 0;
 }
 

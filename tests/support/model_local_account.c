@@ -28,16 +28,14 @@ static int account_open(struct local_account *account, const char *name,
 		return error_set(err, SYNCD_ECANCELLED, "the process is dead");
 	if (maildir == NULL)
 		return error_set(err, SYNCD_ENOTFOUND, "no mailbox %s", name);
-	if (world->has_two_keywords) {
-		(void)keyword_table_intern(keywords, SLICE_LITERAL("one"));
-		(void)keyword_table_intern(keywords, SLICE_LITERAL("two"));
-	}
 	struct opened_maildir *opened = xcalloc(1, sizeof(*opened));
 	opened->port.ops = &model_maildir_ops;
 	opened->world = world;
 	opened->maildir = maildir;
 	opened->maildir_id = maildir->id;
 	maildir->opened++;
+	opened->keywords = keywords;
+	model_keywords_tell(world, keywords, maildir->has_letters_swapped);
 	*mailbox = &opened->port;
 	return 0;
 }

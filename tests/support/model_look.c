@@ -23,6 +23,13 @@ static void observation_count(const struct model_session *session,
 	observation->highestmodseq = session->open_modseq;
 }
 
+static void tell_changes(struct model_session *session, struct remote_observation *out)
+{
+	model_server_delta(session->world, session->mailbox, session->known_modseq, out);
+	for (size_t i = 0; i < out->count; i++)
+		out->items[i].flags = session_flags_out(session, out->items[i].flags);
+}
+
 /* Others may be at work between SELECT and what follows it. */
 void session_select(struct model_session *session, const struct remote_open_req *req)
 {
@@ -37,7 +44,7 @@ void session_select(struct model_session *session, const struct remote_open_req 
 	session->known_modseq = req->known_modseq;
 	if (session->known_modseq == 0 || session->world->server.modseqs != MODSEQS_QRESYNC)
 		return;
-	model_server_delta(session->world, mailbox, session->known_modseq, &session->early);
+	tell_changes(session, &session->early);
 	observation_count(session, &session->early);
 }
 
@@ -47,7 +54,7 @@ static void observe_changes(struct model_session *session, struct remote_observa
 	const struct remote_observation *early = &session->early;
 
 	if (!early->is_delta) {
-		model_server_delta(session->world, session->mailbox, session->known_modseq, result);
+		tell_changes(session, result);
 		observation_count(session, result);
 		session_has_seen(session, result);
 		return;
@@ -74,7 +81,7 @@ static void observe_all(struct model_session *session, struct remote_observation
 		listed = rng_below(&world->rng, mailbox->count + 1);
 	for (size_t i = 0; i < listed; i++)
 		remote_observation_add(result, mailbox->messages[i].uid,
-				       mailbox->messages[i].flags);
+				       session_flags_out(session, mailbox->messages[i].flags));
 	mailbox->listings++;
 	remote_observation_sort(result);
 	observation_count(session, result);

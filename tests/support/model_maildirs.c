@@ -40,6 +40,7 @@ struct model_maildir *model_maildir_create(struct world *world, const char *name
 	memset(maildir, 0, sizeof(*maildir));
 	memcpy(maildir->name, name, strlen(name) + 1);
 	maildir->id = ++world->maildirs_made;
+	maildir->has_letters_swapped = world->names_keywords && maildir->id % 2 == 0;
 	maildir->mtimes = (struct local_mtimes){ .cur_ns = world->now_ns, .new_ns = world->now_ns };
 	maildir->durable_mtimes = maildir->mtimes;
 	return maildir;

@@ -13,6 +13,16 @@ struct model_session *session_of(struct remote_mailbox *mailbox)
 	return container_of(mailbox, struct model_session, port);
 }
 
+uint64_t session_flags_out(const struct model_session *session, uint64_t flags)
+{
+	return model_flags_out(session->world, session->keywords, flags);
+}
+
+uint64_t session_flags_in(const struct model_session *session, uint64_t flags)
+{
+	return model_flags_in(session->world, session->keywords, flags);
+}
+
 void session_free(struct model_session *session)
 {
 	remote_observation_free(&session->early);
@@ -64,7 +74,8 @@ static void store_append(struct task *task, uint32_t content)
 	struct model_session *session = task->target;
 	struct world *world = task->world;
 	struct model_message *message = model_server_add(
-		world, session->mailbox, content, req->flags & world->server.flags_mask, true);
+		world, session->mailbox, content,
+		session_flags_in(session, req->flags) & world->server.flags_mask, true);
 
 	message->date_s = req->internaldate_s;
 	req->uid = world->server.has_uidplus ? message->uid : 0;
@@ -130,6 +141,8 @@ static int run_store(struct task *task)
 	struct remote_store_req *req = container_of(task->op, struct remote_store_req, op);
 	struct model_session *session = task->target;
 	const struct model_server *server = &task->world->server;
+	uint64_t add = session_flags_in(session, req->add);
+	uint64_t remove = session_flags_in(session, req->remove);
 	int code = session_check(task);
 
 	if (code != 0)
@@ -141,8 +154,8 @@ static int run_store(struct task *task)
 		struct model_message *message = &session->mailbox->messages[i];
 		if (uidset_contains(req->uids, message->uid))
 			model_server_set_flags(task->world, session->mailbox, message,
-					       (message->flags | (req->add & server->flags_mask)) &
-						       ~(req->remove & server->flags_mask),
+					       (message->flags | (add & server->flags_mask)) &
+						       ~(remove & server->flags_mask),
 					       true);
 	}
 	return 0;
@@ -199,7 +212,7 @@ static int run_identify(struct task *task)
 			continue;
 		model_identity(message->content, &identity, &size_bytes);
 		req->found(req, message->uid, &identity, size_bytes + server->lies_about_size,
-			   message->flags);
+			   session_flags_out(session, message->flags));
 	}
 	return code;
 }

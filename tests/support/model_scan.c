@@ -33,7 +33,8 @@ static void scan_all(struct opened_maildir *opened, struct local_listing *result
 		const struct model_file *file = &world->files[i];
 		if (model_file_is_visible(file) && file->maildir == maildir &&
 		    !scan_overlooks(world, is_moving))
-			local_listing_add(result, slice_of(file->name), file->flags);
+			local_listing_add(result, slice_of(file->name),
+					  opened_flags_out(opened, file->flags));
 	}
 	maildir->listings++;
 	local_listing_sort(result);
@@ -75,7 +76,7 @@ static void scan_hinted(const struct opened_maildir *opened, const struct local_
 		if (scan_overlooks(world, is_moving))
 			req->result->is_stable = false;
 		else if (file != NULL && model_file_is_visible(file))
-			local_listing_add(req->result, name, file->flags);
+			local_listing_add(req->result, name, opened_flags_out(opened, file->flags));
 		else if (req->hints[i].is_gone)
 			local_listing_add_gone(req->result, name);
 		else

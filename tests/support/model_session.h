@@ -42,6 +42,7 @@ struct model_session {
 	struct remote_observation early;           /* what SELECT brought (QRESYNC) */
 	struct model_lane lanes[REMOTE_LANES_MAX]; /* of the fetch under way */
 	struct model_transfer transfer;
+	struct keyword_table *keywords;
 	struct world *world;
 	struct model_mailbox *mailbox; /* it is another one, or none, when its id is another */
 	uint64_t mailbox_id;
@@ -49,6 +50,10 @@ struct model_session {
 };
 
 struct model_session *session_of(struct remote_mailbox *mailbox);
+
+/* Flags on their way to the engine, and from it. */
+uint64_t session_flags_out(const struct model_session *session, uint64_t flags);
+uint64_t session_flags_in(const struct model_session *session, uint64_t flags);
 
 /* A session that is over, or whose UIDs mean nothing any more: the code that its requests fail
  * with; else 0. */
