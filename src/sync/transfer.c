@@ -321,11 +321,12 @@ static void translate_item(struct transfer *transfer, struct transfer_item *item
 	struct local_mailbox *local = transfer->target.local;
 	struct error err = { 0 };
 
-	item->flags = translate_flags(&transfer->source.record.keywords,
-				      &transfer->target.record.keywords, item->agreed);
+	item->flags = item->agreed;
 	if (transfer->source.mailbox == transfer->target.mailbox ||
 	    (item->agreed & FLAGS_KEYWORDS) == 0)
 		return;
+	item->flags = translate_flags(&transfer->source.record.keywords,
+				      &transfer->target.record.keywords, item->agreed);
 	int code = local->ops->set_keywords(local, item->came->name, item->flags, &err);
 	if (code == SYNCD_ENOTFOUND)
 		item->is_void = true;
