@@ -180,8 +180,8 @@ static size_t maildir_tmp_count(struct local_bench *bench)
 	{                                                                                          \
 		.name = title, .make = maildir_make, .destroy = maildir_destroy,                   \
 		.put = maildir_put, .take = maildir_take, .tmp_count = maildir_tmp_count,          \
-		.age = maildir_age, .place = maildir_place_of, .has_tree = true,                   \
-		.layout = with_layout, .line_endings = with_line_endings, .inbox = with_inbox      \
+		.age = maildir_age, .place = maildir_place_of, .layout = with_layout,              \
+		.line_endings = with_line_endings, .inbox = with_inbox                             \
 	}
 
 struct local_kind local_kinds[LOCAL_KIND_COUNT] = {

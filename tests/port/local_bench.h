@@ -34,7 +34,6 @@ struct local_kind {
 	void (*age)(struct local_bench *bench, int64_t ms);
 	/* Where a message is now. */
 	enum model_place (*place)(struct local_bench *bench, const char *name);
-	bool has_tree; /* it implements lasting ids, rename, removal and set_keywords */
 	enum maildir_layout layout;
 	enum maildir_line_endings line_endings;
 	const char *inbox; /* in the bench's directory */

@@ -312,9 +312,7 @@ void local_tree_tests_add(struct port_tests *tests)
 		PORT_CASE(keywords_of_a_message_that_is_gone_are_not_found),
 	};
 
-	for (size_t i = 0; i < LOCAL_KIND_COUNT; i++) {
-		if (local_kinds[i].has_tree)
-			port_tests_add(tests, local_kinds[i].name, &local_kinds[i], cases,
-				       ARRAY_LEN(cases), local_bench_setup, local_bench_teardown);
-	}
+	for (size_t i = 0; i < LOCAL_KIND_COUNT; i++)
+		port_tests_add(tests, local_kinds[i].name, &local_kinds[i], cases, ARRAY_LEN(cases),
+			       local_bench_setup, local_bench_teardown);
 }

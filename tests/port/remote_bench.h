@@ -35,7 +35,6 @@ struct remote_kind {
 	bool has_uidplus;
 	bool has_modseq;         /* asked for what changed, it tells no more than that */
 	bool tells_gone;         /* and also what is gone */
-	bool has_tree;           /* further mailboxes can be made, renamed, removed and moved to */
 	const char *without[16]; /* capabilities that the server does not have */
 	struct server server;
 	unsigned mailboxes_made; /* on it: a new one for each test */

@@ -25,7 +25,6 @@ struct store_kind {
 	const char *name;
 	void (*make)(struct store_bench *bench);
 	void (*destroy)(struct store_bench *bench);
-	bool finds_identities; /* it implements messages_by_identity */
 };
 
 /* --- The two kinds ------------------------------------------------------------------------- */
@@ -61,8 +60,8 @@ static void lmdb_destroy(struct store_bench *bench)
 	temp_dir_remove(&bench->dir);
 }
 
-static struct store_kind model_kind = { "store model", model_make, model_destroy, false };
-static struct store_kind lmdb_kind = { "store lmdb", lmdb_make, lmdb_destroy, true };
+static struct store_kind model_kind = { "store model", model_make, model_destroy };
+static struct store_kind lmdb_kind = { "store lmdb", lmdb_make, lmdb_destroy };
 
 static int commit(struct store_bench *bench, struct store_commit_req *req)
 {
@@ -568,8 +567,7 @@ static void add_by_identity(struct port_tests *tests, struct store_kind *kind)
 		PORT_CASE(an_identity_is_forgotten_with_its_message_or_changed_with_it),
 	};
 
-	if (kind->finds_identities)
-		port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases), setup, teardown);
+	port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases), setup, teardown);
 }
 
 void store_tests_add(struct port_tests *tests)
