@@ -48,13 +48,13 @@ static void configure_mailboxes(struct run *run, struct rng *rng)
 
 	run->has_tree = run->history.has_mailboxes || rng_below(rng, 2) == 0;
 	run->passes_at_once = 1;
+	run->world.names_keywords = true;
 	server->has_move = rng_below(rng, 3) != 0;
 	server->tells_ids = rng_below(rng, 3) != 0;
 	server->shares_uidvalidity = rng_below(rng, 3) == 0;
 	if (!run->history.has_mailboxes)
 		return;
 	run->passes_at_once += (unsigned)rng_below(rng, 3);
-	run->world.names_keywords = true;
 	for (size_t i = 1; i < MAILBOXES_MAX; i++) {
 		if (rng_below(rng, 4) != 0)
 			(void)model_maildir_create(&run->world, place_names[i]);
