@@ -67,14 +67,17 @@ enum journal_kind {
 	JOURNAL_DELIVER = 1,
 	/* An APPEND of `name` was about to be sent; its outcome is not recorded. */
 	JOURNAL_APPEND = 2,
+	/* The message `uid` was about to be removed on the server because its file was gone: it may
+	 * have been. A file that is back since then is a new message. Named by the UID. */
+	JOURNAL_EXPUNGE = 3,
 };
 
 /* An action under way that is not safe to repeat blindly. Keyed by kind and name. */
 struct journal_record {
 	enum journal_kind kind;
-	uint32_t uid;           /* deliver */
+	uint32_t uid;           /* deliver, expunge */
 	uint64_t flags;         /* both: as delivered / as appended */
-	uint32_t uidvalidity;   /* append */
+	uint32_t uidvalidity;   /* append, expunge */
 	uint32_t uidnext;       /* append: no smaller UID can be the new message's */
 	uint64_t size_bytes;    /* append */
 	struct digest identity; /* append */
@@ -141,6 +144,11 @@ void store_batch_put_journal(struct store_batch *batch, uint32_t mailbox_id,
 			     const struct journal_record *journal);
 void store_batch_delete_journal(struct store_batch *batch, uint32_t mailbox_id,
 				enum journal_kind kind, const char *name);
+/* The same for JOURNAL_EXPUNGE. */
+void store_batch_put_expunge(struct store_batch *batch, uint32_t mailbox_id, uint32_t uidvalidity,
+			     uint32_t uid);
+void store_batch_delete_expunge(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid);
+
 void store_batch_put_setaside(struct store_batch *batch, uint32_t mailbox_id,
 			      const struct setaside_record *setaside);
 void store_batch_delete_setaside(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid,

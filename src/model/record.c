@@ -109,6 +109,27 @@ void store_batch_delete_journal(struct store_batch *batch, uint32_t mailbox_id,
 	(void)snprintf(change->u.journal.name, sizeof(change->u.journal.name), "%s", name);
 }
 
+void store_batch_put_expunge(struct store_batch *batch, uint32_t mailbox_id, uint32_t uidvalidity,
+			     uint32_t uid)
+{
+	struct journal_record journal = {
+		.kind = JOURNAL_EXPUNGE,
+		.uid = uid,
+		.uidvalidity = uidvalidity,
+	};
+
+	(void)snprintf(journal.name, sizeof(journal.name), "%u", (unsigned)uid);
+	store_batch_put_journal(batch, mailbox_id, &journal);
+}
+
+void store_batch_delete_expunge(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%u", (unsigned)uid);
+	store_batch_delete_journal(batch, mailbox_id, JOURNAL_EXPUNGE, name);
+}
+
 void store_batch_put_setaside(struct store_batch *batch, uint32_t mailbox_id,
 			      const struct setaside_record *setaside)
 {

@@ -257,6 +257,8 @@ static void change_record(struct sync_pass *pass, const struct sync_action *acti
 {
 	struct change *change = &pass->change;
 
+	if (action->kind == SYNC_EXPUNGE)
+		store_batch_delete_expunge(&change->commit.batch, pass->mailbox.id, action->uid);
 	if (action->uid == 0 || uidset_contains(&change->failed, action->uid))
 		return;
 	if (action->kind == SYNC_AGREE)
@@ -360,8 +362,47 @@ static void change_continue(struct sync_pass *pass)
 		change_commit(pass);
 }
 
+static void change_intended(struct port_op *op, int code)
+{
+	struct sync_pass *pass = container_of(op, struct sync_pass, change.commit.op);
+
+	if (code != 0)
+		pass_fail(pass, &op->err);
+	change_continue(pass);
+}
+
+/* Those whose files are gone. Of messages flagged \Deleted they are there until the server's are
+ * gone. */
+static void change_intend(struct sync_pass *pass)
+{
+	struct change *change = &pass->change;
+	size_t count = 0;
+	const struct sync_action *expunges = sync_plan_of(&pass->plan, SYNC_EXPUNGE, &count);
+	size_t removal_count = 0;
+	const struct sync_action *removals = sync_plan_of(&pass->plan, SYNC_REMOVE, &removal_count);
+
+	uidset_clear(&change->uids);
+	for (size_t i = 0; i < removal_count; i++) {
+		if (removals[i].uid != 0)
+			must(uidset_add(&change->uids, removals[i].uid) == 0);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!uidset_contains(&change->uids, expunges[i].uid))
+			store_batch_put_expunge(&change->commit.batch, pass->mailbox.id,
+						pass_uidvalidity(pass), expunges[i].uid);
+	}
+}
+
+/* Before anything is removed on the server because it is gone here, that must be so for good: a
+ * rename that a power cut takes back would bring the file back, and the next pass remove it too.
+ * And the journal says so: a file that is put back while we are dead is no deletion on the server.
+ */
 void change_start(struct sync_pass *pass)
 {
 	store_batch_init(&pass->change.commit.batch);
-	change_continue(pass);
+	change_intend(pass);
+	if (pass->change.commit.batch.count > 0)
+		pass_flush_commit(pass, &pass->change.commit, change_intended);
+	else
+		change_continue(pass);
 }

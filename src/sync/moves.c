@@ -135,8 +135,7 @@ static void find_by_content(struct sync_moves *moves, struct sync_came *came)
 
 static bool may_have_grown(const struct sync_came *came, const struct sync_gone *gone)
 {
-	return gone->mailbox != came->mailbox && !gone->is_taken &&
-	       (gone->flags & FLAG_DRAFT) == 0;
+	return gone->mailbox != came->mailbox && !gone->is_taken && (gone->flags & FLAG_DRAFT) == 0;
 }
 
 static void find_grown(struct sync_moves *moves, struct sync_came *came)
@@ -145,8 +144,8 @@ static void find_grown(struct sync_moves *moves, struct sync_came *came)
 
 	if ((came->flags & FLAG_DRAFT) != 0 || !digest_has_message_id(&came->identity))
 		return;
-	smaller.size_bytes -= came->size_bytes < SYNC_HEADER_ADDED_MAX ? came->size_bytes
-								       : SYNC_HEADER_ADDED_MAX;
+	smaller.size_bytes -=
+		came->size_bytes < SYNC_HEADER_ADDED_MAX ? came->size_bytes : SYNC_HEADER_ADDED_MAX;
 	for (size_t i = find_first(moves, &smaller, NULL); i < moves->gone_count; i++) {
 		struct sync_gone *gone = &moves->gone[i];
 		if (compare_content(&gone->identity, gone->size_bytes, &came->identity,

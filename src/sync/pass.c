@@ -120,6 +120,24 @@ static int pass_plan_unchanged(struct sync_pass *pass, const struct sync_policy 
 	return code;
 }
 
+/* Then the state has nothing to say of it: it is new from now on. */
+static void pass_let_back(struct sync_pass *pass)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < pass->plan.count; i++) {
+		struct sync_action *action = &pass->plan.actions[i];
+		if (recover_is_back(pass, action)) {
+			action->kind = SYNC_FORGET;
+			is_any = true;
+		}
+	}
+	if (!is_any)
+		return;
+	sync_plan_sort(&pass->plan);
+	pass->is_left_over = pass->result.wants_another = true;
+}
+
 /* What is removed here may be what another mailbox is about to get. */
 static void pass_leave_removals(struct sync_pass *pass)
 {
@@ -182,6 +200,7 @@ static void enter_plan(struct sync_pass *pass)
 	if (pass->wants_all && policy.expunges_deleted &&
 	    pass_plan_unchanged(pass, &policy, &err) != 0)
 		pass_fail(pass, &err);
+	pass_let_back(pass);
 	if (pass_guard(pass, SYNC_EXPUNGE, &err) != 0 || pass_guard(pass, SYNC_REMOVE, &err) != 0)
 		pass_fail(pass, &err);
 	if (pass->options.leaves_removals && !pass->options.is_dry_run)

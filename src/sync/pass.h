@@ -140,6 +140,7 @@ struct recover {
 	struct journal_record *journal;
 	size_t count;
 	size_t cap;
+	struct uidset expunged; /* by us, perhaps: their files were gone */
 	struct match match;
 	struct store_commit_req commit;
 };
@@ -321,5 +322,7 @@ void change_start(struct sync_pass *pass);
 void change_free(struct change *change);
 void recover_start(struct sync_pass *pass);
 void recover_free(struct recover *recover);
+/* Whether what the server lacks was removed there by ourselves, and its file is back by now. */
+bool recover_is_back(struct sync_pass *pass, const struct sync_action *action);
 
 #endif

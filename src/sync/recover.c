@@ -14,6 +14,7 @@
 void recover_free(struct recover *recover)
 {
 	free(recover->journal);
+	uidset_free(&recover->expunged);
 	match_free(&recover->match);
 	store_batch_free(&recover->commit.batch);
 }
@@ -31,10 +32,16 @@ static void recover_commit(struct sync_pass *pass)
 {
 	struct recover *recover = &pass->recover;
 
-	for (size_t i = 0; i < recover->count; i++)
-		store_batch_delete_journal(&recover->commit.batch, pass->mailbox.id,
-					   recover->journal[i].kind, recover->journal[i].name);
-	pass_flush_commit(pass, &recover->commit, recover_committed);
+	for (size_t i = 0; i < recover->count; i++) {
+		if (recover->journal[i].kind != JOURNAL_EXPUNGE)
+			store_batch_delete_journal(&recover->commit.batch, pass->mailbox.id,
+						   recover->journal[i].kind,
+						   recover->journal[i].name);
+	}
+	if (recover->commit.batch.count > 0)
+		pass_flush_commit(pass, &recover->commit, recover_committed);
+	else
+		pass_piece_done(pass);
 }
 
 /* --- Appends whose answer was lost ------------------------------------------------- */
@@ -91,6 +98,28 @@ static uint32_t recover_list_appends(struct sync_pass *pass)
 						       });
 	}
 	return first_uid;
+}
+
+/* --- Removals on the server that may have been carried out ------------------------------- */
+
+/* What to make of them is clear when both sides have been seen. */
+static void recover_note_expunges(struct sync_pass *pass)
+{
+	struct recover *recover = &pass->recover;
+
+	for (size_t i = 0; i < recover->count; i++) {
+		const struct journal_record *journal = &recover->journal[i];
+		if (journal->kind != JOURNAL_EXPUNGE)
+			continue;
+		if (journal->uidvalidity == pass_uidvalidity(pass))
+			must(uidset_add(&recover->expunged, journal->uid) == 0);
+		store_batch_delete_expunge(&pass->change.batch, pass->mailbox.id, journal->uid);
+	}
+}
+
+bool recover_is_back(struct sync_pass *pass, const struct sync_action *action)
+{
+	return action->kind == SYNC_REMOVE && uidset_contains(&pass->recover.expunged, action->uid);
 }
 
 /* --- Deliveries that may not have been renamed ----------------------------------------- */
@@ -162,6 +191,7 @@ void recover_start(struct sync_pass *pass)
 		pass_piece_done(pass);
 		return;
 	}
+	recover_note_expunges(pass);
 	uint32_t first_uid = recover_list_appends(pass);
 	if (recover->match.locals.count > 0)
 		match_identify_from(pass, &recover->match, first_uid, recover_identified);

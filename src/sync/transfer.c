@@ -414,7 +414,8 @@ static bool commit(struct transfer *transfer)
 	return true;
 }
 
-/* As of an upload: should the answer be lost, the target's next pass looks whether they came. */
+/* As of an upload: should the answer be lost, the target's next pass looks whether they came. And
+ * as of a removal, whose outcome the source's next pass makes out when it is not told here. */
 static bool journal(struct transfer *transfer)
 {
 	struct transfer_side *target = &transfer->target;
@@ -441,6 +442,9 @@ static bool journal(struct transfer *transfer)
 			continue;
 		(void)snprintf(record.name, sizeof(record.name), "%s", item->came->name);
 		store_batch_put_journal(batch, target->record.id, &record);
+		if (!item->is_copy)
+			store_batch_put_expunge(batch, transfer->source.record.id,
+						transfer->source.record.uidvalidity, item->uid);
 	}
 	return commit(transfer);
 }
@@ -504,6 +508,14 @@ static void record_message(struct transfer *transfer, const struct transfer_item
 	store_batch_put_message(&transfer->commit.batch, transfer->target.record.id, &record);
 }
 
+static void record_departure(struct transfer *transfer, const struct transfer_item *item)
+{
+	struct store_batch *batch = &transfer->commit.batch;
+
+	store_batch_delete_message(batch, transfer->source.record.id, item->uid);
+	store_batch_delete_expunge(batch, transfer->source.record.id, item->uid);
+}
+
 static void record_item(struct transfer *transfer, const struct transfer_item *item)
 {
 	struct store_batch *batch = &transfer->commit.batch;
@@ -514,15 +526,15 @@ static void record_item(struct transfer *transfer, const struct transfer_item *i
 		record_message(transfer, item, item->uid);
 		return;
 	}
-	/* Not told where, or refused, which need not mean that nothing was done (it may be the removal
-	 * that was): the target's pass looks for it. */
+	/* Not told where, or refused, which need not mean that nothing was done (it may be the
+	 * removal that was): the target's pass looks for it. */
 	bool is_untold = transfer->request.target_uidvalidity == 0 || transfer->err.code != 0;
 	if (transfer->is_sent && is_untold && item->target_uid == 0)
 		return;
 	if (item->target_uid != 0) {
 		record_message(transfer, item, item->target_uid);
 		if (!item->is_copy && transfer->request.is_removed)
-			store_batch_delete_message(batch, transfer->source.record.id, item->uid);
+			record_departure(transfer, item);
 	}
 	store_batch_delete_journal(batch, transfer->target.record.id, JOURNAL_APPEND,
 				   item->came->name);
