@@ -104,9 +104,12 @@ struct survey {
 	struct sync_moves moves;
 };
 
-/* --- Carrying them out (transfer.c) --- */
+/* --- Carrying them out (transfer.c, transfer_send.c) --- */
 
-#define TRANSFER_GROUP_MESSAGES 500
+#define TRANSFER_BATCH_MESSAGES 10000 /* that share flushes and commits; of one source */
+#define TRANSFER_BATCH_GROUPS 64
+#define TRANSFER_BATCH_REWRITTEN                                                                   \
+	100 /* of them, files to be made durable: they are open till then */
 
 struct transfer;
 
@@ -118,42 +121,60 @@ struct transfer_item {
 	uint64_t agreed; /* flags, by the source's keywords; */
 	uint64_t flags;  /* by the target's */
 	bool is_copy;
-	/* Somebody wrote its file: it is read again and made durable. */
-	bool is_rewritten;
-	struct local_examine_req examine;
-	struct transfer *transfer;
+	bool is_rewritten;   /* somebody wrote its file: it is read again and made durable */
 	bool is_void;        /* its file is no longer what it was */
 	uint32_t target_uid; /* where the server says it is now; 0: not told */
+	struct local_examine_req examine;
+	struct transfer *transfer;
 };
 
-/* A mailbox of the tree, opened in the maildir. */
+/* A mailbox of the tree that a batch concerns. */
 struct transfer_side {
-	struct tree_mailbox *mailbox; /* NULL: none */
+	struct tree_mailbox *mailbox;
 	struct mailbox_record record;
 	bool is_known;
-	struct local_mailbox *local;
+	struct local_mailbox *local; /* NULL: it is not in the maildir */
+	struct error err;            /* nothing is moved into it */
+	struct local_flush_req flush;
+	struct transfer *transfer;
+};
+
+/* Items of one source, target and kind. */
+struct transfer_group {
+	size_t begin;
+	size_t end;
+	struct transfer_side *target;
+	bool is_copy;
+	bool is_rename; /* only their files have other names */
+	struct uidset uids;
+	struct remote_transfer_req request;
+	struct transfer *transfer;
+	bool is_sent;
+	bool is_removed; /* they are gone from the source */
+	struct error err;
 };
 
 struct transfer {
 	struct transfer_item *items; /* by source, copies first, and target */
 	size_t count;
 	size_t cap;
-	size_t begin; /* the group under way: */
+	/* The batch under way. */
+	size_t begin;
 	size_t end;
-	struct transfer_side source; /* as long as groups come from there */
+	struct transfer_side sides[TRANSFER_BATCH_GROUPS + 1]; /* the source is the first */
+	size_t side_count;
+	struct transfer_group groups[TRANSFER_BATCH_GROUPS];
+	size_t group_count;
+	size_t next; /* side to be asked about */
+	struct remote_status_req status;
 	struct remote_open_req open;
 	struct remote_mailbox *remote;
-	bool is_source_flushed;
-	struct transfer_side target;
-	struct remote_status_req status;
-	struct local_flush_req flush;
-	size_t examining; /* files */
+	size_t under_way; /* files being read, flushes, or requests */
 	struct uidset uids;
-	struct remote_transfer_req request;
+	struct remote_expunge_req expunge;
 	struct store_commit_req commit;
 	bool is_journalled;
-	bool is_sent;
-	struct error err; /* of this group */
+	struct error err; /* of the whole batch */
 	size_t step;
 };
 
@@ -241,7 +262,29 @@ void survey_start(struct sync_tree *tree);
 void survey_cancel(struct survey *survey);
 void survey_free(struct survey *survey);
 
-/* transfer.c: what of it is a move or a copy follows on the server. */
+/* transfer_prepare.c: the maildir's part of a batch, as below. What users did is so for good before
+ * the server hears of it. */
+bool transfer_open_sides(struct transfer *transfer);
+bool transfer_ask_status(struct transfer *transfer);
+bool transfer_translate(struct transfer *transfer);
+bool transfer_examine(struct transfer *transfer);
+bool transfer_flush(struct transfer *transfer);
+void transfer_side_close(struct transfer_side *side);
+
+/* transfer_send.c: the server's part of a batch. Each starts something, behind which
+ * transfer_step is called, or returns false. */
+bool transfer_open(struct transfer *transfer);
+bool transfer_send(struct transfer *transfer);
+bool transfer_expunge(struct transfer *transfer);
+void transfer_step(struct transfer *transfer);
+void transfer_fail(struct transfer *transfer, const struct error *err);
+/* Whether there is anything to be done for a group still. */
+bool transfer_is_due(const struct transfer *transfer, const struct transfer_group *group);
+
+/* transfer_find.c: what of it is a move or a copy; fills the items, sorted. */
+int transfer_find(struct sync_tree *tree, struct error *err);
+
+/* transfer.c: and follows on the server. */
 void transfer_start(struct sync_tree *tree);
 void transfer_cancel(struct transfer *transfer);
 void transfer_free(struct transfer *transfer);
