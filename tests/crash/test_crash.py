@@ -30,7 +30,7 @@ def copy(source, target):
     subprocess.run(["cp", "-a", source, target], check=True)
 
 
-class Crash(unittest.TestCase):
+class Changes(unittest.TestCase):
     """A server and a maildir that have drifted apart, kept as templates."""
 
     @classmethod
@@ -133,6 +133,34 @@ class Crash(unittest.TestCase):
 
     def test_killed_after_a_call_it_recovers_without_loss_or_double(self):
         self.check_all(CRASH_AFTER="1")
+
+
+class Filing(Changes):
+    """Messages that were moved and copied, and mailboxes that came, went and changed their name."""
+
+    @classmethod
+    def drift_apart(cls):
+        mail = mailgen.Mail(5)
+        with views.Remote(cls.server) as remote:
+            for name in ("Work", "Here", "There", "Old"):
+                remote.create(name)
+                remote.append(name, mail.plain("in " + name), ["\\Seen"], 1_400_000_000)
+            for number in range(8):
+                remote.append("INBOX", mail.plain("old %d" % number), ["\\Seen", "Label"],
+                              1_500_000_000 + number)
+            for _ in range(2):  # the second knows the mailboxes by their ids
+                run = cls.client.once()
+                assert run.code == 0, run.err
+            cls.local.create("Made")
+            paths = sorted((m.where for m in cls.local.messages("INBOX")),
+                           key=lambda path: os.stat(path).st_mtime)
+            for number, path in enumerate(paths[:6]):
+                name = os.path.basename(path) if number % 2 else "1.M%dP2.reader:2,S" % number
+                os.rename(path, cls.local.path(("Work", "Made")[number // 3], "cur", name))
+            shutil.copy2(paths[6], cls.local.path("Made", "cur", "1.M9P2.reader:2,S"))
+            shutil.rmtree(cls.local.path("Here"))
+            remote.check(remote.imap.delete("There"))
+            remote.check(remote.imap.rename("Old", "New"))
 
 
 if __name__ == "__main__":
