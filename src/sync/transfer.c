@@ -514,16 +514,18 @@ static void record_item(struct transfer *transfer, const struct transfer_item *i
 		record_message(transfer, item, item->uid);
 		return;
 	}
-	/* Not told where, or refused, which need not mean that nothing was done (it may be the removal
-	 * that was): the target's pass looks for it. */
+	/* Gone from the source, it is not to be missed there: its file, moved back meanwhile, would
+	 * be taken for a message that was deleted on the server. */
+	if (!item->is_copy && transfer->request.is_removed &&
+	    (item->target_uid != 0 || transfer->err.code == 0))
+		store_batch_delete_message(batch, transfer->source.record.id, item->uid);
+	/* Not told where, or refused, which need not mean that nothing was done (it may be the
+	 * removal that was): the target's pass looks for it. */
 	bool is_untold = transfer->request.target_uidvalidity == 0 || transfer->err.code != 0;
 	if (transfer->is_sent && is_untold && item->target_uid == 0)
 		return;
-	if (item->target_uid != 0) {
+	if (item->target_uid != 0)
 		record_message(transfer, item, item->target_uid);
-		if (!item->is_copy && transfer->request.is_removed)
-			store_batch_delete_message(batch, transfer->source.record.id, item->uid);
-	}
 	store_batch_delete_journal(batch, transfer->target.record.id, JOURNAL_APPEND,
 				   item->came->name);
 }
