@@ -110,7 +110,7 @@ int maildir_root_check(const struct maildir_root *root, bool is_first, bool *was
 
 /* A mailbox: its canonical name, and what stays when its directory is renamed (mailbox_info). Or
  * what looks like one and cannot be one (a name that maildir_path_encode does not make, a symlink,
- * only one of `cur` and `new`): its path, and why; 0. */
+ * only one of `cur` and `new`): the name of its path, or that if it is none, and why; 0. */
 typedef void (*maildir_found)(void *context, const char *name, const char *unusable_why,
 			      uint64_t lasting_id);
 

@@ -24,9 +24,13 @@ struct walk {
 	size_t depth;
 };
 
+/* Under the mailbox's name, so that what is known of it does not look deleted. */
 static void walk_report_unusable(struct walk *walk, const char *path, const char *why)
 {
-	walk->found(walk->context, path, why, 0);
+	char name[MAILBOX_NAME_MAX + 1];
+	bool has_name = maildir_path_decode(walk->root->layout, path, name);
+
+	walk->found(walk->context, has_name ? name : path, why, 0);
 }
 
 /* `fd`: the mailbox's directory. */

@@ -40,12 +40,15 @@ static bool is_missing_local(const struct sync_box *box)
 }
 
 /* Without ids, UIDVALIDITY: many servers make it of the time, so that mailboxes made in one second
- * share it. */
-static bool is_same_remote(const struct mailbox_record *record, const struct sync_box *box)
+ * share it. One without agreed messages, of which none can be compared, is then not taken for
+ * renamed: what is new in it here would go where it does not belong. */
+static bool is_same_remote(const struct sync_box *before, const struct sync_box *box)
 {
+	const struct mailbox_record *record = before->record;
+
 	if (record->remote_id != 0 && box->remote_id != 0)
 		return record->remote_id == box->remote_id;
-	return box->status.uidvalidity == record->uidvalidity &&
+	return before->messages > 0 && box->status.uidvalidity == record->uidvalidity &&
 	       box->status.uidnext >= record->uidnext;
 }
 
@@ -63,7 +66,7 @@ static size_t find_remote(const struct sync_box *boxes, size_t count, size_t at)
 	if (!is_missing_remote(&boxes[at]))
 		return SYNC_NO_BOX;
 	for (size_t i = 0; i < count; i++) {
-		if (can_be_new_remote(&boxes[i]) && is_same_remote(boxes[at].record, &boxes[i])) {
+		if (can_be_new_remote(&boxes[i]) && is_same_remote(&boxes[at], &boxes[i])) {
 			if (found != SYNC_NO_BOX)
 				return SYNC_NO_BOX;
 			found = i;
@@ -71,7 +74,7 @@ static size_t find_remote(const struct sync_box *boxes, size_t count, size_t at)
 	}
 	for (size_t i = 0; i < count && found != SYNC_NO_BOX; i++) {
 		if (i != at && is_missing_remote(&boxes[i]) &&
-		    is_same_remote(boxes[i].record, &boxes[found]))
+		    is_same_remote(&boxes[i], &boxes[found]))
 			return SYNC_NO_BOX;
 	}
 	return found;
@@ -94,8 +97,8 @@ static void set_rename(struct sync_box *box, enum sync_box_action action, size_t
 	box->action = action;
 	box->from = from;
 	box->known = known;
-	box->is_unsure = action != BOX_RENAME_REMOTE && boxes[known].messages > 0 &&
-			 (record->remote_id == 0 || box->remote_id == 0);
+	box->is_unsure =
+		action != BOX_RENAME_REMOTE && (record->remote_id == 0 || box->remote_id == 0);
 }
 
 /* True when the mailbox that the state calls `at` has another name by now, which is dealt with. */

@@ -178,7 +178,8 @@ static void opened(struct port_op *op, int code)
 
 	if (code == 0) {
 		farewell->remote = farewell->open.mailbox;
-		farewell->is_kept = farewell->open.uidvalidity != farewell->record.uidvalidity;
+		farewell->is_kept = farewell->has_unseen ||
+				    farewell->open.uidvalidity != farewell->record.uidvalidity;
 	}
 	stepped(farewell, op, code);
 }
@@ -419,6 +420,23 @@ static const struct farewell_step *steps_of(enum sync_box_action action)
 	return NULL;
 }
 
+static void note_delivery(void *context, const struct journal_record *journal)
+{
+	bool *has_delivery = context;
+
+	*has_delivery |= journal->kind == JOURNAL_DELIVER;
+}
+
+/* What the state has, and a kill left behind in tmp/, nobody has seen here: it was not deleted with
+ * the mailbox. */
+static int check_deliveries(struct farewell *farewell, struct error *err)
+{
+	struct store_port *store = tree_of(farewell)->ports.store;
+
+	return store->ops->journal_each(store, farewell->record.id, note_delivery,
+					&farewell->has_unseen, err);
+}
+
 static void farewell_begin(struct farewell *farewell)
 {
 	struct sync_tree *tree = tree_of(farewell);
@@ -430,7 +448,7 @@ static void farewell_begin(struct farewell *farewell)
 	remote_observation_init(&farewell->observation);
 	delta_init(&farewell->delta);
 	farewell->setaside = (struct sync_setaside){ .count = 0 };
-	farewell->is_kept = false;
+	farewell->is_kept = farewell->has_unseen = false;
 	error_clear(&farewell->err);
 	farewell->step = steps_of(box_of(farewell)->action);
 	int code = store->ops->mailbox_get(store, farewell->mailbox->name, &is_known,
@@ -439,6 +457,8 @@ static void farewell_begin(struct farewell *farewell)
 		keyword_table_init(&farewell->record.keywords);
 	if (code == 0 && is_known)
 		code = sync_setaside_load(store, farewell->record.id, &farewell->setaside, &err);
+	if (code == 0 && is_known)
+		code = check_deliveries(farewell, &err);
 	if (code != 0)
 		fail(farewell, &err);
 	farewell_step(farewell);

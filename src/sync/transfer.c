@@ -140,13 +140,17 @@ static bool is_open(const struct transfer_group *group, const struct transfer_it
 static void record_item(struct transfer *transfer, const struct transfer_group *group,
 			const struct transfer_item *item)
 {
-	if (item->is_void || is_open(group, item))
+	if (item->is_void)
 		return;
-	if (item->target_uid != 0) {
+	/* Gone from the source, it is not to be missed there: its file, moved back meanwhile, would
+	 * be taken for a message that was deleted on the server. */
+	if (!item->is_copy && group->is_removed &&
+	    (item->target_uid != 0 || group->err.code == 0))
+		record_departure(transfer, item);
+	if (is_open(group, item))
+		return;
+	if (item->target_uid != 0)
 		record_message(transfer, group, item, item->target_uid);
-		if (!item->is_copy && group->is_removed)
-			record_departure(transfer, item);
-	}
 	store_batch_delete_journal(&transfer->commit.batch, group->target->record.id,
 				   JOURNAL_APPEND, item->came->name);
 }

@@ -72,7 +72,8 @@ struct farewell {
 	struct remote_delete_req delete;
 	struct remote_create_req create;
 	struct store_commit_req commit;
-	bool is_kept; /* it has what the state does not know */
+	bool has_unseen; /* messages that were about to come into the maildir */
+	bool is_kept;    /* it has what the state does not know */
 	struct error err;
 	const struct farewell_step *step;
 };

@@ -29,6 +29,15 @@ void boxes_free(struct boxes *boxes)
 
 /* --- Making ---------------------------------------------------------------------------- */
 
+/* Made instead of renamed (boxes_renamed): the one of the old name can go. */
+static void replace_renamed(struct sync_tree *tree, size_t at)
+{
+	struct sync_box *box = &tree->boxes.items[at];
+
+	if (box->known != SYNC_NO_BOX)
+		tree->boxes.items[box->known].action = BOX_DELETE_REMOTE;
+}
+
 static void created(struct port_op *op, int code)
 {
 	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.create.op);
@@ -38,6 +47,8 @@ static void created(struct port_op *op, int code)
 	if (code != 0) {
 		tree_ended_without_pass(tree, mailbox, &op->err);
 		tree_note_failure(tree, &op->err);
+	} else {
+		replace_renamed(tree, (size_t)(mailbox - tree->mailboxes));
 	}
 	boxes_continue(tree);
 }
@@ -63,8 +74,20 @@ static void create_local(struct sync_tree *tree, struct tree_mailbox *mailbox)
 
 /* --- One after the other ------------------------------------------------------------------ */
 
+/* A server refuses to rename a mailbox when one below it, which goes along, would get a name that
+ * another has. Here each is renamed by itself: so the new one is made, what was moved into it by
+ * the rename is moved there, too (survey.c), and the old one is deleted. */
 void boxes_renamed(struct sync_tree *tree, size_t at, const struct error *err)
 {
+	struct sync_box *box = &tree->boxes.items[at];
+
+	if (err->code == SYNCD_ESERVER && box->action == BOX_RENAME_REMOTE) {
+		log_info(tree->options.account, "%s: it cannot be renamed on the server: %s",
+			 tree->mailboxes[box->from].name, err->text);
+		box->action = BOX_CREATE_REMOTE;
+		create_remote(tree, &tree->mailboxes[at]);
+		return;
+	}
 	if (err->code != 0) {
 		tree_ended_without_pass(tree, &tree->mailboxes[at], err);
 		tree_note_failure(tree, err);

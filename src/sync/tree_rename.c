@@ -15,6 +15,16 @@ static size_t checked_at(const struct sync_tree *tree)
 	return tree->boxes.next - 1;
 }
 
+/* A connection that breaks says nothing of the mailbox: taken for another, all of it would be
+ * fetched again. The next run looks once more. */
+static void check_failed(struct sync_tree *tree, const struct error *err)
+{
+	if (error_class_of(err->code) == ERROR_CLASS_RETRY)
+		tree_fail(tree, err);
+	else
+		tree_note_failure(tree, err);
+}
+
 static void check_over(struct sync_tree *tree, bool is_same)
 {
 	struct boxes *boxes = &tree->boxes;
@@ -53,7 +63,7 @@ static void check_identified(struct port_op *op, int code)
 	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.identify.op);
 
 	if (code != 0)
-		tree_note_failure(tree, &op->err);
+		check_failed(tree, &op->err);
 	check_over(tree, code == 0 && tree->boxes.alike > 0 && tree->boxes.different == 0);
 }
 
@@ -78,7 +88,7 @@ static void check_opened(struct port_op *op, int code)
 	struct error err = { 0 };
 
 	if (code != 0) {
-		tree_note_failure(tree, &op->err);
+		check_failed(tree, &op->err);
 		check_over(tree, false);
 		return;
 	}

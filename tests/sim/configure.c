@@ -52,6 +52,7 @@ static void configure_mailboxes(struct run *run, struct rng *rng)
 	server->has_move = rng_below(rng, 3) != 0;
 	server->tells_ids = rng_below(rng, 3) != 0;
 	server->shares_uidvalidity = rng_below(rng, 3) == 0;
+	server->renumbers_renamed = rng_below(rng, 6) == 0;
 	if (!run->history.has_mailboxes)
 		return;
 	run->passes_at_once += (unsigned)rng_below(rng, 3);

@@ -5,10 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether people rename and delete mailboxes. The engine does not follow that yet: it leaves a
- * mailbox that one side lacks alone on the other. Set to 1 when it does. */
-#define HISTORY_RENAMES_AND_DELETES_MAILBOXES 0
-
 const char *const place_names[PLACES] = { "INBOX", "A", "A/B", "C", "C/B" };
 
 struct step_row {
@@ -16,8 +12,6 @@ struct step_row {
 	unsigned weight;           /* with one mailbox, */
 	unsigned weight_mailboxes; /* and with several */
 };
-
-#define MAILBOX_WEIGHT (HISTORY_RENAMES_AND_DELETES_MAILBOXES ? 1 : 0)
 
 static const struct step_row step_rows[STEP_KIND_COUNT] = {
 	[STEP_LOCAL_NEW] = { "local new", 6, 6 },
@@ -27,8 +21,8 @@ static const struct step_row step_rows[STEP_KIND_COUNT] = {
 	[STEP_LOCAL_MOVE] = { "local move", 0, 6 },
 	[STEP_LOCAL_COPY_OUT] = { "local copy out", 0, 1 },
 	[STEP_LOCAL_MAKE] = { "local make mailbox", 0, 1 },
-	[STEP_LOCAL_RENAME] = { "local rename mailbox", 0, MAILBOX_WEIGHT },
-	[STEP_LOCAL_UNMAKE] = { "local delete mailbox", 0, MAILBOX_WEIGHT },
+	[STEP_LOCAL_RENAME] = { "local rename mailbox", 0, 1 },
+	[STEP_LOCAL_UNMAKE] = { "local delete mailbox", 0, 1 },
 	[STEP_REMOTE_NEW] = { "remote new", 6, 6 },
 	[STEP_REMOTE_COPY] = { "remote copy", 1, 1 },
 	[STEP_REMOTE_FLAGS] = { "remote flags", 5, 4 },
@@ -36,8 +30,8 @@ static const struct step_row step_rows[STEP_KIND_COUNT] = {
 	[STEP_REMOTE_MOVE] = { "remote move", 0, 6 },
 	[STEP_REMOTE_COPY_OUT] = { "remote copy out", 0, 1 },
 	[STEP_REMOTE_MAKE] = { "remote make mailbox", 0, 1 },
-	[STEP_REMOTE_RENAME] = { "remote rename mailbox", 0, MAILBOX_WEIGHT },
-	[STEP_REMOTE_UNMAKE] = { "remote delete mailbox", 0, MAILBOX_WEIGHT },
+	[STEP_REMOTE_RENAME] = { "remote rename mailbox", 0, 1 },
+	[STEP_REMOTE_UNMAKE] = { "remote delete mailbox", 0, 1 },
 	[STEP_BOTH_NEW] = { "both new", 0, 0 },
 	[STEP_RENUMBER] = { "renumber", 2, 2 },
 };

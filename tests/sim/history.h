@@ -88,16 +88,24 @@ struct history {
  *
  * Of mailboxes:
  *
- * 11. A mailbox that was renamed keeps its messages; where it goes when it was renamed on both
- *     sides, or other messages are put under its old name meanwhile, is left open: all the names
- *     it ever had count as one place.
- * 12. Deleting a mailbox deletes the messages that were in it on that side (4). What only the
- *     other side had there is not lost, nor what was moved out of it. */
+ * 11. A mailbox that was renamed keeps its messages. All the names it ever had count as one place:
+ *     it is left open where it goes when it was renamed on both sides, when the server takes it
+ *     along with the one above it, or when another mailbox comes under its old name meanwhile.
+ * 12. A rename that cannot be told is a new mailbox and a deleted one: when the state did not know
+ *     its ids yet, when other mailboxes come and go under these names before it is carried out, or
+ *     when the server refuses it. Whatever is in there may then be there once more, or become one
+ *     with what the other side has; what was deleted or moved away before may be back.
+ * 13. Deleting a mailbox deletes all that is in it on that side weakly: when the other side has
+ *     something that the state does not know, it is kept with all that is there. What only the
+ *     other side had is not lost, nor what was moved out of it.
+ * 14. What comes into a mailbox on the server while the command that deletes it is under way goes
+ *     with it: no server can be asked to delete only what was seen. */
 
 struct ledger_place {
 	unsigned created; /* arrived */
 	unsigned deleted; /* deleted or moved away, so that the state could know it */
 	unsigned deleted_weakly;
+	unsigned extra;     /* so many more may be there */
 	unsigned put_local; /* of what was created: by whom */
 	unsigned put_remote;
 };
@@ -126,6 +134,7 @@ enum departure {
 /* What the daemon knows of the changes in a mailbox of the maildir. */
 struct watch {
 	uint64_t maildir_id;
+	size_t place;        /* its name */
 	bool must_look;      /* at all of it: events are known to be missing */
 	bool has_missed;     /* some are, and nobody knows */
 	bool has_unrecorded; /* the last pass may have changed files without recording that */
@@ -142,8 +151,9 @@ struct run {
 	uint64_t missed; /* changes that complete comparisons reported */
 	size_t next_step;
 	struct ledger_row ledger[LEDGER_MAX];
-	uint32_t contents;      /* ledger rows in use; row 0 is not */
-	size_t renamed[PLACES]; /* the first of the places that count as one with it */
+	uint32_t contents;        /* ledger rows in use; row 0 is not */
+	size_t renamed[PLACES];   /* the first of the places that count as one with it */
+	bool is_renaming[PLACES]; /* since it came to rest last */
 	bool was_renumbered;
 	char why[256]; /* the first violation, "" when all is well */
 };
@@ -176,8 +186,6 @@ void ledger_delete(struct run *run, uint32_t content, const char *mailbox,
 		   enum departure departure);
 void ledger_touch(struct run *run, uint32_t content, uint64_t flags_changed);
 void ledger_unsettle(struct run *run, uint32_t content, uint64_t flags_changed);
-void ledger_renumber(struct run *run, const char *mailbox);
-void ledger_rename(struct run *run, const char *from, const char *to);
 /* A power cut has undone something a user did. */
 void ledger_take_back(struct run *run, const struct model_loss *loss);
 
@@ -185,6 +193,18 @@ void ledger_take_back(struct run *run, const struct model_loss *loss);
 enum departure departure_of_file(struct run *run, const struct model_file *file);
 enum departure departure_of_message(struct run *run, const struct model_mailbox *mailbox,
 				    const struct model_message *message);
+
+/* --- Entries about mailboxes (ledger_mailboxes.c) --- */
+
+void ledger_renumber(struct run *run, const char *mailbox);
+/* Before it is done. */
+void ledger_rename(struct run *run, const char *from, const char *to, bool is_local);
+/* A mailbox is about to be deleted, with messages of which each is then deleted by itself. */
+void ledger_unmake(struct run *run, const char *mailbox);
+/* A mailbox is made: renames that were not carried out yet may become unclear. */
+void ledger_disturb(struct run *run, const char *mailbox);
+/* Everything is carried out. */
+void ledger_rest(struct run *run);
 
 /* --- The comparison (ledger_check.c) --- */
 

@@ -41,6 +41,11 @@ static void arrive(struct run *run, uint32_t content, const char *mailbox, bool 
 	entry->created++;
 	entry->put_local += is_local;
 	entry->put_remote += !is_local;
+	if (!is_local && model_mailbox_is_going(&run->world, mailbox)) {
+		log_trace(NULL, "## and that is just being deleted");
+		run->ledger[content].deleted_weakly++;
+		entry->deleted_weakly++;
+	}
 }
 
 uint32_t ledger_new(struct run *run, const char *mailbox, bool is_local, uint64_t flags)
@@ -92,6 +97,7 @@ static const struct mailbox_record *find_bound(struct run *run, const char *mail
 											    : NULL;
 }
 
+/* While the mailbox has different names, whether both sides' are taken for one is open. */
 enum departure departure_of_file(struct run *run, const struct model_file *file)
 {
 	const char *mailbox = file->maildir->name;
@@ -99,7 +105,8 @@ enum departure departure_of_file(struct run *run, const struct model_file *file)
 	const struct message_record *record =
 		known != NULL ? model_store_by_name(&run->world, known->id, file->name) : NULL;
 
-	if (record == NULL || model_store_is_journaled(&run->world, known->id, record->name))
+	if (run->is_renaming[place_of(mailbox)] || record == NULL ||
+	    model_store_is_journaled(&run->world, known->id, record->name))
 		return DEPARTURE_WEAK;
 	if (model_message_find(model_mailbox_find(&run->world, mailbox), record->uid) != NULL)
 		return DEPARTURE_FIRM;
@@ -114,7 +121,8 @@ enum departure departure_of_message(struct run *run, const struct model_mailbox 
 	const struct message_record *record =
 		known != NULL ? model_store_message(&run->world, known->id, message->uid) : NULL;
 
-	if (record == NULL || model_store_is_journaled(&run->world, known->id, record->name))
+	if (run->is_renaming[place_of(mailbox->name)] || record == NULL ||
+	    model_store_is_journaled(&run->world, known->id, record->name))
 		return DEPARTURE_WEAK;
 	return is_file_visible(&run->world, mailbox->name, record->name) ? DEPARTURE_FIRM
 									 : DEPARTURE_LATE;
@@ -303,42 +311,6 @@ void ledger_unsettle(struct run *run, uint32_t content, uint64_t flags_changed)
 		flags_changed |= keywords;
 	for (size_t i = 0; i < ARRAY_LEN(row->touches); i++)
 		row->touches[i] += (flags_changed >> i & 1) != 0 ? 2 : 0;
-}
-
-/* UIDs lose their meaning: deletions not yet carried over cannot be told from
- * messages the other side never had. */
-void ledger_renumber(struct run *run, const char *mailbox)
-{
-	for (uint32_t content = 1; content <= run->contents; content++) {
-		struct ledger_row *row = &run->ledger[content];
-		struct ledger_place *entry = entry_of(run, content, mailbox);
-		unsigned deleted = entry->deleted < row->deleted ? entry->deleted : row->deleted;
-		row->deleted -= deleted;
-		row->deleted_weakly += deleted;
-		row->extra += entry->deleted - deleted; /* those were moves */
-		entry->deleted_weakly += entry->deleted;
-		entry->deleted = 0;
-	}
-	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		struct model_file *file = &run->world.files[i];
-		if (file->is_used && strcmp(file->maildir->name, mailbox) == 0)
-			file->is_deletion_firm = false;
-		if (file->is_used && file->moved == 1 + DEPARTURE_FIRM &&
-		    strcmp(file->durable_maildir->name, mailbox) == 0)
-			file->moved = 1 + DEPARTURE_WEAK;
-	}
-	run->was_renumbered = true;
-}
-
-void ledger_rename(struct run *run, const char *from, const char *to)
-{
-	size_t kept = run->renamed[place_of(from)];
-	size_t joined = run->renamed[place_of(to)];
-
-	for (size_t i = 0; i < PLACES; i++) {
-		if (run->renamed[i] == joined)
-			run->renamed[i] = kept;
-	}
 }
 
 /* The file is where it was before, and where it had been moved to the engine may have seen it. */

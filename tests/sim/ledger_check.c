@@ -124,6 +124,9 @@ static void check_agreement(struct run *run, uint32_t content, size_t place,
 {
 	if (tally->local != tally->remote && !is_refused(run, content, place_names[place]))
 		ledger_violated(run, "a message is not on both sides", content);
+	if (tally->local != tally->remote)
+		log_trace(NULL, "## message %u %s: %u here, %u on the server", content,
+			  place_names[place], tally->local, tally->remote);
 	if (tally->local == 1 && tally->remote == 1) {
 		if (tally->local_flags != tally->remote_flags)
 			ledger_violated(run, "flags differ", content);
@@ -178,6 +181,8 @@ static struct account account_of(const struct run *run, uint32_t content, size_t
 {
 	const struct ledger_row *row = &run->ledger[content];
 	struct account account = { .uncertain = row->contested };
+	unsigned put_local = 0;
+	unsigned put_remote = 0;
 
 	for (size_t i = 0; i < PLACES; i++) {
 		const struct ledger_place *entry = &row->places[i];
@@ -187,9 +192,12 @@ static struct account account_of(const struct run *run, uint32_t content, size_t
 		account.created += entry->created;
 		account.deleted += entry->deleted;
 		account.uncertain += entry->deleted_weakly;
-		account.merged += smaller(entry->put_local, entry->put_remote);
+		account.extra += entry->extra;
+		put_local += entry->put_local;
+		put_remote += entry->put_remote;
 		account.held += tally->local > tally->remote ? tally->local : tally->remote;
 	}
+	account.merged = smaller(put_local, put_remote);
 	return account;
 }
 

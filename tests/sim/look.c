@@ -12,13 +12,17 @@ static bool one_in(struct run *run, uint64_t n)
 	return rng_below(&run->rng, n) == 0;
 }
 
-/* Of a mailbox that was not there before nothing is known. */
+/* Of a mailbox that was not there before, or not under that name, nothing is known. */
 static struct watch *watch_of(struct run *run, const struct model_maildir *maildir)
 {
 	struct watch *watch = &run->watches[maildir - run->world.maildirs];
 
-	if (watch->maildir_id != maildir->id)
-		*watch = (struct watch){ .maildir_id = maildir->id, .must_look = true };
+	if (watch->maildir_id != maildir->id || watch->place != place_of(maildir->name))
+		*watch = (struct watch){
+			.maildir_id = maildir->id,
+			.place = place_of(maildir->name),
+			.must_look = true,
+		};
 	return watch;
 }
 

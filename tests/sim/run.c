@@ -63,6 +63,7 @@ static void run_settle(struct run *run)
 	if (run->world.server.is_untrustworthy)
 		find_out_server(run);
 	ledger_check(run);
+	ledger_rest(run);
 	if (by_hints && run->world.store.setaside_count == 0) /* whose next try may be due */
 		(void)come_to_rest(run, 1, look_at_all);
 	run->world.faults_are_on = true;

@@ -1,5 +1,6 @@
 /* The simulator: `sim --seeds N` runs N histories, `sim --seed S` one of them with
- * its log. A failing seed is shrunk to the shortest history found that still fails.
+ * its log. A failing seed is shrunk to the shortest history found that still fails; with
+ * `--survey N` all of N histories are run, and what fails is only listed.
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,6 +176,25 @@ static int run_one(uint64_t seed)
 	return is_well ? 0 : 1;
 }
 
+/* Each in a process of its own, which is slower. */
+static int survey_seeds(uint64_t first, uint64_t count)
+{
+	struct report *report = report_new();
+	struct history history;
+	uint64_t failed = 0;
+
+	for (uint64_t seed = first + 1; seed <= first + count; seed++) {
+		history_make(&history, seed);
+		if (run_apart(&history, report, false))
+			continue;
+		(void)printf("# seed %llu fails: %s\n", (unsigned long long)seed, report->why);
+		failed++;
+	}
+	(void)printf("# %llu of %llu fail\n", (unsigned long long)failed,
+		     (unsigned long long)count);
+	return failed == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t count = 2000;
@@ -189,6 +209,12 @@ int main(int argc, char **argv)
 			count = value;
 		else if (strcmp(argv[i], "--first") == 0)
 			first = value;
+		else if (strcmp(argv[i], "--survey") == 0)
+			return survey_seeds(first, value);
+		else if (strcmp(argv[i], "--shrink") == 0) {
+			shrink_and_print(value, report_new());
+			return 1;
+		}
 	}
 	(void)printf("1..1\n");
 	(void)fflush(stdout);

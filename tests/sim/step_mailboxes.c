@@ -5,6 +5,7 @@
 
 #include "history.h"
 #include "syncd/alloc.h"
+#include "syncd/log.h"
 
 static bool exists(struct run *run, bool is_local, const char *name)
 {
@@ -40,6 +41,8 @@ void step_make_mailbox(struct run *run, const struct step *step)
 
 	if (name == NULL || count_mailboxes(run, is_local) == MAILBOXES_MAX)
 		return;
+	log_trace(NULL, "## mailbox %s is made %s", name, is_local ? "locally" : "on the server");
+	ledger_disturb(run, name);
 	if (is_local)
 		(void)model_maildir_create(&run->world, name);
 	else
@@ -64,35 +67,47 @@ static char *name_after(const struct renaming *renaming, const char *name)
 	return xasprintf("%s%s", renaming->to, name + strlen(renaming->from));
 }
 
-/* All names are among the places, and free. */
+/* How deep below the root. */
+static size_t depth_of(const char *name)
+{
+	return strchr(name, '/') != NULL ? 1 : 0;
+}
+
+/* All names are free, and among the places, whatever else the other side has or may come to have
+ * below it when it follows. */
 static bool may_rename(struct run *run, const struct renaming *renaming)
 {
-	bool may = !model_is_inferior(renaming->to, renaming->from);
+	bool may = !model_is_inferior(renaming->to, renaming->from) &&
+		   depth_of(renaming->to) <= depth_of(renaming->from);
 
 	for (size_t i = 0; i < PLACES; i++) {
 		char *name = exists(run, renaming->is_local, place_names[i])
 				     ? name_after(renaming, place_names[i])
 				     : NULL;
 		if (name != NULL)
-			may &= place_of(name) < PLACES && !exists(run, renaming->is_local, name);
+			may &= !exists(run, renaming->is_local, name);
 		free(name);
 	}
 	return may;
 }
 
-/* A maildir's name is its directories', so that one goes after the other. */
+/* A maildir's name is its directories', so that one goes after the other. Those below it that stay
+ * here may be taken along on the server. */
 static void rename_all(struct run *run, const struct renaming *renaming)
 {
-	bool was_there[PLACES];
-
-	for (size_t i = 0; i < PLACES; i++)
-		was_there[i] = exists(run, renaming->is_local, place_names[i]);
 	for (size_t i = 0; i < PLACES; i++) {
-		char *name = was_there[i] ? name_after(renaming, place_names[i]) : NULL;
+		const struct renaming all = { renaming->from, renaming->to, true, true };
+		char *name = name_after(&all, place_names[i]);
 		if (name != NULL)
-			ledger_rename(run, place_names[i], name);
-		if (name != NULL && renaming->is_local)
+			ledger_rename(run, place_names[i], name, renaming->is_local);
+		free(name);
+	}
+	for (size_t i = 0; renaming->is_local && i < PLACES; i++) {
+		char *name = name_after(renaming, place_names[i]);
+		if (name != NULL)
 			(void)model_maildir_rename(&run->world, place_names[i], name);
+		for (uint32_t content = 1; name != NULL && content <= run->contents; content++)
+			ledger_note_rename(run, content, name);
 		free(name);
 	}
 	if (!renaming->is_local)
@@ -116,15 +131,10 @@ void step_rename_mailbox(struct run *run, const struct step *step)
 
 /* --- Deleting -------------------------------------------------------------------------------- */
 
-/* With the mailbox renamed, on either side, it is open which of both the engine takes for it. */
-static enum departure departure_with_mailbox(const struct run *run, const char *mailbox,
-					     enum departure departure)
+/* The mailbox is kept when there is something in it that the state does not know. */
+static enum departure with_mailbox(enum departure departure)
 {
-	size_t as_one = 0;
-
-	for (size_t i = 0; i < PLACES; i++)
-		as_one += run->renamed[i] == run->renamed[place_of(mailbox)];
-	return as_one > 1 && departure == DEPARTURE_FIRM ? DEPARTURE_WEAK : departure;
+	return departure == DEPARTURE_FIRM ? DEPARTURE_WEAK : departure;
 }
 
 static void unmake_local(struct run *run, struct model_maildir *maildir)
@@ -133,8 +143,7 @@ static void unmake_local(struct run *run, struct model_maildir *maildir)
 		struct model_file *file = model_file_visible(&run->world, i);
 		if (file->maildir != maildir || file->content == 0)
 			continue;
-		enum departure departure =
-			departure_with_mailbox(run, maildir->name, departure_of_file(run, file));
+		enum departure departure = with_mailbox(departure_of_file(run, file));
 		ledger_delete(run, file->content, maildir->name, departure);
 	}
 	model_maildir_delete(&run->world, maildir);
@@ -144,8 +153,8 @@ static void unmake_remote(struct run *run, struct model_mailbox *mailbox)
 {
 	for (size_t i = 0; i < mailbox->count; i++) {
 		const struct model_message *message = &mailbox->messages[i];
-		enum departure departure = departure_with_mailbox(
-			run, mailbox->name, departure_of_message(run, mailbox, message));
+		enum departure departure =
+			with_mailbox(departure_of_message(run, mailbox, message));
 		ledger_delete(run, message->content, mailbox->name, departure);
 	}
 	(void)model_mailbox_delete(&run->world, mailbox->name);
@@ -158,6 +167,9 @@ void step_unmake_mailbox(struct run *run, const struct step *step)
 
 	if (name == NULL)
 		return;
+	log_trace(NULL, "## mailbox %s is deleted %s", name,
+		  is_local ? "locally" : "on the server");
+	ledger_unmake(run, name);
 	if (is_local)
 		unmake_local(run, model_maildir_find(&run->world, name));
 	else

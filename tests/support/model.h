@@ -35,6 +35,7 @@ struct fault {
 /* --- The world -------------------------------------------------------------------------- */
 
 #define MODEL_MAILBOXES_MAX 8 /* that exist at the same time on one side */
+#define MODEL_RETIRED_MAX 16  /* names */
 #define MODEL_FILES_MAX 512
 #define MODEL_MESSAGES_MAX 512
 #define MODEL_VANISHED_MAX 1024
@@ -170,6 +171,11 @@ struct model_server {
 	/* Mailboxes have the same UIDVALIDITY but for those that had to get another: made anew
 	 * under an old name. Otherwise no two ever have the same. */
 	bool shares_uidvalidity;
+	bool renumbers_renamed; /* a mailbox that is renamed gets new UIDs */
+	/* Names that mailboxes have given up: with shared UIDVALIDITY none that another mailbox had
+	 * can be taken with UIDs that may have been its (RFC 3501 §6.3.4). */
+	char retired_names[MODEL_RETIRED_MAX][MAILBOX_NAME_MAX + 1];
+	size_t retired_count;
 };
 
 /* A row of each table, of whichever mailbox. */
@@ -334,6 +340,8 @@ struct model_mailbox *model_mailbox_create(struct world *world, const char *name
 int model_mailbox_rename(struct world *world, const char *from, const char *to);
 /* With its messages. SYNCD_ESERVER: refused. */
 int model_mailbox_delete(struct world *world, const char *name);
+/* The command that deletes it is under way. */
+bool model_mailbox_is_going(const struct world *world, const char *name);
 struct mailbox_status model_mailbox_status(const struct world *world,
 					   const struct model_mailbox *mailbox);
 /* A new UIDVALIDITY, all UIDs and modseqs given anew. */

@@ -180,6 +180,19 @@ static int run_delete(struct task *task)
 	return code != 0 ? error_set(&task->op->err, code, "cannot delete %s", req->name) : 0;
 }
 
+bool model_mailbox_is_going(const struct world *world, const char *name)
+{
+	list_for_each(node, &world->tasks)
+	{
+		const struct task *task = container_of(node, const struct task, link);
+		if (task->run == run_delete &&
+		    strcmp(container_of(task->op, const struct remote_delete_req, op)->name,
+			   name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void account_remove(struct remote_account *account, struct remote_delete_req *req)
 {
 	account_post(account, &req->op, run_delete);

@@ -65,6 +65,25 @@ static void retire_uidvalidity(struct model_server *server)
 		server->uidvalidity++;
 }
 
+static bool is_retired(const struct model_server *server, const char *name)
+{
+	for (size_t i = 0; i < server->retired_count; i++) {
+		if (strcmp(server->retired_names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void retire_name(struct model_server *server, const char *name)
+{
+	retire_uidvalidity(server);
+	if (is_retired(server, name))
+		return;
+	must(server->retired_count < MODEL_RETIRED_MAX);
+	(void)snprintf(server->retired_names[server->retired_count++],
+		       sizeof(server->retired_names[0]), "%s", name);
+}
+
 struct model_mailbox *model_mailbox_create(struct world *world, const char *name)
 {
 	struct model_server *server = &world->server;
@@ -84,6 +103,26 @@ struct model_mailbox *model_mailbox_create(struct world *world, const char *name
 	mailbox->uidnext = 1;
 	mailbox->highestmodseq = 1;
 	return mailbox;
+}
+
+/* The counter need not go on (RFC 7162 §3.1.2.1). */
+void model_mailbox_renumber(struct world *world, struct model_mailbox *mailbox)
+{
+	retire_uidvalidity(&world->server);
+	mailbox->uidvalidity = give_uidvalidity(&world->server);
+	mailbox->uidnext = 1;
+	if (rng_below(&world->rng, 2) == 0)
+		mailbox->highestmodseq = 0;
+	if (rng_below(&world->rng, 2) == 0)
+		(void)model_next_modseq(world, mailbox);
+	mailbox->vanished_count = 0;
+	mailbox->forgotten = 0;
+	mailbox->others_changes++;
+	mailbox->highestmodseq += mailbox->highestmodseq == 0;
+	for (size_t i = 0; i < mailbox->count; i++) {
+		mailbox->messages[i].uid = mailbox->uidnext++;
+		mailbox->messages[i].modseq = mailbox->highestmodseq;
+	}
 }
 
 /* --- Renaming and deleting ------------------------------------------------------------- */
@@ -116,6 +155,21 @@ static bool is_any_name_taken(struct world *world, const char *from, const char 
 	return is_taken;
 }
 
+static void rename_one(struct world *world, struct model_mailbox *mailbox, const char *from,
+		       const char *to)
+{
+	struct model_server *server = &world->server;
+	char *name = name_after_rename(mailbox, from, to);
+	bool is_anew = server->renumbers_renamed ||
+		       (server->shares_uidvalidity && is_retired(server, name));
+
+	retire_name(server, mailbox->name);
+	(void)snprintf(mailbox->name, sizeof(mailbox->name), "%s", name);
+	free(name);
+	if (is_anew)
+		model_mailbox_renumber(world, mailbox);
+}
+
 /* A superior without messages of its own is renamed, too: it is not selectable (RFC 3501 §6.3.5).
  * INBOX, which would leave its messages' new mailbox and an empty INBOX behind, is refused, as
  * many servers do. */
@@ -130,13 +184,9 @@ int model_mailbox_rename(struct world *world, const char *from, const char *to)
 		struct model_mailbox *mailbox = &world->server.mailboxes[i];
 		if (!is_of_tree(mailbox, from))
 			continue;
-		char *name = name_after_rename(mailbox, from, to);
-		(void)snprintf(mailbox->name, sizeof(mailbox->name), "%s", name);
-		free(name);
+		rename_one(world, mailbox, from, to);
 		renamed++;
 	}
-	if (renamed > 0)
-		retire_uidvalidity(&world->server);
 	return renamed > 0 ? 0 : SYNCD_ENOTFOUND;
 }
 
@@ -149,28 +199,8 @@ int model_mailbox_delete(struct world *world, const char *name)
 	if (mailbox == NULL)
 		return 0;
 	mailbox->id = 0;
-	retire_uidvalidity(&world->server);
+	retire_name(&world->server, name);
 	return 0;
-}
-
-/* The counter need not go on (RFC 7162 §3.1.2.1). */
-void model_mailbox_renumber(struct world *world, struct model_mailbox *mailbox)
-{
-	retire_uidvalidity(&world->server);
-	mailbox->uidvalidity = give_uidvalidity(&world->server);
-	mailbox->uidnext = 1;
-	if (rng_below(&world->rng, 2) == 0)
-		mailbox->highestmodseq = 0;
-	if (rng_below(&world->rng, 2) == 0)
-		(void)model_next_modseq(world, mailbox);
-	mailbox->vanished_count = 0;
-	mailbox->forgotten = 0;
-	mailbox->others_changes++;
-	mailbox->highestmodseq += mailbox->highestmodseq == 0;
-	for (size_t i = 0; i < mailbox->count; i++) {
-		mailbox->messages[i].uid = mailbox->uidnext++;
-		mailbox->messages[i].modseq = mailbox->highestmodseq;
-	}
 }
 
 void model_server_init(struct world *world)

@@ -103,6 +103,9 @@ static int run_append(struct task *task)
 		return error_set(&task->op->err, code, "could not read the message");
 	}
 	must(is_whole && content != 0);
+	code = session_check(task); /* the mailbox may be gone by now */
+	if (code != 0)
+		return code;
 	bool is_refused = content == world->server.refuses_append;
 	if (is_refused_together(world, req)) {
 		if (!is_refused && rng_below(&world->rng, 2) == 0)

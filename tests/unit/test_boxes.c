@@ -275,6 +275,18 @@ static void without_ids_uidvalidity_tells_but_is_looked_behind(void **state)
 	assert_int_equal(old->action, BOX_DELETE_LOCAL);
 }
 
+static void without_ids_an_empty_mailbox_is_not_taken_for_renamed(void **state)
+{
+	struct fixture *f = *state;
+	struct sync_box *old = add_known(f, "a", LOCAL, 0, 11);
+	struct sync_box *new = add(f, "b", REMOTE, 0, 0);
+
+	old->messages = 0;
+	plan(f);
+	assert_int_equal(new->action, BOX_CREATE_LOCAL);
+	assert_int_equal(old->action, BOX_DELETE_LOCAL);
+}
+
 static void uidvalidity_that_several_share_tells_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -419,6 +431,7 @@ int main(void)
 		TEST(renamed_alike_on_both_sides_the_state_follows),
 		TEST(renamed_differently_the_servers_name_counts),
 		TEST(without_ids_uidvalidity_tells_but_is_looked_behind),
+		TEST(without_ids_an_empty_mailbox_is_not_taken_for_renamed),
 		TEST(uidvalidity_that_several_share_tells_nothing),
 		TEST(a_smaller_uidnext_is_another_mailbox),
 		TEST(other_ids_are_another_mailbox),

@@ -1,0 +1,185 @@
+/* The ledger's entries about mailboxes: new UIDs, new names, and what becomes uncertain with these.
+ * The rules are in history.h.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "history.h"
+#include "syncd/alloc.h"
+#include "syncd/log.h"
+#include "syncd/must.h"
+
+/* --- What can no longer be told ----------------------------------------------------------- */
+
+/* What left the mailbox may have done so in vain. */
+static void weaken_departures(struct run *run, size_t place)
+{
+	for (uint32_t content = 1; content <= run->contents; content++) {
+		struct ledger_row *row = &run->ledger[content];
+		struct ledger_place *entry = &row->places[place];
+		unsigned deleted = entry->deleted < row->deleted ? entry->deleted : row->deleted;
+		row->deleted -= deleted;
+		row->deleted_weakly += deleted;
+		row->extra += entry->deleted - deleted; /* those were moves */
+		entry->deleted_weakly += entry->deleted;
+		entry->deleted = 0;
+	}
+	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
+		struct model_file *file = &run->world.files[i];
+		if (file->is_used && place_of(file->maildir->name) == place)
+			file->is_deletion_firm = false;
+		if (file->is_used && file->moved == 1 + DEPARTURE_FIRM &&
+		    place_of(file->durable_maildir->name) == place)
+			file->moved = 1 + DEPARTURE_WEAK;
+	}
+}
+
+/* UIDs lose their meaning: deletions not yet carried over cannot be told from
+ * messages the other side never had. */
+void ledger_renumber(struct run *run, const char *mailbox)
+{
+	weaken_departures(run, place_of(mailbox));
+	run->was_renumbered = true;
+}
+
+static bool is_as_one(const struct run *run, size_t place, size_t other)
+{
+	return run->renamed[place] == run->renamed[other];
+}
+
+/* What was done last to the messages in the mailboxes that count as one with this. */
+static void unsettle(struct run *run, size_t place)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		if (!is_as_one(run, i, place))
+			continue;
+		weaken_departures(run, i);
+		for (uint32_t content = 1; content <= run->contents; content++) {
+			if (run->ledger[content].places[i].created > 0)
+				ledger_unsettle(run, content, ~(uint64_t)0);
+		}
+	}
+}
+
+/* All that is in them may be there once more, or become one with what is there on the other side:
+ * it is as if both sides had put it there. */
+static void blur(struct run *run, size_t place)
+{
+	unsettle(run, place);
+	for (uint32_t content = 1; content <= run->contents; content++) {
+		struct ledger_row *row = &run->ledger[content];
+		for (size_t i = 0; i < PLACES; i++) {
+			struct ledger_place *entry = &row->places[i];
+			if (!is_as_one(run, i, place))
+				continue;
+			row->extra += entry->created;
+			entry->extra += entry->created;
+			entry->put_local = entry->put_remote = entry->created;
+		}
+	}
+}
+
+/* --- Names ------------------------------------------------------------------------------------ */
+
+static void join(struct run *run, size_t from, size_t to)
+{
+	size_t kept = run->renamed[from];
+	size_t joined = run->renamed[to];
+
+	for (size_t i = 0; i < PLACES; i++) {
+		if (run->renamed[i] != joined)
+			continue;
+		run->renamed[i] = kept;
+		run->is_renaming[i] = true;
+	}
+	for (size_t i = 0; i < PLACES; i++)
+		run->is_renaming[i] |= run->renamed[i] == kept;
+}
+
+/* What a server refuses: one below it, which would go along, has no place to go to. */
+static bool is_in_the_way(struct run *run, const char *from, const char *to)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < PLACES; i++) {
+		if (!model_is_inferior(place_names[i], from) ||
+		    model_mailbox_find(&run->world, place_names[i]) == NULL)
+			continue;
+		char *name = xasprintf("%s%s", to, place_names[i] + strlen(from));
+		is_any |= model_mailbox_find(&run->world, name) != NULL;
+		free(name);
+	}
+	return is_any;
+}
+
+enum certainty {
+	RENAME_TOLD,    /* by ids */
+	RENAME_GUESSED, /* by UIDVALIDITY, and messages that are there still */
+	RENAME_UNTOLD,
+};
+
+/* Whether the engine can tell it, if nothing else happens to the mailbox. */
+static enum certainty judge_rename(struct run *run, const char *from, const char *to, bool is_local)
+{
+	const struct mailbox_record *known = model_store_mailbox(&run->world, from);
+	const struct model_mailbox *remote = model_mailbox_find(&run->world, from);
+	const struct model_maildir *local = model_maildir_find(&run->world, from);
+	const struct model_server *server = &run->world.server;
+
+	if (run->is_renaming[place_of(from)] || run->is_renaming[place_of(to)] || known == NULL ||
+	    remote == NULL || local == NULL || known->uidvalidity != remote->uidvalidity ||
+	    model_store_mailbox(&run->world, to) != NULL ||
+	    model_mailbox_find(&run->world, to) != NULL ||
+	    model_maildir_find(&run->world, to) != NULL)
+		return RENAME_UNTOLD;
+	if (is_local)
+		return known->local_id == local->id && !is_in_the_way(run, from, to)
+			       ? RENAME_TOLD
+			       : RENAME_UNTOLD;
+	if (known->remote_id == remote->id)
+		return RENAME_TOLD;
+	return server->shares_uidvalidity || server->renumbers_renamed ? RENAME_UNTOLD
+								       : RENAME_GUESSED;
+}
+
+void ledger_rename(struct run *run, const char *from, const char *to, bool is_local)
+{
+	static const char *const names[] = { "", ", as may be guessed", ", which cannot be told" };
+	const struct model_server *server = &run->world.server;
+	size_t place = place_of(from);
+	enum certainty certainty = judge_rename(run, from, to, is_local);
+
+	log_trace(NULL, "## mailbox %s becomes %s %s%s", from, to,
+		  is_local ? "locally" : "on the server", names[certainty]);
+	join(run, place, place_of(to));
+	run->was_renumbered |= server->shares_uidvalidity || server->renumbers_renamed;
+	if (certainty == RENAME_UNTOLD)
+		blur(run, place);
+	else if (certainty == RENAME_GUESSED || server->shares_uidvalidity ||
+		 server->renumbers_renamed)
+		unsettle(run, place);
+}
+
+/* Kept with all that the other side has, what was deleted from it or moved away before is there
+ * again. */
+void ledger_unmake(struct run *run, const char *mailbox)
+{
+	weaken_departures(run, place_of(mailbox));
+	ledger_disturb(run, mailbox);
+}
+
+void ledger_disturb(struct run *run, const char *mailbox)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		bool is_meant = strcmp(place_names[i], mailbox) == 0 ||
+				model_is_inferior(mailbox, place_names[i]);
+		if (is_meant && run->is_renaming[i])
+			blur(run, i);
+	}
+}
+
+void ledger_rest(struct run *run)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		run->is_renaming[i] = false;
+}
