@@ -78,7 +78,8 @@ struct config_account {
 	enum config_follow create;
 	enum config_follow remove;
 	bool expunge_deleted;
-	char *trash;             /* mailbox, or NULL */
+	char *trash;             /* mailbox, or NULL; or, */
+	bool finds_trash;        /* trash = auto, the server's \Trash */
 	unsigned deletion_limit; /* percent, 1 to 100; 0: no limit */
 	uint64_t max_size_bytes; /* CONFIG_NO_LIMIT: none */
 	unsigned connections;

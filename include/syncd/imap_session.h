@@ -70,6 +70,7 @@ enum imap_capability {
 	IMAP_CAP_NOTIFY = 1 << 19,
 	IMAP_CAP_COMPRESS_DEFLATE = 1 << 20,
 	IMAP_CAP_OBJECTID = 1 << 21,
+	IMAP_CAP_SPECIAL_USE = 1 << 22,
 };
 
 /* What the server announced that it takes at most; UINT64_MAX where it did not. */

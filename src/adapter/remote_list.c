@@ -19,6 +19,7 @@ struct list_entry {
 	size_t order;
 	bool is_listed;
 	bool is_selectable;
+	enum special_use use;
 	struct imap_told told;
 };
 
@@ -92,16 +93,16 @@ static struct list_entry *list_add(struct list_work *work, struct slice name)
 
 /* The separator of the whole account counts: names under another one (a public
  * namespace) lead nowhere as ours. */
-static void list_found(struct imap_list *list, struct slice name, char separator,
-		       bool is_selectable)
+static void list_found(struct imap_list *list, const struct imap_listed *listed)
 {
-	struct list_entry *entry = list_add(container_of(list, struct list_work, list), name);
+	struct list_entry *entry =
+		list_add(container_of(list, struct list_work, list), listed->name);
 
-	(void)separator;
 	if (entry == NULL)
 		return;
 	entry->is_listed = true;
-	entry->is_selectable = is_selectable;
+	entry->is_selectable = listed->is_selectable;
+	entry->use = listed->use;
 }
 
 static void list_told(struct imap_list *list, struct slice name, const struct imap_told *told)
@@ -149,6 +150,7 @@ static void entry_join(struct list_entry *entry, const struct list_entry *more)
 		entry->is_selectable = more->is_selectable;
 		entry->order = more->order;
 	}
+	entry->use = special_use_join(entry->use, more->use);
 	told_join(&entry->told, &more->told);
 }
 
@@ -215,6 +217,7 @@ static void entry_tell(struct list_work *work, const struct list_entry *entry)
 		.is_selectable = entry->is_selectable && is_usable,
 		.is_marked_unusable = !is_usable,
 		.lasting_id = entry->told.mailbox_id,
+		.use = entry->use,
 	};
 	if (!is_frozen(work, entry))
 		info.status = remote_status_of(&entry->told);
@@ -312,6 +315,13 @@ static unsigned wishes_of(const struct list_work *work)
 	return wishes;
 }
 
+/* LIST-STATUS is an option of the same kind (RFC 5819 §1). */
+static bool can_return(const struct imap_session *session)
+{
+	return imap_session_can(session, IMAP_CAP_LIST_EXTENDED) ||
+	       imap_session_can(session, IMAP_CAP_LIST_STATUS);
+}
+
 /* What was asked in one flight is answered. */
 static void list_answered(struct list_work *work)
 {
@@ -330,8 +340,10 @@ static void list_done(struct imap_command *command, int code)
 {
 	struct list_work *work = container_of(command, struct list_work, list.command);
 
-	if (code < 0 && work->list.wishes != 0 && imap_session_is_live(session_of(work))) {
+	bool was_asked_more = work->list.wishes != 0 || work->list.wants_use;
+	if (code < 0 && was_asked_more && imap_session_is_live(session_of(work))) {
 		work->list.wishes = 0;
+		work->list.wants_use = false;
 		work->wishes &= IMAP_WANTS_STATUS;
 		imap_list_start(session_of(work), &work->list, list_done);
 		return;
@@ -362,6 +374,8 @@ static void list_granted(struct remote_lease *lease, int code)
 	work->wishes = wishes_of(work);
 	if (imap_session_can(session, IMAP_CAP_LIST_STATUS))
 		work->list.wishes = work->wishes;
+	work->list.wants_use =
+		can_return(session) && imap_session_can(session, IMAP_CAP_SPECIAL_USE);
 	work->list.found = list_found;
 	work->list.told = list_told;
 	if (asks_status(work) && imap_session_selected(session).len > 0 &&

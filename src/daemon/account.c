@@ -90,6 +90,7 @@ void account_close_if_over(struct account *account)
 		return;
 	adapter_local_free(&account->local);
 	store_close(&account->store);
+	free(account->trash);
 	free(account);
 	closed->done(closed, 0);
 }

@@ -18,6 +18,7 @@ struct account {
 	struct adapter_env env;
 	struct sync_ports ports;
 	struct account_run *run; /* at most one */
+	char *trash;             /* the server's \Trash, as last listed; or NULL */
 	struct port_op closing;
 	struct port_op *closed;
 	bool is_remote_closed;

@@ -86,6 +86,14 @@ static bool run_selects(struct sync_tree *tree, const char *name)
 	return false;
 }
 
+static void run_listed(struct sync_tree *tree, const struct mailbox_info *info)
+{
+	struct account_run *run = sync_tree_context(tree);
+
+	if (run->ops->listed != NULL)
+		run->ops->listed(run, info);
+}
+
 static void run_begun(struct sync_tree *tree, const char *name)
 {
 	struct account_run *run = sync_tree_context(tree);
@@ -204,6 +212,13 @@ static void run_free(struct account_run *run)
 	free(run);
 }
 
+/* For runs that list nothing. */
+static void run_note_trash(struct account_run *run, const char *trash)
+{
+	free(run->account->trash);
+	run->account->trash = trash != NULL ? xstrdup(trash) : NULL;
+}
+
 static void run_done(struct sync_tree *tree, const struct error *err)
 {
 	struct account_run *run = sync_tree_context(tree);
@@ -222,6 +237,8 @@ static void run_done(struct sync_tree *tree, const struct error *err)
 		error_context(&account_err, "account %s", account_name(run->account));
 		report_fail(&run->report, NULL, &account_err);
 	}
+	if (err->code == 0 && run->options.targets == NULL)
+		run_note_trash(run, sync_tree_found_trash(tree));
 	struct account *account = run->account;
 	account->run = NULL;
 	run->ops->done(run, &run->report, &account_err);
@@ -232,6 +249,7 @@ static void run_done(struct sync_tree *tree, const struct error *err)
 
 static const struct sync_tree_ops tree_ops = {
 	.selects = run_selects,
+	.listed = run_listed,
 	.begun = run_begun,
 	.unchanged = run_unchanged,
 	.vanished = run_vanished,
@@ -255,7 +273,8 @@ struct account_run *account_run_start(struct account *account,
 		.direction = settings->direction,
 		.deletion_limit_percent = settings->deletion_limit,
 		.expunges_deleted = settings->expunge_deleted,
-		.trash = settings->trash,
+		.trash = settings->finds_trash ? account->trash : settings->trash,
+		.finds_trash = settings->finds_trash,
 		.may_create_local = settings->create == CONFIG_FOLLOW_BOTH ||
 				    settings->create == CONFIG_FOLLOW_LOCAL,
 		.may_create_remote = settings->create == CONFIG_FOLLOW_BOTH ||

@@ -122,6 +122,20 @@ static void read_keep(const struct config_reader *reader, struct config_account 
 			   text);
 }
 
+static void read_trash(const struct config_reader *reader, struct config_account *out)
+{
+	out->trash = read_string(reader, "trash");
+	if (out->trash == NULL)
+		return;
+	out->finds_trash = strcmp(out->trash, "auto") == 0;
+	if (strlen(out->trash) > MAILBOX_NAME_MAX)
+		read_fault(reader, "trash", "the name is too long");
+	if (out->finds_trash) {
+		free(out->trash);
+		out->trash = NULL;
+	}
+}
+
 static void read_imap(const struct config_reader *reader, struct config_account *out)
 {
 	out->layout = read_layout(reader);
@@ -133,9 +147,7 @@ static void read_imap(const struct config_reader *reader, struct config_account 
 	out->remove =
 		(enum config_follow)read_word(reader, "remove", follow_words, CONFIG_FOLLOW_BOTH);
 	out->expunge_deleted = read_bool(reader, "expunge_deleted", false);
-	out->trash = read_string(reader, "trash");
-	if (out->trash != NULL && strlen(out->trash) > MAILBOX_NAME_MAX)
-		read_fault(reader, "trash", "the name is too long");
+	read_trash(reader, out);
 	out->deletion_limit = read_deletion_limit(reader);
 	out->connections = (unsigned)read_number(reader, "connections", 1, CONNECTIONS_MAX, 4);
 	out->push = read_bool(reader, "push", true);

@@ -13,6 +13,7 @@ struct keeper_mailbox {
 	uint64_t messages;
 	uint64_t unseen;
 	bool is_counted; /* since the last change */
+	enum special_use use;
 	bool is_changed; /* waits for a run */
 	bool is_gone;    /* deleted, renamed or excluded: only a complete look finds it again */
 	bool is_watched;

@@ -15,6 +15,18 @@ bool imap_list_has(const struct imap_arg *attributes, const char *name)
 	return false;
 }
 
+static enum special_use use_of(const struct imap_arg *attributes)
+{
+	enum special_use use = SPECIAL_USE_NONE;
+	struct slice text;
+
+	for (const struct imap_arg *arg = attributes->child; arg != NULL; arg = arg->next) {
+		if (imap_arg_text(arg, &text))
+			use = special_use_join(use, special_use_of_attribute(text));
+	}
+	return use;
+}
+
 bool imap_list_name(const struct imap_arg *arg, struct slice *name)
 {
 	if (arg != NULL && arg->kind == IMAP_NIL) {
@@ -28,16 +40,16 @@ bool imap_list_name(const struct imap_arg *arg, struct slice *name)
 static void list_take(struct imap_list *list, const struct imap_response *response)
 {
 	const struct imap_arg *attributes = response->args;
-	struct slice separator;
-	struct slice name;
+	struct imap_listed listed;
 
 	if (attributes == NULL || attributes->kind != IMAP_LIST || attributes->next == NULL ||
-	    !imap_list_name(attributes->next->next, &name) || name.len > IMAP_NAME_MAX)
+	    !imap_list_name(attributes->next->next, &listed.name) ||
+	    listed.name.len > IMAP_NAME_MAX)
 		return;
-	bool has_separator = imap_arg_text(attributes->next, &separator) && separator.len == 1;
-	bool is_selectable = !imap_list_has(attributes, "\\Noselect") &&
-			     !imap_list_has(attributes, "\\NonExistent");
-	list->found(list, name, has_separator ? separator.data[0] : '\0', is_selectable);
+	listed.is_selectable = !imap_list_has(attributes, "\\Noselect") &&
+			       !imap_list_has(attributes, "\\NonExistent");
+	listed.use = use_of(attributes);
+	list->found(list, &listed);
 }
 
 static bool list_untagged(struct imap_command *command, const struct imap_response *response)
@@ -65,15 +77,27 @@ static const struct imap_command_type subscribe_type = { .name = "SUBSCRIBE" };
 static const struct imap_command_type unsubscribe_type = { .name = "UNSUBSCRIBE" };
 static const struct imap_command_type noop_type = { .name = "NOOP" };
 
+/* Asked for anything, a server tells what it was asked for and need not tell more (RFC 5258 §3). */
+static void list_write_return(struct imap_session *session, const struct imap_list *list,
+			      struct imap_write *write)
+{
+	if (!list->wants_use && list->wishes == 0)
+		return;
+	imap_write_text(write, " RETURN (");
+	if (list->wants_use)
+		imap_write_text(write, list->wishes != 0 ? "SPECIAL-USE " : "SPECIAL-USE");
+	if (list->wishes != 0) {
+		imap_write_text(write, "STATUS ");
+		imap_status_write(session, list->wishes, write);
+	}
+	imap_write_text(write, ")");
+}
+
 void imap_list_start(struct imap_session *session, struct imap_list *list, imap_command_done done)
 {
 	imap_command_init(session, &list->command, &list_type, done);
 	imap_write_text(&list->command.write, "LIST \"\" \"*\"");
-	if (list->wishes != 0) {
-		imap_write_text(&list->command.write, " RETURN (STATUS ");
-		imap_status_write(session, list->wishes, &list->command.write);
-		imap_write_text(&list->command.write, ")");
-	}
+	list_write_return(session, list, &list->command.write);
 	imap_command_start(&list->command);
 }
 

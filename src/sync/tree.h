@@ -185,6 +185,7 @@ struct sync_tree {
 	size_t listing; /* lists awaited */
 	unsigned failures;
 	int64_t now_s; /* when the mailboxes were listed */
+	char *trash;   /* the server's \Trash, once listed; or NULL */
 	struct error err;
 	struct remote_list_req remote_list;
 	struct local_list_req local_list;

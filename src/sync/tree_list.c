@@ -43,6 +43,10 @@ static void tree_found_remote(struct remote_list_req *req, const struct mailbox_
 {
 	struct sync_tree *tree = container_of(req, struct sync_tree, remote_list);
 
+	if (tree->ops->listed != NULL)
+		tree->ops->listed(tree, info);
+	if (info->use == SPECIAL_USE_TRASH && info->is_selectable && tree->trash == NULL)
+		tree->trash = xstrdup(info->name);
 	if ((!info->is_selectable && !info->is_marked_unusable) || !tree_selects(tree, info->name))
 		return;
 	struct tree_mailbox *mailbox = tree_add(tree, info->name);
