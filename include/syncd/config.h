@@ -74,6 +74,7 @@ struct config_account {
 	char *maildir; /* absolute, no trailing slash */
 	enum maildir_layout layout;
 	char **mailboxes; /* for pattern_list_selects */
+	bool subscribed;  /* only these */
 	enum sync_direction direction;
 	enum config_follow create;
 	enum config_follow remove;

@@ -42,6 +42,7 @@ enum imap_status_wish {
 struct imap_listed {
 	struct slice name;
 	bool is_selectable;
+	bool is_subscribed;   /* where it is asked for, and by LSUB */
 	enum special_use use; /* servers may tell it without being asked */
 };
 
@@ -49,12 +50,16 @@ struct imap_listed {
  * (RFC 5819), before or after; a name is valid during the call and may come twice. */
 struct imap_list {
 	struct imap_command command;
-	unsigned wishes; /* inputs; of STATUS */
-	bool wants_use;  /* only with IMAP_CAP_SPECIAL_USE, and IMAP_CAP_LIST_EXTENDED */
+	unsigned wishes;       /* inputs; of STATUS */
+	bool wants_use;        /* only with IMAP_CAP_SPECIAL_USE, and IMAP_CAP_LIST_EXTENDED */
+	bool wants_subscribed; /* only with IMAP_CAP_LIST_EXTENDED */
 	void (*found)(struct imap_list *list, const struct imap_listed *listed);
 	void (*told)(struct imap_list *list, struct slice name, const struct imap_told *told);
 };
 void imap_list_start(struct imap_session *session, struct imap_list *list, imap_command_done done);
+/* LSUB instead, with `found` only: what is subscribed, whether or not it exists (RFC 3501 §6.3.9).
+ */
+void imap_lsub_start(struct imap_session *session, struct imap_list *list, imap_command_done done);
 
 /* STATUS of one mailbox, which should not be the selected one. */
 struct imap_status {

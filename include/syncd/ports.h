@@ -71,6 +71,9 @@ struct mailbox_info {
 	 * with the list, locally of the directory. 0: not known. */
 	uint64_t lasting_id;
 	enum special_use use; /* remote only */
+	/* Remote only: it is there, but not to be synchronised, and so neither deleted nor made;
+	 * what the state knows of it may be forgotten. */
+	bool is_left_alone;
 };
 
 /* Every mailbox, with its status as far as that spares looking into it: where the server
@@ -79,6 +82,8 @@ struct remote_list_req {
 	struct port_op op;
 	/* Whose status is wanted. NULL: none is asked for. */
 	bool (*selects)(struct remote_list_req *req, const char *name);
+	/* What is not subscribed is left alone; INBOX always counts as subscribed. */
+	bool wants_subscribed;
 	void (*found)(struct remote_list_req *req, const struct mailbox_info *info);
 };
 

@@ -36,6 +36,7 @@ struct sync_tree_options {
 	bool may_remove_local;
 	bool may_remove_remote;
 	bool selects_for_good;     /* what `selects` leaves out is forgotten */
+	bool wants_subscribed;     /* what is not subscribed is left out too */
 	bool is_dry_run;           /* as for a pass; mailboxes are not made either */
 	unsigned passes_at_once;   /* at least 1 */
 	int64_t verify_interval_s; /* as for a pass */

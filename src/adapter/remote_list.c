@@ -19,6 +19,7 @@ struct list_entry {
 	size_t order;
 	bool is_listed;
 	bool is_selectable;
+	bool is_subscribed;
 	enum special_use use;
 	struct imap_told told;
 };
@@ -34,6 +35,7 @@ struct list_status {
 struct list_work {
 	struct remote_lease lease;
 	struct imap_list list;
+	struct imap_list lsub;
 	struct imap_unselect unselect;
 	struct remote_list_req *req;
 	struct list_entry *entries;
@@ -102,7 +104,18 @@ static void list_found(struct imap_list *list, const struct imap_listed *listed)
 		return;
 	entry->is_listed = true;
 	entry->is_selectable = listed->is_selectable;
+	entry->is_subscribed = listed->is_subscribed;
 	entry->use = listed->use;
+}
+
+/* A name for itself, that need not exist. */
+static void lsub_found(struct imap_list *lsub, const struct imap_listed *listed)
+{
+	struct list_entry *entry =
+		list_add(container_of(lsub, struct list_work, lsub), listed->name);
+
+	if (entry != NULL)
+		entry->is_subscribed = true;
 }
 
 static void list_told(struct imap_list *list, struct slice name, const struct imap_told *told)
@@ -150,6 +163,7 @@ static void entry_join(struct list_entry *entry, const struct list_entry *more)
 		entry->is_selectable = more->is_selectable;
 		entry->order = more->order;
 	}
+	entry->is_subscribed |= more->is_subscribed;
 	entry->use = special_use_join(entry->use, more->use);
 	told_join(&entry->told, &more->told);
 }
@@ -206,6 +220,12 @@ static bool entry_name(const struct list_work *work, const struct list_entry *en
 	return false;
 }
 
+static bool is_left_alone(const struct list_work *work, const struct list_entry *entry)
+{
+	return work->req->wants_subscribed && !entry->is_subscribed &&
+	       strcmp(entry->name, "INBOX") != 0;
+}
+
 static void entry_tell(struct list_work *work, const struct list_entry *entry)
 {
 	struct buf name;
@@ -218,6 +238,7 @@ static void entry_tell(struct list_work *work, const struct list_entry *entry)
 		.is_marked_unusable = !is_usable,
 		.lasting_id = entry->told.mailbox_id,
 		.use = entry->use,
+		.is_left_alone = is_left_alone(work, entry),
 	};
 	if (!is_frozen(work, entry))
 		info.status = remote_status_of(&entry->told);
@@ -240,7 +261,7 @@ static bool wants_status(const struct list_work *work, const struct list_entry *
 {
 	struct buf name;
 
-	if (!entry->is_selectable || is_frozen(work, entry))
+	if (!entry->is_selectable || is_frozen(work, entry) || is_left_alone(work, entry))
 		return false;
 	buf_init(&name, 4 * IMAP_NAME_MAX);
 	bool is_wanted =
@@ -334,21 +355,45 @@ static void list_answered(struct list_work *work)
 		list_conclude(work);
 }
 
+/* Without it there is no telling what is to be left alone. */
+static void lsub_done(struct imap_command *command, int code)
+{
+	struct list_work *work = container_of(command, struct list_work, lsub.command);
+
+	if (code < 0 && work->err.code == 0) {
+		work->err = command->err;
+		error_context(&work->err, "LSUB");
+	}
+	list_answered(work);
+}
+
+/* Where LIST cannot tell what is subscribed; behind it in the same flight. */
+static void lsub_ask(struct list_work *work)
+{
+	work->in_flight++;
+	work->lsub.found = lsub_found;
+	imap_lsub_start(session_of(work), &work->lsub, lsub_done);
+}
+
 /* What a server announces it may refuse all the same: then each mailbox is asked, and for what is
  * needed only. */
 static void list_done(struct imap_command *command, int code)
 {
 	struct list_work *work = container_of(command, struct list_work, list.command);
 
-	bool was_asked_more = work->list.wishes != 0 || work->list.wants_use;
+	bool was_asked_more =
+		work->list.wishes != 0 || work->list.wants_use || work->list.wants_subscribed;
 	if (code < 0 && was_asked_more && imap_session_is_live(session_of(work))) {
+		bool needs_lsub = work->list.wants_subscribed;
 		work->list.wishes = 0;
-		work->list.wants_use = false;
+		work->list.wants_use = work->list.wants_subscribed = false;
 		work->wishes &= IMAP_WANTS_STATUS;
 		imap_list_start(session_of(work), &work->list, list_done);
+		if (needs_lsub)
+			lsub_ask(work);
 		return;
 	}
-	if (code < 0)
+	if (code < 0 && work->err.code == 0)
 		work->err = command->err;
 	list_answered(work);
 }
@@ -376,6 +421,8 @@ static void list_granted(struct remote_lease *lease, int code)
 		work->list.wishes = work->wishes;
 	work->list.wants_use =
 		can_return(session) && imap_session_can(session, IMAP_CAP_SPECIAL_USE);
+	work->list.wants_subscribed =
+		work->req->wants_subscribed && imap_session_can(session, IMAP_CAP_LIST_EXTENDED);
 	work->list.found = list_found;
 	work->list.told = list_told;
 	if (asks_status(work) && imap_session_selected(session).len > 0 &&
@@ -386,6 +433,8 @@ static void list_granted(struct remote_lease *lease, int code)
 	}
 	work->in_flight++;
 	imap_list_start(session, &work->list, list_done);
+	if (work->req->wants_subscribed && !work->list.wants_subscribed)
+		lsub_ask(work);
 }
 
 void remote_list(struct remote_account *account, struct remote_list_req *req)

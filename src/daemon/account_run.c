@@ -284,6 +284,7 @@ struct account_run *account_run_start(struct account *account,
 		.may_remove_remote = settings->remove == CONFIG_FOLLOW_BOTH ||
 				     settings->remove == CONFIG_FOLLOW_REMOTE,
 		.selects_for_good = options->names == NULL,
+		.wants_subscribed = settings->subscribed && options->names == NULL,
 		.is_dry_run = options->is_dry_run,
 		.passes_at_once = settings->connections,
 		.verify_interval_s = (int64_t)settings->verify_interval_s,

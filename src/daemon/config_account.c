@@ -47,7 +47,7 @@ static const struct config_word line_ending_words[] = {
 static const char *const imap_keys[] = {
 	"layout",          "mailboxes", "direction",       "create",      "remove",
 	"expunge_deleted", "trash",     "deletion_limit",  "connections", "push",
-	"compress",        "on_change", "verify_interval",
+	"compress",        "on_change", "verify_interval", "subscribed",
 };
 static const char *const pop3_keys[] = { "keep" };
 
@@ -140,6 +140,7 @@ static void read_imap(const struct config_reader *reader, struct config_account 
 {
 	out->layout = read_layout(reader);
 	out->mailboxes = read_mailboxes(reader);
+	out->subscribed = read_bool(reader, "subscribed", false);
 	out->direction =
 		(enum sync_direction)read_word(reader, "direction", direction_words, SYNC_BOTH);
 	out->create =

@@ -33,6 +33,14 @@ struct keeper_mailbox *keeper_mailbox(struct keeper *keeper, const char *name)
 	return &keeper->mailboxes[keeper->count++];
 }
 
+bool keeper_selects(struct keeper *keeper, const char *name)
+{
+	const struct keeper_mailbox *mailbox = keeper_find(keeper, name);
+
+	return pattern_list_selects(keeper->settings->mailboxes, name) &&
+	       (mailbox == NULL || !mailbox->is_left_alone);
+}
+
 void keeper_set_state(struct keeper *keeper, enum control_state state, const struct error *err)
 {
 	struct control_event event = {
@@ -75,7 +83,7 @@ void keeper_note_remote(struct keeper *keeper, struct keeper_mailbox *mailbox)
 
 void keeper_note_local(struct keeper *keeper, const char *name, const struct local_hint *hint)
 {
-	if (!pattern_list_selects(keeper->settings->mailboxes, name))
+	if (!keeper_selects(keeper, name))
 		return;
 	struct keeper_mailbox *mailbox = keeper_mailbox(keeper, name);
 	if (hint != NULL)
@@ -94,13 +102,16 @@ static void keeper_run_listed(struct account_run *run, const struct mailbox_info
 	struct keeper *keeper = account_run_context(run);
 	struct keeper_mailbox *mailbox = keeper_find(keeper, info->name);
 
-	if (mailbox == NULL && info->use == SPECIAL_USE_NONE)
+	bool is_left_alone = keeper->is_full_run && info->is_left_alone;
+	if (mailbox == NULL && info->use == SPECIAL_USE_NONE && !is_left_alone)
 		return;
 	if (mailbox == NULL) {
 		mailbox = keeper_mailbox(keeper, info->name);
 		mailbox->is_gone = true;
 	}
 	mailbox->use = info->use;
+	if (keeper->is_full_run)
+		mailbox->is_left_alone = is_left_alone;
 }
 
 static void keeper_run_begun(struct account_run *run, const char *mailbox)

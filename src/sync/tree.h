@@ -22,6 +22,7 @@ struct tree_mailbox {
 	const struct local_hint *hints;
 	size_t hint_count;
 	bool is_unusable;     /* on one side at least: it has no passes */
+	bool is_left_alone;   /* as if on neither side */
 	bool is_half_local;   /* known, but the maildir has only a part of it, as if cut short */
 	bool is_wanted;       /* a pass is due */
 	bool leaves_removals; /* the last pass left some to the next one */

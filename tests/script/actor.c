@@ -54,9 +54,10 @@ static void list_found(struct remote_list_req *req, const struct mailbox_info *i
 			       status->uidvalidity, status->uidnext, status->messages,
 			       (unsigned long long)status->highestmodseq);
 	const char *use = special_use_name(info->use);
-	actor_tell(container_of(req, struct actor, list), "mailbox %s%s%s%s%s%s%s", info->name,
+	actor_tell(container_of(req, struct actor, list), "mailbox %s%s%s%s%s%s%s%s", info->name,
 		   info->is_selectable ? "" : " noselect",
-		   info->is_marked_unusable ? " unusable" : "", text, id, use != NULL ? " is " : "",
+		   info->is_marked_unusable ? " unusable" : "",
+		   info->is_left_alone ? " left alone" : "", text, id, use != NULL ? " is " : "",
 		   use != NULL ? use : "");
 }
 
@@ -71,10 +72,11 @@ static void list_done(struct port_op *op, int code)
 	actor_tell_done(container_of(op, struct actor, list.op), "list", code, &op->err);
 }
 
-/* list [status]: of all but Junk. */
+/* list [status] [subscribed]: the status of all but Junk. */
 static void do_list(struct actor *actor, char *words)
 {
-	actor->list.selects = strcmp(words, "status") == 0 ? list_selects : NULL;
+	actor->list.selects = strstr(words, "status") != NULL ? list_selects : NULL;
+	actor->list.wants_subscribed = strstr(words, "subscribed") != NULL;
 	actor->list.op.done = list_done;
 	actor->list.found = list_found;
 	adapter_remote_port(actor->adapter)

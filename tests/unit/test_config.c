@@ -95,6 +95,7 @@ static void defaults_are_those_of_the_contract(void **state)
 	assert_int_equal(a->layout, MAILDIR_VERBATIM);
 	assert_string_equal(a->mailboxes[0], "*");
 	assert_null(a->mailboxes[1]);
+	assert_false(a->subscribed);
 	assert_int_equal(a->direction, SYNC_BOTH);
 	assert_int_equal(a->create, CONFIG_FOLLOW_BOTH);
 	assert_int_equal(a->remove, CONFIG_FOLLOW_BOTH);
@@ -131,7 +132,7 @@ static void every_imap_key_is_read(void **state)
 		   " remove = none\n expunge_deleted = yes\n trash = Trash\n deletion_limit = 7%\n"
 		   " max_size = 25M\n connections = 2\n push = off\n poll_interval = 1w\n"
 		   " compress = false\n line_endings = crlf\n on_new = \"notify $SYNCD_NEW\"\n"
-		   " on_change = x\n verify_interval = none\n}\n");
+		   " on_change = x\n subscribed = true\n verify_interval = none\n}\n");
 	const struct config_connection *c = &a->connection;
 
 	assert_string_equal(f->config->state_dir, "/var/lib/syncd");
@@ -152,6 +153,7 @@ static void every_imap_key_is_read(void **state)
 	assert_string_equal(a->maildir, "/srv/mail/me/x");
 	assert_int_equal(a->layout, MAILDIR_PLUSPLUS);
 	assert_string_equal(a->mailboxes[1], "!Junk");
+	assert_true(a->subscribed);
 	assert_int_equal(a->direction, SYNC_PULL);
 	assert_int_equal(a->create, CONFIG_FOLLOW_LOCAL);
 	assert_int_equal(a->remove, CONFIG_FOLLOW_NONE);
