@@ -46,11 +46,12 @@ struct imap_listed {
 	enum special_use use; /* servers may tell it without being asked */
 };
 
-/* LIST prefix*: `found` for each mailbox, with `wishes` and IMAP_CAP_LIST_STATUS also `told`
+/* LIST: `found` for each mailbox, with `wishes` and IMAP_CAP_LIST_STATUS also `told`
  * (RFC 5819), before or after; a name is valid during the call and may come twice. */
 struct imap_list {
 	struct imap_command command;
-	unsigned wishes;       /* inputs; of STATUS */
+	struct slice pattern;  /* inputs; borrowed until it is started: "*" is everything */
+	unsigned wishes;       /* of STATUS */
 	bool wants_use;        /* only with IMAP_CAP_SPECIAL_USE, and IMAP_CAP_LIST_EXTENDED */
 	bool wants_subscribed; /* only with IMAP_CAP_LIST_EXTENDED */
 	void (*found)(struct imap_list *list, const struct imap_listed *listed);

@@ -45,7 +45,9 @@ struct list_work {
 	unsigned wishes;    /* what is wanted beside the names */
 	size_t next;        /* the entry whose STATUS is asked for next */
 	unsigned in_flight; /* commands */
-	struct error err;   /* the first reason to give up */
+	size_t others;      /* up to here it was seen whether their mailboxes are listed */
+	struct buf pattern;
+	struct error err; /* the first reason to give up */
 };
 
 static void list_finish(struct list_work *work)
@@ -58,6 +60,7 @@ static void list_finish(struct list_work *work)
 	for (size_t i = 0; i < work->count; i++)
 		free(work->entries[i].name);
 	free(work->entries);
+	buf_free(&work->pattern);
 	free(work);
 	req->op.err = why;
 	req->op.done(&req->op, why.code);
@@ -93,8 +96,6 @@ static struct list_entry *list_add(struct list_work *work, struct slice name)
 	return entry;
 }
 
-/* The separator of the whole account counts: names under another one (a public
- * namespace) lead nowhere as ours. */
 static void list_found(struct imap_list *list, const struct imap_listed *listed)
 {
 	struct list_entry *entry =
@@ -206,18 +207,18 @@ static bool is_frozen(const struct list_work *work, const struct list_entry *ent
 	return slice_equals_str(imap_session_selected(session_of(work)), entry->name);
 }
 
-/* True when the name has a canonical form; `name` is that, else the wire's. */
-static bool entry_name(const struct list_work *work, const struct list_entry *entry,
-		       struct buf *name)
+/* Whose it is. `name` is its canonical form, where it has none the wire's. */
+static enum remote_kind entry_name(const struct list_work *work, const struct list_entry *entry,
+				   struct buf *name)
 {
-	struct imap_session *session = session_of(work);
+	const struct remote_names names = remote_names_of(work->lease.conn);
+	enum remote_kind kind = remote_names_from_wire(&names, slice_of(entry->name), name);
 
-	if (remote_name_from_wire(slice_of(entry->name), imap_session_prefix(session),
-				  imap_session_separator(session), name))
-		return true;
+	if (kind != REMOTE_NAMELESS)
+		return kind;
 	buf_reset(name);
 	(void)buf_add_str(name, entry->name);
-	return false;
+	return kind;
 }
 
 static bool is_left_alone(const struct list_work *work, const struct list_entry *entry)
@@ -231,18 +232,20 @@ static void entry_tell(struct list_work *work, const struct list_entry *entry)
 	struct buf name;
 
 	buf_init(&name, 4 * IMAP_NAME_MAX);
-	bool is_usable = entry_name(work, entry, &name);
+	enum remote_kind kind = entry_name(work, entry, &name);
+	bool is_usable = kind != REMOTE_NAMELESS;
 	struct mailbox_info info = {
 		.name = buf_str(&name),
 		.is_selectable = entry->is_selectable && is_usable,
 		.is_marked_unusable = !is_usable,
 		.lasting_id = entry->told.mailbox_id,
-		.use = entry->use,
-		.is_left_alone = is_left_alone(work, entry),
+		.use = kind == REMOTE_OURS ? entry->use : SPECIAL_USE_NONE,
+		.is_left_alone = kind == REMOTE_LEFT_ALONE || is_left_alone(work, entry),
 	};
 	if (!is_frozen(work, entry))
 		info.status = remote_status_of(&entry->told);
-	work->req->found(work->req, &info);
+	if (kind != REMOTE_HIDDEN)
+		work->req->found(work->req, &info);
 	buf_free(&name);
 }
 
@@ -264,8 +267,9 @@ static bool wants_status(const struct list_work *work, const struct list_entry *
 	if (!entry->is_selectable || is_frozen(work, entry) || is_left_alone(work, entry))
 		return false;
 	buf_init(&name, 4 * IMAP_NAME_MAX);
-	bool is_wanted =
-		entry_name(work, entry, &name) && work->req->selects(work->req, buf_str(&name));
+	enum remote_kind kind = entry_name(work, entry, &name);
+	bool is_wanted = (kind == REMOTE_OURS || kind == REMOTE_NAMED) &&
+			 work->req->selects(work->req, buf_str(&name));
 	buf_free(&name);
 	return is_wanted;
 }
@@ -343,16 +347,58 @@ static bool can_return(const struct imap_session *session)
 	       imap_session_can(session, IMAP_CAP_LIST_STATUS);
 }
 
+static bool has_listed_in(const struct list_work *work, const struct remote_names *names,
+			  size_t other)
+{
+	for (size_t i = 0; i < work->count; i++) {
+		if (remote_names_is_in(names, other, slice_of(work->entries[i].name)))
+			return true;
+	}
+	return false;
+}
+
+static void others_done(struct imap_command *command, int code);
+
+/* A namespace of others need not be in the list by itself (RFC 2342 §4). False: there is none that
+ * is wanted and was not listed. */
+static bool list_ask_others(struct list_work *work)
+{
+	const struct remote_names names = remote_names_of(work->lease.conn);
+
+	while (work->err.code == 0 && work->others < names.count) {
+		size_t other = work->others++;
+		if (!remote_names_has(&names, other) || has_listed_in(work, &names, other))
+			continue;
+		buf_reset(&work->pattern);
+		(void)buf_printf(&work->pattern, "%s*", names.others[other].prefix);
+		work->list.pattern = buf_slice(&work->pattern);
+		work->in_flight++;
+		imap_list_start(session_of(work), &work->list, others_done);
+		return true;
+	}
+	return false;
+}
+
 /* What was asked in one flight is answered. */
 static void list_answered(struct list_work *work)
 {
-	if (--work->in_flight > 0)
+	if (--work->in_flight > 0 || list_ask_others(work))
 		return;
 	list_join(work);
 	if (work->err.code == 0 && asks_status(work) && work->list.wishes == 0)
 		list_ask_each(work);
 	else
 		list_conclude(work);
+}
+
+/* Refused, it is as if there were none. */
+static void others_done(struct imap_command *command, int code)
+{
+	struct list_work *work = container_of(command, struct list_work, list.command);
+
+	if (code < 0 && !imap_session_is_live(session_of(work)))
+		work->err = command->err;
+	list_answered(work);
 }
 
 /* Without it there is no telling what is to be left alone. */
@@ -423,6 +469,7 @@ static void list_granted(struct remote_lease *lease, int code)
 		can_return(session) && imap_session_can(session, IMAP_CAP_SPECIAL_USE);
 	work->list.wants_subscribed =
 		work->req->wants_subscribed && imap_session_can(session, IMAP_CAP_LIST_EXTENDED);
+	work->list.pattern = SLICE_LITERAL("*");
 	work->list.found = list_found;
 	work->list.told = list_told;
 	if (asks_status(work) && imap_session_selected(session).len > 0 &&
@@ -443,6 +490,7 @@ void remote_list(struct remote_account *account, struct remote_list_req *req)
 
 	error_clear(&req->op.err);
 	work->req = req;
+	buf_init(&work->pattern, IMAP_PREFIX_MAX + 1);
 	work->lease.granted = list_granted;
 	remote_pool_lease(container_of(account, struct adapter_remote, account), &work->lease);
 }

@@ -190,10 +190,11 @@ static void tree_next(struct tree_work *work)
 
 static int name_to_wire(struct tree_work *work, size_t i, struct error *err)
 {
+	const struct remote_names names = remote_names_of(work->lease.conn);
+
 	if (work->names[i] == NULL)
 		return 0;
-	return remote_name_to_wire(work->names[i], imap_session_prefix(session_of(work)),
-				   imap_session_separator(session_of(work)), &work->wires[i], err);
+	return remote_names_to_wire(&names, work->names[i], &work->wires[i], err);
 }
 
 static void tree_granted(struct remote_lease *lease, int code)

@@ -19,6 +19,7 @@ static int account_open_remote(struct account *account, struct error *err)
 		.password_argv = connection->password_command,
 		.auth = (const char *const *)connection->auth,
 		.allow_plaintext = connection->allow_plaintext,
+		.mailboxes = account->settings->mailboxes,
 		.compress = account->settings->compress,
 		.connections = account->settings->connections,
 	};

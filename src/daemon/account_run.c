@@ -86,10 +86,23 @@ static bool run_selects(struct sync_tree *tree, const char *name)
 	return false;
 }
 
+/* Asked for by name, it is not passed over in silence. */
+static void run_refuse_left_alone(struct account_run *run, const char *name)
+{
+	struct error err = { 0 };
+
+	error_set(&err, SYNCD_ENOTFOUND,
+		  "it is in a namespace of others, which no pattern of `mailboxes` names");
+	error_context(&err, "mailbox %s", name);
+	report_fail(&run->report, name, &err);
+}
+
 static void run_listed(struct sync_tree *tree, const struct mailbox_info *info)
 {
 	struct account_run *run = sync_tree_context(tree);
 
+	if (run->names != NULL && info->is_left_alone && run_selects(tree, info->name))
+		run_refuse_left_alone(run, info->name);
 	if (run->ops->listed != NULL)
 		run->ops->listed(run, info);
 }

@@ -120,7 +120,8 @@ static void list_write_return(struct imap_session *session, const struct imap_li
 void imap_list_start(struct imap_session *session, struct imap_list *list, imap_command_done done)
 {
 	imap_command_init(session, &list->command, &list_type, done);
-	imap_write_text(&list->command.write, "LIST \"\" \"*\"");
+	imap_write_text(&list->command.write, "LIST \"\" ");
+	imap_write_string(&list->command.write, list->pattern);
 	list_write_return(session, list, &list->command.write);
 	imap_command_start(&list->command);
 }

@@ -363,6 +363,7 @@ static void client_init(struct client *c)
 	c->list.found = list_found;
 	c->list.told = list_told;
 	c->list.wants_use = true;
+	c->list.pattern = SLICE_LITERAL("*");
 	c->listing.found = listing_found;
 	c->listing.changed_since = 90;
 	c->status.name = SLICE_LITERAL("Sent");
