@@ -144,6 +144,9 @@ const struct config_account *config_find(const struct config *config, const char
  * section alone does not forbid running. */
 int config_account_supported(const struct config_account *account, struct error *err);
 
+/* "verbatim" or "maildir++". A static string. */
+const char *config_layout_name(enum maildir_layout layout);
+
 /* The connection as net wants it; borrows its strings. */
 struct net_target config_target(const struct config_connection *connection);
 

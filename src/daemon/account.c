@@ -62,6 +62,8 @@ int account_open(struct loop *loop, const struct config *config,
 		code = store_open(loop, config->state_dir, settings->name, &options, &opened->store,
 				  err);
 	if (code == 0)
+		code = account_place_check(opened, config->state_dir, is_read_only, err);
+	if (code == 0)
 		code = account_open_remote(opened, err);
 	if (code != 0) {
 		if (opened->store != NULL)

@@ -24,6 +24,11 @@ struct account {
 	bool is_remote_closed;
 };
 
+/* account_place.c: SYNCD_ECONFIG when the state knows mailboxes that are elsewhere, or in another
+ * layout, than the configuration says; else notes what it says. */
+int account_place_check(struct account *account, const char *state_dir, bool is_read_only,
+			struct error *err);
+
 /* Frees a closing account once its connections and its run are over. */
 void account_close_if_over(struct account *account);
 

@@ -72,6 +72,11 @@ static enum maildir_layout read_layout(const struct config_reader *reader)
 	return (enum maildir_layout)read_word(reader, "layout", layout_words, MAILDIR_VERBATIM);
 }
 
+const char *config_layout_name(enum maildir_layout layout)
+{
+	return layout_words[layout == MAILDIR_VERBATIM ? 0 : 1].word;
+}
+
 static char **read_mailboxes(const struct config_reader *reader)
 {
 	char **patterns = read_list(reader, "mailboxes");
