@@ -47,7 +47,8 @@ struct imap_listed {
 };
 
 /* LIST: `found` for each mailbox, with `wishes` and IMAP_CAP_LIST_STATUS also `told`
- * (RFC 5819), before or after; a name is valid during the call and may come twice. */
+ * (RFC 5819), before or after, perhaps
+ * nothing; a name is valid during the call and may come twice. */
 struct imap_list {
 	struct imap_command command;
 	struct slice pattern;  /* inputs; borrowed until it is started: "*" is everything */

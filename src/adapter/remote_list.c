@@ -1,6 +1,6 @@
-/* The list of mailboxes with their status: in one command (RFC 5819), else by STATUS of each in a
- * pipeline; where the server has no HIGHESTMODSEQ a status would spare no look, and none is asked.
- * What outlives a rename (RFC 8474) comes with it.
+/* The list of mailboxes with their status: in one command (RFC 5819), else, and for those left out,
+ * by STATUS of each in a pipeline; where the server has no HIGHESTMODSEQ a status would spare no
+ * look, and none is asked. What outlives a rename (RFC 8474) comes with it.
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +21,7 @@ struct list_entry {
 	bool is_selectable;
 	bool is_subscribed;
 	enum special_use use;
+	bool is_told; /* a status was, be it of nothing */
 	struct imap_told told;
 };
 
@@ -125,6 +126,7 @@ static void list_told(struct imap_list *list, struct slice name, const struct im
 
 	if (entry == NULL)
 		return;
+	entry->is_told = true;
 	entry->told = *told;
 }
 
@@ -166,6 +168,7 @@ static void entry_join(struct list_entry *entry, const struct list_entry *more)
 	}
 	entry->is_subscribed |= more->is_subscribed;
 	entry->use = special_use_join(entry->use, more->use);
+	entry->is_told |= more->is_told;
 	told_join(&entry->told, &more->told);
 }
 
@@ -264,7 +267,8 @@ static bool wants_status(const struct list_work *work, const struct list_entry *
 {
 	struct buf name;
 
-	if (!entry->is_selectable || is_frozen(work, entry) || is_left_alone(work, entry))
+	if (!entry->is_selectable || entry->is_told || is_frozen(work, entry) ||
+	    is_left_alone(work, entry))
 		return false;
 	buf_init(&name, 4 * IMAP_NAME_MAX);
 	enum remote_kind kind = entry_name(work, entry, &name);
@@ -291,7 +295,9 @@ static void status_fill(struct list_status *slot)
 	imap_status_start(session_of(work), &slot->status, status_done);
 }
 
-/* A mailbox whose status is refused has none; a session that is over ends it all. */
+/* A mailbox whose status is refused has none; or it is only listed for those below it, and nothing
+ * to be selected (Dovecot 2.3, of deleted ones, without \Noselect). A session that is over ends it
+ * all. */
 static void status_done(struct imap_command *command, int code)
 {
 	struct list_status *slot = container_of(command, struct list_status, status.command);
@@ -300,6 +306,8 @@ static void status_done(struct imap_command *command, int code)
 	work->in_flight--;
 	if (code == 0)
 		told_join(&slot->entry->told, &slot->status.told);
+	else if (remote_says_missing(&command->err))
+		slot->entry->is_selectable = false;
 	slot->entry = NULL;
 	if (code < 0 && !imap_session_is_live(session_of(work)))
 		work->err = command->err;
@@ -347,6 +355,16 @@ static bool can_return(const struct imap_session *session)
 	       imap_session_can(session, IMAP_CAP_LIST_STATUS);
 }
 
+/* Where LIST told of others, it left some out on purpose; where it told of none, each is asked. */
+static bool lacks_status(const struct list_work *work)
+{
+	bool tells = false;
+
+	for (size_t i = 0; i < work->count; i++)
+		tells |= work->entries[i].is_told;
+	return asks_status(work) && (work->list.wishes == 0 || tells);
+}
+
 static bool has_listed_in(const struct list_work *work, const struct remote_names *names,
 			  size_t other)
 {
@@ -385,7 +403,7 @@ static void list_answered(struct list_work *work)
 	if (--work->in_flight > 0 || list_ask_others(work))
 		return;
 	list_join(work);
-	if (work->err.code == 0 && asks_status(work) && work->list.wishes == 0)
+	if (work->err.code == 0 && lacks_status(work))
 		list_ask_each(work);
 	else
 		list_conclude(work);

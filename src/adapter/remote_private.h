@@ -152,6 +152,9 @@ void remote_list(struct remote_account *account, struct remote_list_req *req);
 
 struct mailbox_status remote_status_of(const struct imap_told *told);
 
+/* A refusal that says that there is no such mailbox. */
+bool remote_says_missing(const struct error *err);
+
 /* --- remote_tree.c: mailboxes that come and go, and how one stands --- */
 void remote_create(struct remote_account *account, struct remote_create_req *req);
 void remote_rename(struct remote_account *account, struct remote_rename_req *req);
