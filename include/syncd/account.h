@@ -58,6 +58,8 @@ struct account_run;
 
 /* What happens during a run; members may be NULL but `done`. */
 struct account_run_ops {
+	/* The server has it, whether or not it is synchronised. */
+	void (*listed)(struct account_run *run, const struct mailbox_info *info);
 	void (*begun)(struct account_run *run, const char *mailbox);
 	/* It was as it had been, on both sides. */
 	void (*unchanged)(struct account_run *run, const char *mailbox);

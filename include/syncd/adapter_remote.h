@@ -22,8 +22,10 @@ struct adapter_remote_settings {
 	char *const *password_argv; /* NULL-terminated command when there is no password, or NULL */
 	const char *const *auth;    /* as for sasl_choose, or NULL */
 	bool allow_plaintext;
-	bool compress;        /* COMPRESS=DEFLATE when offered and the link is not loopback */
-	unsigned connections; /* at most at once, at least 1 */
+	char *const *mailboxes; /* patterns: of others' namespaces only those are ours that one of
+				 * these begins with; or NULL */
+	bool compress;          /* COMPRESS=DEFLATE when offered and the link is not loopback */
+	unsigned connections;   /* at most at once, at least 1 */
 };
 
 struct adapter_remote;

@@ -74,11 +74,13 @@ struct config_account {
 	char *maildir; /* absolute, no trailing slash */
 	enum maildir_layout layout;
 	char **mailboxes; /* for pattern_list_selects */
+	bool subscribed;  /* only these */
 	enum sync_direction direction;
 	enum config_follow create;
 	enum config_follow remove;
 	bool expunge_deleted;
-	char *trash;             /* mailbox, or NULL */
+	char *trash;             /* mailbox, or NULL; or, */
+	bool finds_trash;        /* trash = auto, the server's \Trash */
 	unsigned deletion_limit; /* percent, 1 to 100; 0: no limit */
 	uint64_t max_size_bytes; /* CONFIG_NO_LIMIT: none */
 	unsigned connections;
@@ -141,6 +143,9 @@ const struct config_account *config_find(const struct config *config, const char
  * not supported yet (POP3 accounts, trash, expunge_deleted, max_size): nothing is ignored. An smtp
  * section alone does not forbid running. */
 int config_account_supported(const struct config_account *account, struct error *err);
+
+/* "verbatim" or "maildir++". A static string. */
+const char *config_layout_name(enum maildir_layout layout);
 
 /* The connection as net wants it; borrows its strings. */
 struct net_target config_target(const struct config_connection *connection);

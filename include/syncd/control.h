@@ -17,6 +17,7 @@
 #include "syncd/error.h"
 #include "syncd/loop.h"
 #include "syncd/record.h"
+#include "syncd/special_use.h"
 #include "syncd/sync_pass.h"
 
 #define CONTROL_REQUEST_MAX 65536        /* bytes of one request line */
@@ -51,6 +52,7 @@ enum control_push {
 
 struct control_mailbox_status {
 	char *name; /* owned by the status */
+	enum special_use use;
 	uint64_t messages;
 	uint64_t unseen;
 	uint64_t pending;              /* messages known to wait for a transfer */

@@ -16,6 +16,7 @@
 #include "syncd/imap_session.h"
 #include "syncd/list.h"
 #include "syncd/loop.h"
+#include "syncd/special_use.h"
 #include "syncd/uidset.h"
 
 #define IMAP_NAME_MAX 4096 /* bytes of a mailbox name as on the wire */
@@ -37,16 +38,30 @@ enum imap_status_wish {
 	IMAP_WANTS_ID = 1 << 1,
 };
 
-/* LIST prefix*: `found` for each mailbox, with `wishes` and IMAP_CAP_LIST_STATUS also `told`
- * (RFC 5819), before or after; a name is valid during the call and may come twice. */
+/* What LIST says of a mailbox. */
+struct imap_listed {
+	struct slice name;
+	bool is_selectable;
+	bool is_subscribed;   /* where it is asked for, and by LSUB */
+	enum special_use use; /* servers may tell it without being asked */
+};
+
+/* LIST: `found` for each mailbox, with `wishes` and IMAP_CAP_LIST_STATUS also `told`
+ * (RFC 5819), before or after, perhaps
+ * nothing; a name is valid during the call and may come twice. */
 struct imap_list {
 	struct imap_command command;
-	unsigned wishes; /* input */
-	void (*found)(struct imap_list *list, struct slice name, char separator,
-		      bool is_selectable);
+	struct slice pattern;  /* inputs; borrowed until it is started: "*" is everything */
+	unsigned wishes;       /* of STATUS */
+	bool wants_use;        /* only with IMAP_CAP_SPECIAL_USE, and IMAP_CAP_LIST_EXTENDED */
+	bool wants_subscribed; /* only with IMAP_CAP_LIST_EXTENDED */
+	void (*found)(struct imap_list *list, const struct imap_listed *listed);
 	void (*told)(struct imap_list *list, struct slice name, const struct imap_told *told);
 };
 void imap_list_start(struct imap_session *session, struct imap_list *list, imap_command_done done);
+/* LSUB instead, with `found` only: what is subscribed, whether or not it exists (RFC 3501 §6.3.9).
+ */
+void imap_lsub_start(struct imap_session *session, struct imap_list *list, imap_command_done done);
 
 /* STATUS of one mailbox, which should not be the selected one. */
 struct imap_status {

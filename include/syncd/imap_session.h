@@ -70,6 +70,7 @@ enum imap_capability {
 	IMAP_CAP_NOTIFY = 1 << 19,
 	IMAP_CAP_COMPRESS_DEFLATE = 1 << 20,
 	IMAP_CAP_OBJECTID = 1 << 21,
+	IMAP_CAP_SPECIAL_USE = 1 << 22,
 };
 
 /* What the server announced that it takes at most; UINT64_MAX where it did not. */
@@ -79,7 +80,7 @@ struct imap_limits {
 	uint64_t saved_messages; /* that one APPEND or COPY may bring (SAVELIMIT=n too) */
 };
 
-#define IMAP_PREFIX_MAX 256 /* bytes of a personal namespace's prefix */
+#define IMAP_PREFIX_MAX 256 /* bytes of a namespace's prefix */
 
 /* Allocates a session that has done nothing yet. `settings` is copied, `user` borrowed
  * until closed(). */
@@ -114,10 +115,21 @@ const struct imap_limits *imap_session_limits(const struct imap_session *session
 /* QRESYNC is in use: offered, asked for and confirmed (RFC 7162 §3.2.3). Valid once ready. */
 bool imap_session_has_qresync(const struct imap_session *session);
 
-/* The personal namespace (RFC 2342): prefix "" or such as "INBOX.", as on the wire; the hierarchy
- * separator, '\0' when names are flat. Valid once ready. */
+/* The first personal namespace (RFC 2342): prefix "" or such as "INBOX.", as on the wire; the
+ * hierarchy separator, '\0' when names are flat. Valid once ready. */
 const char *imap_session_prefix(const struct imap_session *session);
 char imap_session_separator(const struct imap_session *session);
+
+#define IMAP_NAMESPACES_MAX 64
+
+/* Another one. */
+struct imap_namespace {
+	char *prefix;
+	char separator;   /* '\0': names in it are flat */
+	bool is_personal; /* else it is of other users, or shared */
+};
+const struct imap_namespace *imap_session_namespaces(const struct imap_session *session,
+						     size_t *count);
 
 /* The selected mailbox; is_selected says whether there is one. */
 const struct imap_mailbox *imap_session_mailbox(const struct imap_session *session);

@@ -19,4 +19,11 @@ bool pattern_matches(const char *pattern, const char *name);
  * pattern matches is not selected. */
 bool pattern_list_selects(char *const *patterns, const char *name);
 
+/* True when one of the patterns, none that excludes, begins with `prefix`; never for "". */
+bool pattern_list_has_prefix(char *const *patterns, const char *prefix);
+
+/* The same as pattern_list_selects, with only those of the patterns that begin with `prefix`, and
+ * those that exclude. */
+bool pattern_list_names(char *const *patterns, const char *prefix, const char *name);
+
 #endif

@@ -22,6 +22,7 @@
 #include "syncd/identity.h"
 #include "syncd/list.h"
 #include "syncd/record.h"
+#include "syncd/special_use.h"
 #include "syncd/uidset.h"
 
 struct port_op;
@@ -69,6 +70,10 @@ struct mailbox_info {
 	/* What stays when the mailbox is renamed: of MAILBOXID (RFC 8474 §4) as the server tells it
 	 * with the list, locally of the directory. 0: not known. */
 	uint64_t lasting_id;
+	enum special_use use; /* remote only */
+	/* Remote only: it is there, but not to be synchronised, and so neither deleted nor made;
+	 * what the state knows of it may be forgotten. */
+	bool is_left_alone;
 };
 
 /* Every mailbox, with its status as far as that spares looking into it: where the server
@@ -77,6 +82,8 @@ struct remote_list_req {
 	struct port_op op;
 	/* Whose status is wanted. NULL: none is asked for. */
 	bool (*selects)(struct remote_list_req *req, const char *name);
+	/* What is not subscribed is left alone; INBOX always counts as subscribed. */
+	bool wants_subscribed;
 	void (*found)(struct remote_list_req *req, const struct mailbox_info *info);
 };
 
@@ -209,13 +216,17 @@ struct remote_expunge_req {
 	const struct uidset *uids; /* as above; only these go, whoever else is marked \Deleted */
 };
 
+/* In place of a target: there is no mailbox of the special use that was asked for. Never a name;
+ * SYNCD_ENOTFOUND says so. */
+#define REMOTE_NO_TRASH ""
+
 /* Into another mailbox of the account, with flags, keywords and date: UID MOVE (RFC 6851), else
  * UID COPY and the removal of just these; or UID COPY alone. A failure may come after some were
  * told. */
 struct remote_transfer_req {
 	struct port_op op;
 	const struct uidset *uids; /* borrowed until done; unknown UIDs are no error */
-	const char *target;        /* canonical, borrowed until done */
+	const char *target;        /* canonical, borrowed until done; or REMOTE_NO_TRASH */
 	bool is_move;
 	/* Where one of them is now (COPYUID, RFC 4315 §3); may be NULL. */
 	void (*transferred)(struct remote_transfer_req *req, uint32_t uid, uint32_t target_uid);

@@ -45,6 +45,15 @@ void store_close(struct store **store);
  * root's mark. "" when read-only and there is no database yet. */
 const char *store_identity(const struct store *store);
 
+#define STORE_PLACE_MAX 4200
+
+/* A text of the caller's, about where the mailboxes are; "" until there is one. Valid until it is
+ * set anew. */
+const char *store_place(const struct store *store);
+/* Before the first commit; durable when it returns. SYNCD_ELIMIT when it is longer than
+ * STORE_PLACE_MAX. */
+int store_set_place(struct store *store, const char *place, struct error *err);
+
 /* Name and version of the database library, for --version: "LMDB 0.9.24: (DATE)". A static string.
  */
 const char *store_engine_version(void);

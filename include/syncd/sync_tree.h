@@ -26,13 +26,17 @@ struct sync_tree_options {
 	enum sync_direction direction;
 	unsigned deletion_limit_percent; /* as for a pass */
 	bool expunges_deleted;           /* as for a pass */
+	/* As for a pass; or, with finds_trash, the server's \Trash: the first that it lists. With
+	 * targets nothing is listed, and it is what a former tree found (NULL: none). */
 	const char *trash;
+	bool finds_trash;
 	/* Mailboxes made (deleted) on the other side are made (deleted) on this one. */
 	bool may_create_local;
 	bool may_create_remote;
 	bool may_remove_local;
 	bool may_remove_remote;
 	bool selects_for_good;     /* what `selects` leaves out is forgotten */
+	bool wants_subscribed;     /* what is not subscribed is left out too */
 	bool is_dry_run;           /* as for a pass; mailboxes are not made either */
 	unsigned passes_at_once;   /* at least 1 */
 	int64_t verify_interval_s; /* as for a pass */
@@ -47,6 +51,8 @@ struct sync_tree_options {
 /* What the caller hears; `name` is valid during the call. All but `done` may be NULL. */
 struct sync_tree_ops {
 	bool (*selects)(struct sync_tree *tree, const char *name);
+	/* The server lists a mailbox, selected or not. */
+	void (*listed)(struct sync_tree *tree, const struct mailbox_info *info);
 	void (*begun)(struct sync_tree *tree, const char *name);
 	void (*progress)(struct sync_tree *tree, const char *name, const struct sync_counts *done,
 			 uint64_t total);
@@ -77,5 +83,8 @@ struct sync_tree *sync_tree_start(const struct sync_ports *ports,
 void sync_tree_cancel(struct sync_tree *tree);
 
 void *sync_tree_context(const struct sync_tree *tree);
+
+/* In `done`: the server's \Trash as it was listed, or NULL. */
+const char *sync_tree_found_trash(const struct sync_tree *tree);
 
 #endif

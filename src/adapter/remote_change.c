@@ -1,5 +1,7 @@
 /* Changing messages of a remote mailbox: flags, removals, moves and copies.
  * SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "syncd/must.h"
 
 #include "remote_private.h"
@@ -175,6 +177,19 @@ static void transfer_done(struct imap_transfer *transfer, int code)
 	transfer_finish(work, code, &transfer->err);
 }
 
+static int target_to_wire(const struct remote_conn *conn, const char *target, struct buf *wire,
+			  struct error *err)
+{
+	const struct remote_names names = remote_names_of(conn);
+
+	if (strcmp(target, REMOTE_NO_TRASH) != 0)
+		return remote_names_to_wire(&names, target, wire, err);
+	(void)error_set(err, SYNCD_ENOTFOUND,
+			"the server marks no mailbox as \\Trash: give `trash` the name of one");
+	error_context(err, "trash auto");
+	return err->code;
+}
+
 void remote_transfer(struct remote_mailbox *mailbox, struct remote_transfer_req *req)
 {
 	struct transfer_work *work = remote_work_new(mailbox, &req->op, sizeof(*work));
@@ -185,9 +200,7 @@ void remote_transfer(struct remote_mailbox *mailbox, struct remote_transfer_req 
 		return;
 	struct imap_session *session = session_of(work);
 	buf_init(&work->wire, IMAP_NAME_MAX);
-	if (remote_name_to_wire(req->target, imap_session_prefix(session),
-				imap_session_separator(session), &work->wire,
-				&work->work.err) < 0) {
+	if (target_to_wire(work->work.box->conn, req->target, &work->wire, &work->work.err) < 0) {
 		buf_free(&work->wire);
 		remote_work_finish_later(&work->work);
 		return;

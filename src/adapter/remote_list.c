@@ -1,6 +1,6 @@
-/* The list of mailboxes with their status: in one command (RFC 5819), else by STATUS of each in a
- * pipeline; where the server has no HIGHESTMODSEQ a status would spare no look, and none is asked.
- * What outlives a rename (RFC 8474) comes with it.
+/* The list of mailboxes with their status: in one command (RFC 5819), else, and for those left out,
+ * by STATUS of each in a pipeline; where the server has no HIGHESTMODSEQ a status would spare no
+ * look, and none is asked. What outlives a rename (RFC 8474) comes with it.
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,9 @@ struct list_entry {
 	size_t order;
 	bool is_listed;
 	bool is_selectable;
+	bool is_subscribed;
+	enum special_use use;
+	bool is_told; /* a status was, be it of nothing */
 	struct imap_told told;
 };
 
@@ -33,6 +36,7 @@ struct list_status {
 struct list_work {
 	struct remote_lease lease;
 	struct imap_list list;
+	struct imap_list lsub;
 	struct imap_unselect unselect;
 	struct remote_list_req *req;
 	struct list_entry *entries;
@@ -42,7 +46,9 @@ struct list_work {
 	unsigned wishes;    /* what is wanted beside the names */
 	size_t next;        /* the entry whose STATUS is asked for next */
 	unsigned in_flight; /* commands */
-	struct error err;   /* the first reason to give up */
+	size_t others;      /* up to here it was seen whether their mailboxes are listed */
+	struct buf pattern;
+	struct error err; /* the first reason to give up */
 };
 
 static void list_finish(struct list_work *work)
@@ -55,6 +61,7 @@ static void list_finish(struct list_work *work)
 	for (size_t i = 0; i < work->count; i++)
 		free(work->entries[i].name);
 	free(work->entries);
+	buf_free(&work->pattern);
 	free(work);
 	req->op.err = why;
 	req->op.done(&req->op, why.code);
@@ -90,18 +97,27 @@ static struct list_entry *list_add(struct list_work *work, struct slice name)
 	return entry;
 }
 
-/* The separator of the whole account counts: names under another one (a public
- * namespace) lead nowhere as ours. */
-static void list_found(struct imap_list *list, struct slice name, char separator,
-		       bool is_selectable)
+static void list_found(struct imap_list *list, const struct imap_listed *listed)
 {
-	struct list_entry *entry = list_add(container_of(list, struct list_work, list), name);
+	struct list_entry *entry =
+		list_add(container_of(list, struct list_work, list), listed->name);
 
-	(void)separator;
 	if (entry == NULL)
 		return;
 	entry->is_listed = true;
-	entry->is_selectable = is_selectable;
+	entry->is_selectable = listed->is_selectable;
+	entry->is_subscribed = listed->is_subscribed;
+	entry->use = listed->use;
+}
+
+/* A name for itself, that need not exist. */
+static void lsub_found(struct imap_list *lsub, const struct imap_listed *listed)
+{
+	struct list_entry *entry =
+		list_add(container_of(lsub, struct list_work, lsub), listed->name);
+
+	if (entry != NULL)
+		entry->is_subscribed = true;
 }
 
 static void list_told(struct imap_list *list, struct slice name, const struct imap_told *told)
@@ -110,6 +126,7 @@ static void list_told(struct imap_list *list, struct slice name, const struct im
 
 	if (entry == NULL)
 		return;
+	entry->is_told = true;
 	entry->told = *told;
 }
 
@@ -149,6 +166,9 @@ static void entry_join(struct list_entry *entry, const struct list_entry *more)
 		entry->is_selectable = more->is_selectable;
 		entry->order = more->order;
 	}
+	entry->is_subscribed |= more->is_subscribed;
+	entry->use = special_use_join(entry->use, more->use);
+	entry->is_told |= more->is_told;
 	told_join(&entry->told, &more->told);
 }
 
@@ -190,18 +210,24 @@ static bool is_frozen(const struct list_work *work, const struct list_entry *ent
 	return slice_equals_str(imap_session_selected(session_of(work)), entry->name);
 }
 
-/* True when the name has a canonical form; `name` is that, else the wire's. */
-static bool entry_name(const struct list_work *work, const struct list_entry *entry,
-		       struct buf *name)
+/* Whose it is. `name` is its canonical form, where it has none the wire's. */
+static enum remote_kind entry_name(const struct list_work *work, const struct list_entry *entry,
+				   struct buf *name)
 {
-	struct imap_session *session = session_of(work);
+	const struct remote_names names = remote_names_of(work->lease.conn);
+	enum remote_kind kind = remote_names_from_wire(&names, slice_of(entry->name), name);
 
-	if (remote_name_from_wire(slice_of(entry->name), imap_session_prefix(session),
-				  imap_session_separator(session), name))
-		return true;
+	if (kind != REMOTE_NAMELESS)
+		return kind;
 	buf_reset(name);
 	(void)buf_add_str(name, entry->name);
-	return false;
+	return kind;
+}
+
+static bool is_left_alone(const struct list_work *work, const struct list_entry *entry)
+{
+	return work->req->wants_subscribed && !entry->is_subscribed &&
+	       strcmp(entry->name, "INBOX") != 0;
 }
 
 static void entry_tell(struct list_work *work, const struct list_entry *entry)
@@ -209,16 +235,20 @@ static void entry_tell(struct list_work *work, const struct list_entry *entry)
 	struct buf name;
 
 	buf_init(&name, 4 * IMAP_NAME_MAX);
-	bool is_usable = entry_name(work, entry, &name);
+	enum remote_kind kind = entry_name(work, entry, &name);
+	bool is_usable = kind != REMOTE_NAMELESS;
 	struct mailbox_info info = {
 		.name = buf_str(&name),
 		.is_selectable = entry->is_selectable && is_usable,
 		.is_marked_unusable = !is_usable,
 		.lasting_id = entry->told.mailbox_id,
+		.use = kind == REMOTE_OURS ? entry->use : SPECIAL_USE_NONE,
+		.is_left_alone = kind == REMOTE_LEFT_ALONE || is_left_alone(work, entry),
 	};
 	if (!is_frozen(work, entry))
 		info.status = remote_status_of(&entry->told);
-	work->req->found(work->req, &info);
+	if (kind != REMOTE_HIDDEN)
+		work->req->found(work->req, &info);
 	buf_free(&name);
 }
 
@@ -237,11 +267,13 @@ static bool wants_status(const struct list_work *work, const struct list_entry *
 {
 	struct buf name;
 
-	if (!entry->is_selectable || is_frozen(work, entry))
+	if (!entry->is_selectable || entry->is_told || is_frozen(work, entry) ||
+	    is_left_alone(work, entry))
 		return false;
 	buf_init(&name, 4 * IMAP_NAME_MAX);
-	bool is_wanted =
-		entry_name(work, entry, &name) && work->req->selects(work->req, buf_str(&name));
+	enum remote_kind kind = entry_name(work, entry, &name);
+	bool is_wanted = (kind == REMOTE_OURS || kind == REMOTE_NAMED) &&
+			 work->req->selects(work->req, buf_str(&name));
 	buf_free(&name);
 	return is_wanted;
 }
@@ -263,7 +295,9 @@ static void status_fill(struct list_status *slot)
 	imap_status_start(session_of(work), &slot->status, status_done);
 }
 
-/* A mailbox whose status is refused has none; a session that is over ends it all. */
+/* A mailbox whose status is refused has none; or it is only listed for those below it, and nothing
+ * to be selected (Dovecot 2.3, of deleted ones, without \Noselect). A session that is over ends it
+ * all. */
 static void status_done(struct imap_command *command, int code)
 {
 	struct list_status *slot = container_of(command, struct list_status, status.command);
@@ -272,6 +306,8 @@ static void status_done(struct imap_command *command, int code)
 	work->in_flight--;
 	if (code == 0)
 		told_join(&slot->entry->told, &slot->status.told);
+	else if (remote_says_missing(&command->err))
+		slot->entry->is_selectable = false;
 	slot->entry = NULL;
 	if (code < 0 && !imap_session_is_live(session_of(work)))
 		work->err = command->err;
@@ -312,16 +348,95 @@ static unsigned wishes_of(const struct list_work *work)
 	return wishes;
 }
 
+/* LIST-STATUS is an option of the same kind (RFC 5819 §1). */
+static bool can_return(const struct imap_session *session)
+{
+	return imap_session_can(session, IMAP_CAP_LIST_EXTENDED) ||
+	       imap_session_can(session, IMAP_CAP_LIST_STATUS);
+}
+
+/* Where LIST told of others, it left some out on purpose; where it told of none, each is asked. */
+static bool lacks_status(const struct list_work *work)
+{
+	bool tells = false;
+
+	for (size_t i = 0; i < work->count; i++)
+		tells |= work->entries[i].is_told;
+	return asks_status(work) && (work->list.wishes == 0 || tells);
+}
+
+static bool has_listed_in(const struct list_work *work, const struct remote_names *names,
+			  size_t other)
+{
+	for (size_t i = 0; i < work->count; i++) {
+		if (remote_names_is_in(names, other, slice_of(work->entries[i].name)))
+			return true;
+	}
+	return false;
+}
+
+static void others_done(struct imap_command *command, int code);
+
+/* A namespace of others need not be in the list by itself (RFC 2342 §4). False: there is none that
+ * is wanted and was not listed. */
+static bool list_ask_others(struct list_work *work)
+{
+	const struct remote_names names = remote_names_of(work->lease.conn);
+
+	while (work->err.code == 0 && work->others < names.count) {
+		size_t other = work->others++;
+		if (!remote_names_has(&names, other) || has_listed_in(work, &names, other))
+			continue;
+		buf_reset(&work->pattern);
+		(void)buf_printf(&work->pattern, "%s*", names.others[other].prefix);
+		work->list.pattern = buf_slice(&work->pattern);
+		work->in_flight++;
+		imap_list_start(session_of(work), &work->list, others_done);
+		return true;
+	}
+	return false;
+}
+
 /* What was asked in one flight is answered. */
 static void list_answered(struct list_work *work)
 {
-	if (--work->in_flight > 0)
+	if (--work->in_flight > 0 || list_ask_others(work))
 		return;
 	list_join(work);
-	if (work->err.code == 0 && asks_status(work) && work->list.wishes == 0)
+	if (work->err.code == 0 && lacks_status(work))
 		list_ask_each(work);
 	else
 		list_conclude(work);
+}
+
+/* Refused, it is as if there were none. */
+static void others_done(struct imap_command *command, int code)
+{
+	struct list_work *work = container_of(command, struct list_work, list.command);
+
+	if (code < 0 && !imap_session_is_live(session_of(work)))
+		work->err = command->err;
+	list_answered(work);
+}
+
+/* Without it there is no telling what is to be left alone. */
+static void lsub_done(struct imap_command *command, int code)
+{
+	struct list_work *work = container_of(command, struct list_work, lsub.command);
+
+	if (code < 0 && work->err.code == 0) {
+		work->err = command->err;
+		error_context(&work->err, "LSUB");
+	}
+	list_answered(work);
+}
+
+/* Where LIST cannot tell what is subscribed; behind it in the same flight. */
+static void lsub_ask(struct list_work *work)
+{
+	work->in_flight++;
+	work->lsub.found = lsub_found;
+	imap_lsub_start(session_of(work), &work->lsub, lsub_done);
 }
 
 /* What a server announces it may refuse all the same: then each mailbox is asked, and for what is
@@ -330,13 +445,19 @@ static void list_done(struct imap_command *command, int code)
 {
 	struct list_work *work = container_of(command, struct list_work, list.command);
 
-	if (code < 0 && work->list.wishes != 0 && imap_session_is_live(session_of(work))) {
+	bool was_asked_more =
+		work->list.wishes != 0 || work->list.wants_use || work->list.wants_subscribed;
+	if (code < 0 && was_asked_more && imap_session_is_live(session_of(work))) {
+		bool needs_lsub = work->list.wants_subscribed;
 		work->list.wishes = 0;
+		work->list.wants_use = work->list.wants_subscribed = false;
 		work->wishes &= IMAP_WANTS_STATUS;
 		imap_list_start(session_of(work), &work->list, list_done);
+		if (needs_lsub)
+			lsub_ask(work);
 		return;
 	}
-	if (code < 0)
+	if (code < 0 && work->err.code == 0)
 		work->err = command->err;
 	list_answered(work);
 }
@@ -362,6 +483,11 @@ static void list_granted(struct remote_lease *lease, int code)
 	work->wishes = wishes_of(work);
 	if (imap_session_can(session, IMAP_CAP_LIST_STATUS))
 		work->list.wishes = work->wishes;
+	work->list.wants_use =
+		can_return(session) && imap_session_can(session, IMAP_CAP_SPECIAL_USE);
+	work->list.wants_subscribed =
+		work->req->wants_subscribed && imap_session_can(session, IMAP_CAP_LIST_EXTENDED);
+	work->list.pattern = SLICE_LITERAL("*");
 	work->list.found = list_found;
 	work->list.told = list_told;
 	if (asks_status(work) && imap_session_selected(session).len > 0 &&
@@ -372,6 +498,8 @@ static void list_granted(struct remote_lease *lease, int code)
 	}
 	work->in_flight++;
 	imap_list_start(session, &work->list, list_done);
+	if (work->req->wants_subscribed && !work->list.wants_subscribed)
+		lsub_ask(work);
 }
 
 void remote_list(struct remote_account *account, struct remote_list_req *req)
@@ -380,6 +508,7 @@ void remote_list(struct remote_account *account, struct remote_list_req *req)
 
 	error_clear(&req->op.err);
 	work->req = req;
+	buf_init(&work->pattern, IMAP_PREFIX_MAX + 1);
 	work->lease.granted = list_granted;
 	remote_pool_lease(container_of(account, struct adapter_remote, account), &work->lease);
 }

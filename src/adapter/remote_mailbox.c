@@ -165,11 +165,10 @@ static void open_granted(struct remote_lease *lease, int code)
 {
 	struct remote_open_work *work = container_of(lease, struct remote_open_work, lease);
 
-	if (code == 0)
-		code = remote_name_to_wire(work->req->name,
-					   imap_session_prefix(lease->conn->session),
-					   imap_session_separator(lease->conn->session),
-					   &work->box->wire, &lease->err);
+	if (code == 0) {
+		const struct remote_names names = remote_names_of(lease->conn);
+		code = remote_names_to_wire(&names, work->req->name, &work->box->wire, &lease->err);
+	}
 	if (code < 0) {
 		open_fail(work, &lease->err);
 		return;

@@ -116,10 +116,44 @@ int remote_name_to_wire(const char *name, const char *prefix, char separator, st
 /* And back: false when it has no canonical form that leads to the same name again. */
 bool remote_name_from_wire(struct slice wire, const char *prefix, char separator, struct buf *name);
 
+/* --- remote_namespace.c --- */
+
+/* What names depend on; borrowed from a session and the settings. */
+struct remote_names {
+	const char *prefix; /* of the first personal namespace */
+	char separator;
+	const struct imap_namespace *others;
+	size_t count;
+	char *const *mailboxes; /* patterns, or NULL */
+};
+struct remote_names remote_names_of(const struct remote_conn *conn);
+
+enum remote_kind {
+	REMOTE_OURS,
+	REMOTE_NAMED,      /* of others, and the configuration names it */
+	REMOTE_LEFT_ALONE, /* of others */
+	REMOTE_NAMELESS,   /* as remote_name_from_wire is false */
+	REMOTE_HIDDEN,     /* of others, and nameless */
+};
+
+/* As the two of remote_names.c, in all namespaces. */
+int remote_names_to_wire(const struct remote_names *names, const char *name, struct buf *wire,
+			 struct error *err);
+enum remote_kind remote_names_from_wire(const struct remote_names *names, struct slice wire,
+					struct buf *name);
+
+/* Whether the configuration names any mailbox in that one of the others, */
+bool remote_names_has(const struct remote_names *names, size_t other);
+/* and whether this is one. */
+bool remote_names_is_in(const struct remote_names *names, size_t other, struct slice wire);
+
 /* --- remote_list.c --- */
 void remote_list(struct remote_account *account, struct remote_list_req *req);
 
 struct mailbox_status remote_status_of(const struct imap_told *told);
+
+/* A refusal that says that there is no such mailbox. */
+bool remote_says_missing(const struct error *err);
 
 /* --- remote_tree.c: mailboxes that come and go, and how one stands --- */
 void remote_create(struct remote_account *account, struct remote_create_req *req);

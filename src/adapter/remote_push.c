@@ -121,8 +121,8 @@ static enum push_state select_enter(struct push_work *work)
 		return push_fail_with(work, SYNCD_ESERVER,
 				      "the server has neither NOTIFY nor IDLE");
 	buf_init(&wire, IMAP_NAME_MAX);
-	int code = remote_name_to_wire(work->mailbox, imap_session_prefix(session),
-				       imap_session_separator(session), &wire, &err);
+	const struct remote_names names = remote_names_of(work->lease.conn);
+	int code = remote_names_to_wire(&names, work->mailbox, &wire, &err);
 	work->select.name = buf_slice(&wire);
 	work->select.keywords = &work->keywords;
 	work->select.user = &work->box.user;
@@ -156,11 +156,11 @@ static void push_told(struct remote_push_box *box, const struct adapter_remote_t
 /* False for a name that cannot be ours. */
 static bool push_name(struct push_work *work, struct slice wire, struct buf *name)
 {
-	const struct imap_session *session = session_of(work);
+	const struct remote_names names = remote_names_of(work->lease.conn);
 
 	buf_init(name, 4 * IMAP_NAME_MAX);
-	if (remote_name_from_wire(wire, imap_session_prefix(session),
-				  imap_session_separator(session), name))
+	enum remote_kind kind = remote_names_from_wire(&names, wire, name);
+	if (kind == REMOTE_OURS || kind == REMOTE_NAMED)
 		return true;
 	buf_free(name);
 	return false;

@@ -72,7 +72,7 @@ static bool says_exists(const struct error *err)
 	       strstr(err->text, "exists") != NULL;
 }
 
-static bool says_missing(const struct error *err)
+bool remote_says_missing(const struct error *err)
 {
 	return err->code == SYNCD_ENOTFOUND ||
 	       (err->code == SYNCD_ESERVER &&
@@ -126,7 +126,7 @@ static void asked_done(struct imap_command *command, int code)
 	struct tree_work *work = work_of(command);
 	struct error *err = &command->err;
 
-	if (code < 0 && work->kind->is_of_existing && says_missing(err))
+	if (code < 0 && work->kind->is_of_existing && remote_says_missing(err))
 		code = err->code = SYNCD_ENOTFOUND;
 	if (code < 0 && (work->kind->is_success == NULL || !work->kind->is_success(err)))
 		tree_finish(work, code, err);
@@ -190,10 +190,11 @@ static void tree_next(struct tree_work *work)
 
 static int name_to_wire(struct tree_work *work, size_t i, struct error *err)
 {
+	const struct remote_names names = remote_names_of(work->lease.conn);
+
 	if (work->names[i] == NULL)
 		return 0;
-	return remote_name_to_wire(work->names[i], imap_session_prefix(session_of(work)),
-				   imap_session_separator(session_of(work)), &work->wires[i], err);
+	return remote_names_to_wire(&names, work->names[i], &work->wires[i], err);
 }
 
 static void tree_granted(struct remote_lease *lease, int code)
@@ -278,7 +279,7 @@ void remote_remove(struct remote_account *account, struct remote_delete_req *req
 {
 	static const struct tree_kind kind = {
 		.start = start_remove,
-		.is_success = says_missing,
+		.is_success = remote_says_missing,
 		.is_of_existing = true,
 		.subscribes = NO_NAME,
 		.unsubscribes = 0,

@@ -103,10 +103,13 @@ static json_t *render_aside(const struct control_mailbox_status *mailbox)
 
 static json_t *render_mailbox(const struct control_mailbox_status *mailbox)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", render_text(mailbox->name),
-			 "messages", render_count(mailbox->messages), "unseen",
-			 render_count(mailbox->unseen), "pending", render_count(mailbox->pending),
-			 "set_aside", render_aside(mailbox), "held", render_held(mailbox), "error",
+	const char *use = special_use_name(mailbox->use);
+
+	return json_pack("{s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+			 render_text(mailbox->name), "special_use", use, "messages",
+			 render_count(mailbox->messages), "unseen", render_count(mailbox->unseen),
+			 "pending", render_count(mailbox->pending), "set_aside",
+			 render_aside(mailbox), "held", render_held(mailbox), "error",
 			 render_error(&mailbox->err));
 }
 

@@ -143,7 +143,13 @@ static void add_notes(struct buf *out, const json_t *mailbox)
 {
 	const json_t *held = json_object_get(mailbox, "held");
 	const json_t *error = json_object_get(mailbox, "error");
+	const char *use = text_of(mailbox, "special_use");
 
+	if (use[0] != '\0') {
+		add(out, "  [");
+		add_clean(out, use);
+		add(out, "]");
+	}
 	if (json_is_object(held))
 		(void)buf_printf(out, "  held: %" PRIu64 " deletions on the %s side",
 				 number_of(held, "deletions"), text_of(held, "side"));

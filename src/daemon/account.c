@@ -19,6 +19,7 @@ static int account_open_remote(struct account *account, struct error *err)
 		.password_argv = connection->password_command,
 		.auth = (const char *const *)connection->auth,
 		.allow_plaintext = connection->allow_plaintext,
+		.mailboxes = account->settings->mailboxes,
 		.compress = account->settings->compress,
 		.connections = account->settings->connections,
 	};
@@ -61,6 +62,8 @@ int account_open(struct loop *loop, const struct config *config,
 		code = store_open(loop, config->state_dir, settings->name, &options, &opened->store,
 				  err);
 	if (code == 0)
+		code = account_place_check(opened, config->state_dir, is_read_only, err);
+	if (code == 0)
 		code = account_open_remote(opened, err);
 	if (code != 0) {
 		if (opened->store != NULL)
@@ -90,6 +93,7 @@ void account_close_if_over(struct account *account)
 		return;
 	adapter_local_free(&account->local);
 	store_close(&account->store);
+	free(account->trash);
 	free(account);
 	closed->done(closed, 0);
 }

@@ -18,10 +18,16 @@ struct account {
 	struct adapter_env env;
 	struct sync_ports ports;
 	struct account_run *run; /* at most one */
+	char *trash;             /* the server's \Trash, as last listed; or NULL */
 	struct port_op closing;
 	struct port_op *closed;
 	bool is_remote_closed;
 };
+
+/* account_place.c: SYNCD_ECONFIG when the state knows mailboxes that are elsewhere, or in another
+ * layout, than the configuration says; else notes what it says. */
+int account_place_check(struct account *account, const char *state_dir, bool is_read_only,
+			struct error *err);
 
 /* Frees a closing account once its connections and its run are over. */
 void account_close_if_over(struct account *account);

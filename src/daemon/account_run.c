@@ -86,6 +86,27 @@ static bool run_selects(struct sync_tree *tree, const char *name)
 	return false;
 }
 
+/* Asked for by name, it is not passed over in silence. */
+static void run_refuse_left_alone(struct account_run *run, const char *name)
+{
+	struct error err = { 0 };
+
+	error_set(&err, SYNCD_ENOTFOUND,
+		  "it is in a namespace of others, which no pattern of `mailboxes` names");
+	error_context(&err, "mailbox %s", name);
+	report_fail(&run->report, name, &err);
+}
+
+static void run_listed(struct sync_tree *tree, const struct mailbox_info *info)
+{
+	struct account_run *run = sync_tree_context(tree);
+
+	if (run->names != NULL && info->is_left_alone && run_selects(tree, info->name))
+		run_refuse_left_alone(run, info->name);
+	if (run->ops->listed != NULL)
+		run->ops->listed(run, info);
+}
+
 static void run_begun(struct sync_tree *tree, const char *name)
 {
 	struct account_run *run = sync_tree_context(tree);
@@ -204,6 +225,13 @@ static void run_free(struct account_run *run)
 	free(run);
 }
 
+/* For runs that list nothing. */
+static void run_note_trash(struct account_run *run, const char *trash)
+{
+	free(run->account->trash);
+	run->account->trash = trash != NULL ? xstrdup(trash) : NULL;
+}
+
 static void run_done(struct sync_tree *tree, const struct error *err)
 {
 	struct account_run *run = sync_tree_context(tree);
@@ -222,6 +250,8 @@ static void run_done(struct sync_tree *tree, const struct error *err)
 		error_context(&account_err, "account %s", account_name(run->account));
 		report_fail(&run->report, NULL, &account_err);
 	}
+	if (err->code == 0 && run->options.targets == NULL)
+		run_note_trash(run, sync_tree_found_trash(tree));
 	struct account *account = run->account;
 	account->run = NULL;
 	run->ops->done(run, &run->report, &account_err);
@@ -232,6 +262,7 @@ static void run_done(struct sync_tree *tree, const struct error *err)
 
 static const struct sync_tree_ops tree_ops = {
 	.selects = run_selects,
+	.listed = run_listed,
 	.begun = run_begun,
 	.unchanged = run_unchanged,
 	.vanished = run_vanished,
@@ -255,7 +286,8 @@ struct account_run *account_run_start(struct account *account,
 		.direction = settings->direction,
 		.deletion_limit_percent = settings->deletion_limit,
 		.expunges_deleted = settings->expunge_deleted,
-		.trash = settings->trash,
+		.trash = settings->finds_trash ? account->trash : settings->trash,
+		.finds_trash = settings->finds_trash,
 		.may_create_local = settings->create == CONFIG_FOLLOW_BOTH ||
 				    settings->create == CONFIG_FOLLOW_LOCAL,
 		.may_create_remote = settings->create == CONFIG_FOLLOW_BOTH ||
@@ -265,6 +297,7 @@ struct account_run *account_run_start(struct account *account,
 		.may_remove_remote = settings->remove == CONFIG_FOLLOW_BOTH ||
 				     settings->remove == CONFIG_FOLLOW_REMOTE,
 		.selects_for_good = options->names == NULL,
+		.wants_subscribed = settings->subscribed && options->names == NULL,
 		.is_dry_run = options->is_dry_run,
 		.passes_at_once = settings->connections,
 		.verify_interval_s = (int64_t)settings->verify_interval_s,

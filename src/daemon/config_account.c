@@ -47,7 +47,7 @@ static const struct config_word line_ending_words[] = {
 static const char *const imap_keys[] = {
 	"layout",          "mailboxes", "direction",       "create",      "remove",
 	"expunge_deleted", "trash",     "deletion_limit",  "connections", "push",
-	"compress",        "on_change", "verify_interval",
+	"compress",        "on_change", "verify_interval", "subscribed",
 };
 static const char *const pop3_keys[] = { "keep" };
 
@@ -70,6 +70,11 @@ static enum maildir_layout read_layout(const struct config_reader *reader)
 		return MAILDIR_PLUSPLUS;
 	}
 	return (enum maildir_layout)read_word(reader, "layout", layout_words, MAILDIR_VERBATIM);
+}
+
+const char *config_layout_name(enum maildir_layout layout)
+{
+	return layout_words[layout == MAILDIR_VERBATIM ? 0 : 1].word;
 }
 
 static char **read_mailboxes(const struct config_reader *reader)
@@ -122,10 +127,25 @@ static void read_keep(const struct config_reader *reader, struct config_account 
 			   text);
 }
 
+static void read_trash(const struct config_reader *reader, struct config_account *out)
+{
+	out->trash = read_string(reader, "trash");
+	if (out->trash == NULL)
+		return;
+	out->finds_trash = strcmp(out->trash, "auto") == 0;
+	if (strlen(out->trash) > MAILBOX_NAME_MAX)
+		read_fault(reader, "trash", "the name is too long");
+	if (out->finds_trash) {
+		free(out->trash);
+		out->trash = NULL;
+	}
+}
+
 static void read_imap(const struct config_reader *reader, struct config_account *out)
 {
 	out->layout = read_layout(reader);
 	out->mailboxes = read_mailboxes(reader);
+	out->subscribed = read_bool(reader, "subscribed", false);
 	out->direction =
 		(enum sync_direction)read_word(reader, "direction", direction_words, SYNC_BOTH);
 	out->create =
@@ -133,9 +153,7 @@ static void read_imap(const struct config_reader *reader, struct config_account 
 	out->remove =
 		(enum config_follow)read_word(reader, "remove", follow_words, CONFIG_FOLLOW_BOTH);
 	out->expunge_deleted = read_bool(reader, "expunge_deleted", false);
-	out->trash = read_string(reader, "trash");
-	if (out->trash != NULL && strlen(out->trash) > MAILBOX_NAME_MAX)
-		read_fault(reader, "trash", "the name is too long");
+	read_trash(reader, out);
 	out->deletion_limit = read_deletion_limit(reader);
 	out->connections = (unsigned)read_number(reader, "connections", 1, CONNECTIONS_MAX, 4);
 	out->push = read_bool(reader, "push", true);

@@ -85,6 +85,7 @@ static cfg_t *new_tree(void)
 				KEY("maildir"),
 				KEY("layout"),
 				LIST("mailboxes"),
+				KEY("subscribed"),
 				KEY("direction"),
 				KEY("create"),
 				KEY("remove"),

@@ -12,16 +12,33 @@
 
 /* --- Mailboxes and state ------------------------------------------------------------ */
 
-struct keeper_mailbox *keeper_mailbox(struct keeper *keeper, const char *name)
+static struct keeper_mailbox *keeper_find(struct keeper *keeper, const char *name)
 {
 	for (size_t i = 0; i < keeper->count; i++) {
 		if (strcmp(keeper->mailboxes[i].name, name) == 0)
 			return &keeper->mailboxes[i];
 	}
+	return NULL;
+}
+
+struct keeper_mailbox *keeper_mailbox(struct keeper *keeper, const char *name)
+{
+	struct keeper_mailbox *known = keeper_find(keeper, name);
+
+	if (known != NULL)
+		return known;
 	keeper->mailboxes =
 		xgrow(keeper->mailboxes, keeper->count, &keeper->cap, sizeof(*keeper->mailboxes));
 	keeper->mailboxes[keeper->count] = (struct keeper_mailbox){ .name = xstrdup(name) };
 	return &keeper->mailboxes[keeper->count++];
+}
+
+bool keeper_selects(struct keeper *keeper, const char *name)
+{
+	const struct keeper_mailbox *mailbox = keeper_find(keeper, name);
+
+	return pattern_list_selects(keeper->settings->mailboxes, name) &&
+	       (mailbox == NULL || !mailbox->is_left_alone);
 }
 
 void keeper_set_state(struct keeper *keeper, enum control_state state, const struct error *err)
@@ -66,7 +83,7 @@ void keeper_note_remote(struct keeper *keeper, struct keeper_mailbox *mailbox)
 
 void keeper_note_local(struct keeper *keeper, const char *name, const struct local_hint *hint)
 {
-	if (!pattern_list_selects(keeper->settings->mailboxes, name))
+	if (!keeper_selects(keeper, name))
 		return;
 	struct keeper_mailbox *mailbox = keeper_mailbox(keeper, name);
 	if (hint != NULL)
@@ -78,6 +95,24 @@ void keeper_note_local(struct keeper *keeper, const char *name, const struct loc
 }
 
 /* --- Runs ----------------------------------------------------------------------------- */
+
+/* Until a run has been over it, it is not one of ours. */
+static void keeper_run_listed(struct account_run *run, const struct mailbox_info *info)
+{
+	struct keeper *keeper = account_run_context(run);
+	struct keeper_mailbox *mailbox = keeper_find(keeper, info->name);
+
+	bool is_left_alone = keeper->is_full_run && info->is_left_alone;
+	if (mailbox == NULL && info->use == SPECIAL_USE_NONE && !is_left_alone)
+		return;
+	if (mailbox == NULL) {
+		mailbox = keeper_mailbox(keeper, info->name);
+		mailbox->is_gone = true;
+	}
+	mailbox->use = info->use;
+	if (keeper->is_full_run)
+		mailbox->is_left_alone = is_left_alone;
+}
 
 static void keeper_run_begun(struct account_run *run, const char *mailbox)
 {
@@ -248,6 +283,7 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 }
 
 static const struct account_run_ops run_ops = {
+	.listed = keeper_run_listed,
 	.begun = keeper_run_begun,
 	.unchanged = keeper_run_unchanged,
 	.vanished = keeper_run_vanished,

@@ -160,6 +160,7 @@ static void status_add_mailbox(struct keeper *keeper, struct keeper_mailbox *mai
 		(void)store->ops->setaside_each(store, record.id, status_add_aside, row, &err);
 		keyword_table_free(&record.keywords);
 	}
+	row->use = mailbox->use;
 	row->messages = mailbox->messages;
 	row->unseen = mailbox->unseen;
 	row->pending = row->aside_count;

@@ -13,8 +13,10 @@ struct keeper_mailbox {
 	uint64_t messages;
 	uint64_t unseen;
 	bool is_counted; /* since the last change */
-	bool is_changed; /* waits for a run */
-	bool is_gone;    /* deleted, renamed or excluded: only a complete look finds it again */
+	enum special_use use;
+	bool is_changed;    /* waits for a run */
+	bool is_gone;       /* deleted, renamed or excluded: only a complete look finds it again */
+	bool is_left_alone; /* by the last complete look, although it is on the server */
 	bool is_watched;
 	/* What a pass has to look at: the server has news; file names since the last look, which
 	 * are all there is to know of the maildir while is_tracked. */
@@ -97,6 +99,8 @@ struct keeper {
 void keeper_poke(struct keeper *keeper);
 void keeper_set_state(struct keeper *keeper, enum control_state state, const struct error *err);
 struct keeper_mailbox *keeper_mailbox(struct keeper *keeper, const char *name);
+/* Whether a mailbox is one of ours, should it exist. */
+bool keeper_selects(struct keeper *keeper, const char *name);
 /* Notes that a mailbox has to be looked at, as the server told (keeper_poke is to follow); or as
  * inotify did: at one file (`hint`) or at all of them (NULL). */
 void keeper_note_remote(struct keeper *keeper, struct keeper_mailbox *mailbox);

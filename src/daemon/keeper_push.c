@@ -160,7 +160,7 @@ static void push_news(struct adapter_remote_push *base, const char *name,
 {
 	struct keeper *keeper = push_of(base)->keeper;
 
-	if (!pattern_list_selects(keeper->settings->mailboxes, name))
+	if (!keeper_selects(keeper, name))
 		return;
 	if (keeper->run == NULL) {
 		push_judge_told(keeper, name, told);
@@ -179,7 +179,7 @@ static void push_listed(struct adapter_remote_push *base, const char *name, bool
 {
 	struct keeper *keeper = push_of(base)->keeper;
 
-	if (!pattern_list_selects(keeper->settings->mailboxes, name))
+	if (!keeper_selects(keeper, name))
 		return;
 	if (keeper->run == NULL) {
 		push_judge_listed(keeper, name, is_there);

@@ -15,6 +15,18 @@ bool imap_list_has(const struct imap_arg *attributes, const char *name)
 	return false;
 }
 
+static enum special_use use_of(const struct imap_arg *attributes)
+{
+	enum special_use use = SPECIAL_USE_NONE;
+	struct slice text;
+
+	for (const struct imap_arg *arg = attributes->child; arg != NULL; arg = arg->next) {
+		if (imap_arg_text(arg, &text))
+			use = special_use_join(use, special_use_of_attribute(text));
+	}
+	return use;
+}
+
 bool imap_list_name(const struct imap_arg *arg, struct slice *name)
 {
 	if (arg != NULL && arg->kind == IMAP_NIL) {
@@ -25,29 +37,31 @@ bool imap_list_name(const struct imap_arg *arg, struct slice *name)
 }
 
 /* * LIST (\HasNoChildren) "/" INBOX */
-static void list_take(struct imap_list *list, const struct imap_response *response)
+static bool list_read(const struct imap_response *response, struct imap_listed *listed)
 {
 	const struct imap_arg *attributes = response->args;
-	struct slice separator;
-	struct slice name;
 
 	if (attributes == NULL || attributes->kind != IMAP_LIST || attributes->next == NULL ||
-	    !imap_list_name(attributes->next->next, &name) || name.len > IMAP_NAME_MAX)
-		return;
-	bool has_separator = imap_arg_text(attributes->next, &separator) && separator.len == 1;
-	bool is_selectable = !imap_list_has(attributes, "\\Noselect") &&
-			     !imap_list_has(attributes, "\\NonExistent");
-	list->found(list, name, has_separator ? separator.data[0] : '\0', is_selectable);
+	    !imap_list_name(attributes->next->next, &listed->name) ||
+	    listed->name.len > IMAP_NAME_MAX)
+		return false;
+	listed->is_selectable = !imap_list_has(attributes, "\\Noselect") &&
+				!imap_list_has(attributes, "\\NonExistent");
+	listed->is_subscribed = imap_list_has(attributes, "\\Subscribed");
+	listed->use = use_of(attributes);
+	return true;
 }
 
 static bool list_untagged(struct imap_command *command, const struct imap_response *response)
 {
 	struct imap_list *list = container_of(command, struct imap_list, command);
+	struct imap_listed listed;
 	struct imap_told told;
 	struct slice name;
 
 	if (slice_equals_str(response->name, "LIST")) {
-		list_take(list, response);
+		if (list_read(response, &listed))
+			list->found(list, &listed);
 		return true;
 	}
 	if (list->wishes == 0 || !slice_equals_str(response->name, "STATUS"))
@@ -57,6 +71,22 @@ static bool list_untagged(struct imap_command *command, const struct imap_respon
 	return true;
 }
 
+/* * LSUB () "/" Sent: with \Noselect only something below it is (RFC 3501 §6.3.9). */
+static bool lsub_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	struct imap_list *list = container_of(command, struct imap_list, command);
+	struct imap_listed listed;
+
+	if (!slice_equals_str(response->name, "LSUB"))
+		return false;
+	if (list_read(response, &listed) && listed.is_selectable) {
+		listed.is_subscribed = true;
+		list->found(list, &listed);
+	}
+	return true;
+}
+
+static const struct imap_command_type lsub_type = { .name = "LSUB", .untagged = lsub_untagged };
 static const struct imap_command_type list_type = { .name = "LIST", .untagged = list_untagged };
 static const struct imap_command_type create_type = { .name = "CREATE" };
 static const struct imap_command_type delete_type = { .name = "DELETE" };
@@ -65,15 +95,41 @@ static const struct imap_command_type subscribe_type = { .name = "SUBSCRIBE" };
 static const struct imap_command_type unsubscribe_type = { .name = "UNSUBSCRIBE" };
 static const struct imap_command_type noop_type = { .name = "NOOP" };
 
+/* Asked for anything, a server tells what it was asked for and need not tell more (RFC 5258 §3). */
+static void list_write_return(struct imap_session *session, const struct imap_list *list,
+			      struct imap_write *write)
+{
+	const char *before = " RETURN (";
+
+	if (list->wants_subscribed) {
+		imap_write_printf(write, "%sSUBSCRIBED", before);
+		before = " ";
+	}
+	if (list->wants_use) {
+		imap_write_printf(write, "%sSPECIAL-USE", before);
+		before = " ";
+	}
+	if (list->wishes != 0) {
+		imap_write_printf(write, "%sSTATUS ", before);
+		imap_status_write(session, list->wishes, write);
+	}
+	if (list->wants_subscribed || list->wants_use || list->wishes != 0)
+		imap_write_text(write, ")");
+}
+
 void imap_list_start(struct imap_session *session, struct imap_list *list, imap_command_done done)
 {
 	imap_command_init(session, &list->command, &list_type, done);
-	imap_write_text(&list->command.write, "LIST \"\" \"*\"");
-	if (list->wishes != 0) {
-		imap_write_text(&list->command.write, " RETURN (STATUS ");
-		imap_status_write(session, list->wishes, &list->command.write);
-		imap_write_text(&list->command.write, ")");
-	}
+	imap_write_text(&list->command.write, "LIST \"\" ");
+	imap_write_string(&list->command.write, list->pattern);
+	list_write_return(session, list, &list->command.write);
+	imap_command_start(&list->command);
+}
+
+void imap_lsub_start(struct imap_session *session, struct imap_list *list, imap_command_done done)
+{
+	imap_command_init(session, &list->command, &lsub_type, done);
+	imap_write_text(&list->command.write, "LSUB \"\" \"*\"");
 	imap_command_start(&list->command);
 }
 

@@ -1,34 +1,85 @@
-/* Where the user's own mailboxes are: NAMESPACE (RFC 2342), or the separator
- * that LIST tells (RFC 3501 §6.3.8) on servers without it.
+/* Whose mailboxes are where: NAMESPACE (RFC 2342), or the separator that LIST tells (RFC 3501
+ * §6.3.8) on servers without it.
  * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
+
+#include "syncd/alloc.h"
 
 #include "imap_private.h"
 
-static void take_separator(struct imap_session *session, const struct imap_arg *arg)
+static char separator_of(const struct imap_arg *arg)
 {
 	struct slice text;
 
-	session->separator = imap_arg_text(arg, &text) && text.len == 1 ? text.data[0] : '\0';
+	return imap_arg_text(arg, &text) && text.len == 1 ? text.data[0] : '\0';
 }
 
-/* The first of the personal namespaces; the others are rare and mean nothing to us. */
+void imap_namespace_forget(struct imap_session *session)
+{
+	for (size_t i = 0; i < session->namespace_count; i++)
+		free(session->namespaces[i].prefix);
+	free(session->namespaces);
+	session->namespaces = NULL;
+	session->namespace_count = session->namespace_cap = 0;
+}
+
+static void take_first(struct imap_session *session, struct slice prefix, char separator)
+{
+	memcpy(session->prefix, prefix.data, prefix.len);
+	session->prefix[prefix.len] = '\0';
+	session->separator = separator;
+}
+
+static void take_further(struct imap_session *session, struct slice prefix, char separator,
+			 bool is_personal)
+{
+	if (session->namespace_count == IMAP_NAMESPACES_MAX)
+		return;
+	session->namespaces = xgrow(session->namespaces, session->namespace_count,
+				    &session->namespace_cap, sizeof(*session->namespaces));
+	session->namespaces[session->namespace_count++] = (struct imap_namespace){
+		.prefix = xstrndup(prefix.data, prefix.len),
+		.separator = separator,
+		.is_personal = is_personal,
+	};
+}
+
+/* (("INBOX." ".")("#mh/" "/")), or NIL */
+static void take_list(struct imap_session *session, const struct imap_arg *list, bool is_personal)
+{
+	bool is_first = is_personal;
+	struct slice prefix;
+
+	if (list == NULL || list->kind != IMAP_LIST)
+		return;
+	for (const struct imap_arg *one = list->child; one != NULL; one = one->next) {
+		if (one->kind != IMAP_LIST || !imap_arg_text(one->child, &prefix) ||
+		    prefix.len >= IMAP_PREFIX_MAX ||
+		    (prefix.len > 0 && memchr(prefix.data, '\0', prefix.len) != NULL))
+			continue;
+		if (is_first)
+			take_first(session, prefix, separator_of(one->child->next));
+		else
+			take_further(session, prefix, separator_of(one->child->next), is_personal);
+		is_first = false;
+	}
+}
+
+/* * NAMESPACE (("" "/")) (("user/" "/")) (("shared/" "/")): ours, other users', shared ones. */
 static bool namespace_untagged(struct imap_command *command, const struct imap_response *response)
 {
 	struct imap_session *session = command->session;
-	struct slice prefix;
+	const struct imap_arg *list = response->args;
 
 	if (!slice_equals_str(response->name, "NAMESPACE"))
 		return false;
-	if (response->args == NULL || response->args->kind != IMAP_LIST ||
-	    response->args->child == NULL || response->args->child->kind != IMAP_LIST)
-		return true;
-	const struct imap_arg *arg = response->args->child->child;
-	if (!imap_arg_text(arg, &prefix) || prefix.len >= IMAP_PREFIX_MAX)
-		return true;
-	memcpy(session->prefix, prefix.data, prefix.len);
-	session->prefix[prefix.len] = '\0';
-	take_separator(session, arg->next);
+	imap_namespace_forget(session);
+	take_list(session, list, true);
+	for (int i = 0; i < 2 && list != NULL; i++) {
+		list = list->next;
+		take_list(session, list, false);
+	}
 	return true;
 }
 
@@ -37,7 +88,7 @@ static bool separator_untagged(struct imap_command *command, const struct imap_r
 {
 	if (!slice_equals_str(response->name, "LIST") || response->args == NULL)
 		return false;
-	take_separator(command->session, response->args->next);
+	command->session->separator = separator_of(response->args->next);
 	return true;
 }
 

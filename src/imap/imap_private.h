@@ -97,7 +97,10 @@ struct imap_session {
 	struct sasl *sasl;
 	struct error sasl_err; /* our side's reason to give an exchange up */
 	char prefix[IMAP_PREFIX_MAX];
-	char separator;
+	struct imap_namespace *namespaces; /* but for the first personal one, */
+	size_t namespace_count;
+	size_t namespace_cap;
+	char separator; /* which has this one */
 
 	struct imap_mailbox mailbox;
 	struct buf selected;        /* its name, also when it is forgotten */
@@ -161,6 +164,7 @@ int imap_auth_start(struct imap_session *session, imap_command_done done, struct
 void imap_introduce_start(struct imap_session *session, imap_command_done done);
 
 /* --- imap_namespace.c --- */
+void imap_namespace_forget(struct imap_session *session);
 void imap_namespace_start(struct imap_session *session, struct imap_command *command,
 			  imap_command_done done);
 void imap_separator_start(struct imap_session *session, struct imap_command *command,
@@ -272,7 +276,8 @@ void imap_notify_over(struct imap_session *session);
 void imap_trace_sent(const struct imap_command *command);
 void imap_trace_received(const struct imap_session *session, const struct imap_response *response);
 
-/* Capabilities that a server of this name (ID, RFC 2971) offers, but not so that one can use them. */
+/* Capabilities that a server of this name (ID, RFC 2971) offers, but not so that one can use them.
+ */
 uint32_t imap_quirk_lacks(struct slice server_name);
 
 /* --- imap_quirks.c --- */

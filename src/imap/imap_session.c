@@ -52,6 +52,13 @@ char imap_session_separator(const struct imap_session *session)
 	return session->separator;
 }
 
+const struct imap_namespace *imap_session_namespaces(const struct imap_session *session,
+						     size_t *count)
+{
+	*count = session->namespace_count;
+	return session->namespaces;
+}
+
 const struct imap_mailbox *imap_session_mailbox(const struct imap_session *session)
 {
 	return &session->mailbox;
@@ -82,6 +89,7 @@ static void session_free_if_closed(struct imap_session *session)
 	imap_parser_free(&session->parser);
 	sasl_free(&session->sasl);
 	buf_free(&session->selected);
+	imap_namespace_forget(session);
 	free(session);
 	user->ops->closed(user);
 }

@@ -75,7 +75,7 @@ bool imap_status_read(const struct imap_response *response, struct slice *name,
 		return false;
 	read_standing(items, told);
 	read_id(items, told);
-	return told->uidvalidity != 0 || told->mailbox_id != 0;
+	return true;
 }
 
 bool imap_status_read_news(const struct imap_response *response, struct imap_news *news)

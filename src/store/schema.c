@@ -7,6 +7,7 @@
 const struct slice schema_version_key = { "schema", sizeof("schema") - 1 };
 const struct slice schema_account_key = { "identity", sizeof("identity") - 1 };
 const struct slice schema_next_mailbox_key = { "next-mailbox", sizeof("next-mailbox") - 1 };
+const struct slice schema_place_key = { "place", sizeof("place") - 1 };
 
 struct pack_key schema_mailbox_key(uint32_t id)
 {

@@ -2,7 +2,7 @@
  * them. Table by table:
  *
  *     meta          "schema" -> u32, "identity" -> hex, "next-mailbox" -> u32,
- *                   "count" mailbox -> u64 messages
+ *                   "place" -> text, "count" mailbox -> u64 messages
  *     mailbox       id -> record
  *     mailbox-name  name (its first SCHEMA_NAME_KEY bytes), 0, id -> nothing
  *     message       mailbox, UID -> record
@@ -38,6 +38,7 @@ struct pack_key schema_count_key(uint32_t mailbox_id);
 extern const struct slice schema_version_key;
 extern const struct slice schema_account_key;
 extern const struct slice schema_next_mailbox_key;
+extern const struct slice schema_place_key;
 
 /* Finds a mailbox by its whole name. */
 int schema_find_mailbox(struct env_txn *txn, const char *name, bool *found,

@@ -67,6 +67,22 @@ static int store_upgrade(struct store *store, struct env_txn *txn, struct error 
 	return migrate_upgrade(txn, err);
 }
 
+static int store_put_place(struct store *store, struct env_txn *txn, struct error *err)
+{
+	return env_put(txn, TABLE_META, schema_place_key, slice_of(store->place), err);
+}
+
+static int store_load_place(struct store *store, struct env_txn *txn, struct error *err)
+{
+	struct slice place;
+	bool found;
+	int code = env_get(txn, TABLE_META, schema_place_key, &found, &place, err);
+
+	if (code == 0 && found && !unpack_text(&place, 0, store->place, sizeof(store->place)))
+		code = env_damaged(store->env, "the mailboxes' place", err);
+	return code;
+}
+
 static int store_load(struct store *store, bool *is_older, struct error *err)
 {
 	struct env_txn *txn;
@@ -84,6 +100,8 @@ static int store_load(struct store *store, bool *is_older, struct error *err)
 	if (code == 0 && (!found || !unpack_text(&identity, STORE_IDENTITY_LEN, store->identity,
 						 sizeof(store->identity))))
 		code = env_damaged(store->env, "the account's identity is missing", err);
+	if (code == 0)
+		code = store_load_place(store, txn, err);
 	env_abort(&txn);
 	return code;
 }
@@ -161,6 +179,22 @@ void store_close(struct store **store)
 const char *store_identity(const struct store *store)
 {
 	return store->identity;
+}
+
+const char *store_place(const struct store *store)
+{
+	return store->place;
+}
+
+int store_set_place(struct store *store, const char *place, struct error *err)
+{
+	size_t len = strlen(place);
+
+	must(!store->is_read_only && !store->writer.is_busy);
+	if (len > STORE_PLACE_MAX)
+		return error_set(err, SYNCD_ELIMIT, "the path is too long");
+	memcpy(store->place, place, len + 1);
+	return store_write(store, store_put_place, err);
 }
 
 const char *store_engine_version(void)

@@ -34,6 +34,7 @@ struct store {
 	bool is_read_only;
 	uint32_t next_mailbox_id;
 	char identity[STORE_IDENTITY_LEN + 1];
+	char place[STORE_PLACE_MAX + 1];
 	size_t read; /* records, since the map was trimmed */
 	struct store_writer writer;
 };

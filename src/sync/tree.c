@@ -206,13 +206,23 @@ static bool has_others_to_come(const struct sync_tree *tree, const struct tree_m
 	return false;
 }
 
+/* Without a trash that is there nothing goes into it, and nothing is removed. */
+static const char *trash_of(const struct sync_tree *tree)
+{
+	const char *found = tree->options.targets != NULL ? tree->options.trash : tree->trash;
+
+	if (!tree->options.finds_trash)
+		return tree->options.trash;
+	return found != NULL ? found : REMOTE_NO_TRASH;
+}
+
 static void tree_start_pass(struct sync_tree *tree, struct tree_mailbox *mailbox)
 {
 	struct sync_pass_options options = {
 		.direction = tree->options.direction,
 		.deletion_limit_percent = tree->options.deletion_limit_percent,
 		.expunges_deleted = tree->options.expunges_deleted,
-		.trash = tree->options.trash,
+		.trash = trash_of(tree),
 		.is_dry_run = tree->options.is_dry_run,
 		.is_repeat = mailbox->passes > 0,
 		.is_remote_quiet = mailbox->is_remote_quiet && mailbox->passes == 0,
@@ -305,6 +315,7 @@ static void tree_end(struct sync_tree *tree)
 	for (size_t i = 0; i < tree->count; i++)
 		free(tree->mailboxes[i].name);
 	free(tree->mailboxes);
+	free(tree->trash);
 	store_batch_free(&tree->consider.batch);
 	boxes_free(&tree->boxes);
 	survey_free(&tree->survey);
@@ -410,4 +421,9 @@ void sync_tree_cancel(struct sync_tree *tree)
 void *sync_tree_context(const struct sync_tree *tree)
 {
 	return tree->options.context;
+}
+
+const char *sync_tree_found_trash(const struct sync_tree *tree)
+{
+	return tree->trash;
 }

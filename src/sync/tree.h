@@ -22,6 +22,7 @@ struct tree_mailbox {
 	const struct local_hint *hints;
 	size_t hint_count;
 	bool is_unusable;     /* on one side at least: it has no passes */
+	bool is_left_alone;   /* as if on neither side */
 	bool is_half_local;   /* known, but the maildir has only a part of it, as if cut short */
 	bool is_wanted;       /* a pass is due */
 	bool leaves_removals; /* the last pass left some to the next one */
@@ -207,6 +208,7 @@ struct sync_tree {
 	size_t listing; /* lists awaited */
 	unsigned failures;
 	int64_t now_s; /* when the mailboxes were listed */
+	char *trash;   /* the server's \Trash, once listed; or NULL */
 	struct error err;
 	struct remote_list_req remote_list;
 	struct local_list_req local_list;

@@ -43,9 +43,17 @@ static void tree_found_remote(struct remote_list_req *req, const struct mailbox_
 {
 	struct sync_tree *tree = container_of(req, struct sync_tree, remote_list);
 
+	if (tree->ops->listed != NULL)
+		tree->ops->listed(tree, info);
+	if (info->use == SPECIAL_USE_TRASH && info->is_selectable && tree->trash == NULL)
+		tree->trash = xstrdup(info->name);
 	if ((!info->is_selectable && !info->is_marked_unusable) || !tree_selects(tree, info->name))
 		return;
 	struct tree_mailbox *mailbox = tree_add(tree, info->name);
+	if (info->is_left_alone) {
+		mailbox->is_left_alone = true;
+		return;
+	}
 	mailbox->is_remote |= !info->is_marked_unusable;
 	mailbox->status = info->status;
 	mailbox->remote_id = info->lasting_id;
@@ -73,10 +81,21 @@ void tree_found_known(void *context, const struct mailbox_record *record)
 	if (!tree_selects(tree, record->name) && !tree->options.selects_for_good)
 		return;
 	struct tree_mailbox *mailbox = tree_add(tree, record->name);
+	if (mailbox->is_left_alone && !tree->options.selects_for_good)
+		return;
 	mailbox->is_known = true;
 	mailbox->is_half_local = mailbox->is_local && mailbox->is_unusable;
 	mailbox->record = *record;
 	keyword_table_init(&mailbox->record.keywords); /* the caller's are */
+}
+
+/* Both lists are there. A mailbox of the server's that is left alone must not look like one that is
+ * missing there, nor the one here like one that is new. */
+static void leave_alone(struct tree_mailbox *mailbox)
+{
+	mailbox->is_left_alone &= !mailbox->is_remote;
+	if (mailbox->is_left_alone)
+		mailbox->is_local = mailbox->is_unusable = false;
 }
 
 static int compare_mailboxes(const void *a, const void *b)
@@ -100,6 +119,8 @@ static void tree_listed(struct sync_tree *tree, const struct port_op *op, int co
 	must(tree->listing > 0);
 	if (--tree->listing > 0)
 		return;
+	for (size_t i = 0; i < tree->count; i++)
+		leave_alone(&tree->mailboxes[i]);
 	if (tree->err.code == 0 && tree->ports.store->ops->mailbox_each(
 					   tree->ports.store, tree_found_known, tree, &err) != 0)
 		tree_fail(tree, &err);
@@ -128,6 +149,7 @@ void tree_list_start(struct sync_tree *tree)
 	tree->now_s = tree->ports.env->ops->wall_s(tree->ports.env);
 	tree->remote_list.op.done = tree_remote_listed;
 	tree->remote_list.selects = tree_selects_remote;
+	tree->remote_list.wants_subscribed = tree->options.wants_subscribed;
 	tree->remote_list.found = tree_found_remote;
 	tree->local_list.op.done = tree_local_listed;
 	tree->local_list.found = tree_found_local;

@@ -169,19 +169,15 @@ static void expunge_done(struct imap_expunge *expunge, int code)
 	imap_status_start(current->session, &current->status, status_done);
 }
 
-static void list_found(struct imap_list *list, struct slice name, char separator,
-		       bool is_selectable)
+static void list_found(struct imap_list *list, const struct imap_listed *listed)
 {
 	(void)list;
-	(void)separator;
-	(void)is_selectable;
-	must(name.len <= IMAP_NAME_MAX);
+	must(listed->name.len <= IMAP_NAME_MAX && listed->use <= SPECIAL_USE_FLAGGED);
 }
 
 static void list_told(struct imap_list *list, struct slice name, const struct imap_told *told)
 {
 	must(list->wishes != 0 && name.len <= IMAP_LINE_MAX);
-	must(told->uidvalidity != 0 || told->mailbox_id != 0);
 	must(told->highestmodseq <= INT64_MAX);
 }
 
@@ -365,6 +361,8 @@ static void client_init(struct client *c)
 	c->mailbox_user.ops = &mailbox_ops;
 	c->list.found = list_found;
 	c->list.told = list_told;
+	c->list.wants_use = true;
+	c->list.pattern = SLICE_LITERAL("*");
 	c->listing.found = listing_found;
 	c->listing.changed_since = 90;
 	c->status.name = SLICE_LITERAL("Sent");

@@ -214,6 +214,37 @@ class Mailboxes(Case):
         self.assert_equal_sides(local, remote)
 
 
+class Parents(Case):
+    """Dovecot 2.3 lists a deleted mailbox as one to be selected while there are some below it."""
+
+    def test_one_deleted_there_goes_here_and_its_child_stays(self):
+        remote = self.remote()
+        for name in ("Gone", "Gone/Child"):
+            remote.create(name)
+            remote.append(name, mailgen.Mail(len(name)).plain(name), ["\\Seen"])
+        client, local = self.account()
+        self.pass_once(client)
+        remote.check(remote.imap.delete("Gone"))
+        self.assertIn("Gone", remote.mailboxes())
+        self.pass_once(client)
+        self.assertEqual(local.mailboxes(), ["Gone/Child", "INBOX"])
+        self.assertEqual(len(local.messages("Gone/Child")), 1)
+        self.assertEqual(len(remote.messages("Gone/Child")), 1)
+        self.assert_quiet(client, local)
+        # It can be made again, on either side.
+        local.create("Gone")
+        local.add("Gone", mailgen.Mail(9).plain("again"), "S")
+        self.pass_once(client)
+        self.assertEqual(len(remote.messages("Gone")), 1)
+        self.assert_quiet(client, local)
+
+
+class ParentsOneByOne(Parents):
+    """The same where each mailbox is asked for its status."""
+
+    SERVER = {"without": {"LIST-STATUS"}}
+
+
 class Bare(Mailboxes):
     """IMAP4rev1 and nothing more."""
 

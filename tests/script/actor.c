@@ -40,7 +40,7 @@ void actor_set_uids(struct actor *actor, const char *words)
 /* --- The account ------------------------------------------------------------ */
 
 /* "mailbox INBOX", with a status "mailbox INBOX status 77 next 10 messages 3 modseq 100", with an
- * id "mailbox INBOX id 4711". */
+ * id "mailbox INBOX id 4711", with a special use "mailbox Bin is trash". */
 static void list_found(struct remote_list_req *req, const struct mailbox_info *info)
 {
 	const struct mailbox_status *status = &info->status;
@@ -53,9 +53,12 @@ static void list_found(struct remote_list_req *req, const struct mailbox_info *i
 		(void)snprintf(text, sizeof(text), " status %u next %u messages %u modseq %llu",
 			       status->uidvalidity, status->uidnext, status->messages,
 			       (unsigned long long)status->highestmodseq);
-	actor_tell(container_of(req, struct actor, list), "mailbox %s%s%s%s%s", info->name,
+	const char *use = special_use_name(info->use);
+	actor_tell(container_of(req, struct actor, list), "mailbox %s%s%s%s%s%s%s%s", info->name,
 		   info->is_selectable ? "" : " noselect",
-		   info->is_marked_unusable ? " unusable" : "", text, id);
+		   info->is_marked_unusable ? " unusable" : "",
+		   info->is_left_alone ? " left alone" : "", text, id, use != NULL ? " is " : "",
+		   use != NULL ? use : "");
 }
 
 static bool list_selects(struct remote_list_req *req, const char *name)
@@ -69,10 +72,11 @@ static void list_done(struct port_op *op, int code)
 	actor_tell_done(container_of(op, struct actor, list.op), "list", code, &op->err);
 }
 
-/* list [status]: of all but Junk. */
+/* list [status] [subscribed]: the status of all but Junk. */
 static void do_list(struct actor *actor, char *words)
 {
-	actor->list.selects = strcmp(words, "status") == 0 ? list_selects : NULL;
+	actor->list.selects = strstr(words, "status") != NULL ? list_selects : NULL;
+	actor->list.wants_subscribed = strstr(words, "subscribed") != NULL;
 	actor->list.op.done = list_done;
 	actor->list.found = list_found;
 	adapter_remote_port(actor->adapter)

@@ -14,6 +14,7 @@
  *     skip N                     the same of the next N bytes that it has sent
  *     silence                    the client must have sent nothing, nothing must have come
  *     compress                   the account wants COMPRESS=DEFLATE
+ *     mailboxes PATTERN...       of the configuration
  *     loopback                   the server is on this machine
  *     wait 29m | drop | split N | block | unblock | connection N | connections N | refuse NAME
  *     closed                     the client has closed the connection
@@ -43,6 +44,8 @@ struct script {
 	char tags[TAGS][TAG_MAX];
 	const char *auth[4];
 	char auth_text[3][32];
+	char *mailboxes[8];
+	char mailboxes_text[128];
 	bool has_leaked; /* the log showed a secret */
 	struct buf failure;
 	struct buf scratch;
@@ -291,6 +294,21 @@ static bool step_connections(struct script *script, char *words)
 	return true;
 }
 
+static bool step_mailboxes(struct script *script, char *words)
+{
+	size_t count = 0;
+
+	(void)snprintf(script->mailboxes_text, sizeof(script->mailboxes_text), "%s", words);
+	for (char *word = strtok(script->mailboxes_text, " "); word != NULL;
+	     word = strtok(NULL, " ")) {
+		must(count + 1 < ARRAY_LEN(script->mailboxes));
+		script->mailboxes[count++] = word;
+	}
+	script->mailboxes[count] = NULL;
+	script->actor.settings.mailboxes = script->mailboxes;
+	return true;
+}
+
 static bool step_compress(struct script *script, char *words)
 {
 	(void)words;
@@ -398,6 +416,7 @@ static const struct {
 	{ "skip", step_skip },
 	{ "S+", step_server_later },
 	{ "deflate", step_deflate },
+	{ "mailboxes", step_mailboxes },
 	{ "compress", step_compress },
 	{ "loopback", step_loopback },
 };

@@ -95,6 +95,7 @@ static void defaults_are_those_of_the_contract(void **state)
 	assert_int_equal(a->layout, MAILDIR_VERBATIM);
 	assert_string_equal(a->mailboxes[0], "*");
 	assert_null(a->mailboxes[1]);
+	assert_false(a->subscribed);
 	assert_int_equal(a->direction, SYNC_BOTH);
 	assert_int_equal(a->create, CONFIG_FOLLOW_BOTH);
 	assert_int_equal(a->remove, CONFIG_FOLLOW_BOTH);
@@ -131,7 +132,7 @@ static void every_imap_key_is_read(void **state)
 		   " remove = none\n expunge_deleted = yes\n trash = Trash\n deletion_limit = 7%\n"
 		   " max_size = 25M\n connections = 2\n push = off\n poll_interval = 1w\n"
 		   " compress = false\n line_endings = crlf\n on_new = \"notify $SYNCD_NEW\"\n"
-		   " on_change = x\n verify_interval = none\n}\n");
+		   " on_change = x\n subscribed = true\n verify_interval = none\n}\n");
 	const struct config_connection *c = &a->connection;
 
 	assert_string_equal(f->config->state_dir, "/var/lib/syncd");
@@ -152,11 +153,13 @@ static void every_imap_key_is_read(void **state)
 	assert_string_equal(a->maildir, "/srv/mail/me/x");
 	assert_int_equal(a->layout, MAILDIR_PLUSPLUS);
 	assert_string_equal(a->mailboxes[1], "!Junk");
+	assert_true(a->subscribed);
 	assert_int_equal(a->direction, SYNC_PULL);
 	assert_int_equal(a->create, CONFIG_FOLLOW_LOCAL);
 	assert_int_equal(a->remove, CONFIG_FOLLOW_NONE);
 	assert_true(a->expunge_deleted);
 	assert_string_equal(a->trash, "Trash");
+	assert_false(a->finds_trash);
 	assert_int_equal(a->deletion_limit, 7);
 	assert_int_equal(a->max_size_bytes, 25u << 20);
 	assert_int_equal(a->connections, 2);
@@ -170,6 +173,17 @@ static void every_imap_key_is_read(void **state)
 	struct net_target target = config_target(c);
 	assert_string_equal(target.host, "h");
 	assert_string_equal(target.tls_client_key, "/k.pem");
+}
+
+static void trash_is_a_name_or_auto(void **state)
+{
+	struct fixture *f = *state;
+	const struct config_account *a = load_account(
+		f, "account work {\n protocol = imap\n host = h\n user = u\n password = x\n"
+		   " maildir = /m\n trash = auto\n}\n");
+
+	assert_true(a->finds_trash);
+	assert_null(a->trash);
 }
 
 static void one_string_of_a_password_command_is_for_the_shell(void **state)
@@ -482,6 +496,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CONFIG_TEST(defaults_are_those_of_the_contract),
 		CONFIG_TEST(every_imap_key_is_read),
+		CONFIG_TEST(trash_is_a_name_or_auto),
 		CONFIG_TEST(one_string_of_a_password_command_is_for_the_shell),
 		CONFIG_TEST(ports_follow_protocol_and_tls),
 		CONFIG_TEST(a_tunnel_needs_neither_host_nor_password_nor_tls),

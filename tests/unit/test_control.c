@@ -59,6 +59,7 @@ static int op_status(struct control_user *user, const char *account, struct cont
 	a->last_sync_s = 1700000000;
 	error_set(&a->err, SYNCD_EAUTH, "wrong password");
 	struct control_mailbox_status *m = control_status_add_mailbox(a, "INBOX");
+	m->use = SPECIAL_USE_TRASH;
 	m->messages = 3;
 	m->unseen = 1;
 	m = control_status_add_mailbox(a, "odd \xff name");
@@ -307,9 +308,10 @@ static void status_has_what_the_contract_says(void **state)
 		"\",\"uptime_s\":12,\"accounts\":[{\"name\":\"work\",\"protocol\":\"imap\","
 		"\"state\":\"auth-failed\",\"push\":\"notify\",\"last_sync\":1700000000,"
 		"\"next_retry\":null,\"error\":{\"code\":\"auth\",\"message\":\"wrong password\"},"
-		"\"mailboxes\":[{\"name\":\"INBOX\",\"messages\":3,\"unseen\":1,\"pending\":0,"
+		"\"mailboxes\":[{\"name\":\"INBOX\",\"special_use\":\"trash\",\"messages\":3,"
+		"\"unseen\":1,\"pending\":0,"
 		"\"set_aside\":[],\"held\":null,\"error\":null},{\"name\":\"odd ? name\","
-		"\"messages\":0,\"unseen\":0,\"pending\":0,\"set_aside\":[],"
+		"\"special_use\":null,\"messages\":0,\"unseen\":0,\"pending\":0,\"set_aside\":[],"
 		"\"held\":{\"deletions\":120,\"side\":\"remote\"},\"error\":null}]}]}}");
 	free(line);
 	(void)close(fd);

@@ -68,6 +68,22 @@ static void the_last_pattern_that_matches_decides(void **state)
 	assert_false(pattern_list_selects(none, "INBOX"));
 }
 
+static void a_namespace_is_named_by_patterns_that_begin_with_it(void **state)
+{
+	char *const list[] = { "*", "shared/a*", "!*/b", NULL };
+	char *const none[] = { "*", "shared*", "!shared/a", NULL };
+
+	(void)state;
+	assert_true(pattern_list_has_prefix(list, "shared/"));
+	assert_false(pattern_list_has_prefix(none, "shared/"));
+	assert_false(pattern_list_has_prefix(list, ""));
+	assert_true(pattern_list_names(list, "shared/", "shared/a/c"));
+	assert_false(pattern_list_names(list, "shared/", "shared/a/b"));
+	assert_false(pattern_list_names(list, "shared/", "shared/c"));
+	assert_false(pattern_list_names(none, "shared/", "shared/a"));
+	assert_false(pattern_list_names(list, "", "shared/a"));
+}
+
 static void empty_and_control_patterns_are_faulty(void **state)
 {
 	(void)state;
@@ -83,6 +99,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(patterns_match_whole_names),
 		cmocka_unit_test(the_last_pattern_that_matches_decides),
+		cmocka_unit_test(a_namespace_is_named_by_patterns_that_begin_with_it),
 		cmocka_unit_test(empty_and_control_patterns_are_faulty),
 	};
 

@@ -48,6 +48,26 @@ static void reopen_store(struct fixture *f)
 	open_store(f);
 }
 
+static void the_place_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	char long_place[STORE_PLACE_MAX + 2];
+
+	assert_string_equal(store_place(f->store), "");
+	reopen_store(f);
+	assert_string_equal(store_place(f->store), "");
+	assert_int_equal(store_set_place(f->store, "verbatim\n/m", &f->err), 0);
+	assert_string_equal(store_place(f->store), "verbatim\n/m");
+	reopen_store(f);
+	assert_string_equal(store_place(f->store), "verbatim\n/m");
+	assert_int_equal(store_set_place(f->store, "maildir++\n/n", &f->err), 0);
+	memset(long_place, 'x', sizeof(long_place) - 1);
+	long_place[sizeof(long_place) - 1] = '\0';
+	assert_int_equal(store_set_place(f->store, long_place, &f->err), SYNCD_ELIMIT);
+	reopen_store(f);
+	assert_string_equal(store_place(f->store), "maildir++\n/n");
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
@@ -966,6 +986,7 @@ int main(void)
 {
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		STORE_TEST(the_place_is_kept),
 		STORE_TEST(mailbox_comes_back_whole_after_reopening),
 		STORE_TEST(mailbox_that_is_not_there_is_not_found),
 		STORE_TEST(mailbox_id_is_never_given_twice),

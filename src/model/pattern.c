@@ -77,6 +77,34 @@ bool pattern_matches(const char *pattern, const char *name)
 	return matches_exactly(pattern, name);
 }
 
+static bool begins_with(const char *pattern, const char *prefix)
+{
+	return prefix[0] != '\0' && strncmp(pattern, prefix, strlen(prefix)) == 0;
+}
+
+bool pattern_list_has_prefix(char *const *patterns, const char *prefix)
+{
+	for (size_t i = 0; patterns[i] != NULL; i++) {
+		if (begins_with(patterns[i], prefix))
+			return true;
+	}
+	return false;
+}
+
+bool pattern_list_names(char *const *patterns, const char *prefix, const char *name)
+{
+	bool is_named = false;
+
+	for (size_t i = 0; patterns[i] != NULL; i++) {
+		bool is_exclusion = patterns[i][0] == '!';
+		if (!is_exclusion && !begins_with(patterns[i], prefix))
+			continue;
+		if (pattern_matches(patterns[i] + (is_exclusion ? 1 : 0), name))
+			is_named = !is_exclusion;
+	}
+	return is_named;
+}
+
 bool pattern_list_selects(char *const *patterns, const char *name)
 {
 	bool is_selected = false;
