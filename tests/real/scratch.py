@@ -4,6 +4,7 @@ Nothing outlives the test's process: directories and whatever was registered wit
 `at_end` go when it ends, also by a signal. SPDX-License-Identifier: MIT"""
 import atexit
 import os
+import random
 import shutil
 import signal
 import socket
@@ -35,9 +36,16 @@ def directory(name="syncd-test"):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """None of those that outgoing connections get: one of them could have it while a server that is
+    to come back is down."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_for(condition, seconds, what):
