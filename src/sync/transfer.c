@@ -591,11 +591,12 @@ static void log_group(struct transfer *transfer)
 			 error_format(&transfer->err, text, sizeof(text)));
 }
 
-/* What the server told before, of either, is no longer so. */
+/* What the server told before, of either, is no longer so. One that a side lacks has no passes:
+ * made there anew meanwhile, it would be filled again, and then deleted here. */
 static void want_pass(struct tree_mailbox *mailbox)
 {
 	mailbox->is_remote_quiet = false;
-	mailbox->is_wanted |= mailbox->is_local;
+	mailbox->is_wanted |= mailbox->is_local && mailbox->is_remote;
 }
 
 static void group_over(struct transfer *transfer)
