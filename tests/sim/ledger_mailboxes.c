@@ -34,14 +34,6 @@ static void weaken_departures(struct run *run, size_t place)
 	}
 }
 
-/* UIDs lose their meaning: deletions not yet carried over cannot be told from
- * messages the other side never had. */
-void ledger_renumber(struct run *run, const char *mailbox)
-{
-	weaken_departures(run, place_of(mailbox));
-	run->was_renumbered = true;
-}
-
 static bool is_as_one(const struct run *run, size_t place, size_t other)
 {
 	return run->renamed[place] == run->renamed[other];
@@ -77,6 +69,18 @@ static void blur(struct run *run, size_t place)
 			entry->put_local = entry->put_remote = entry->created;
 		}
 	}
+}
+
+/* UIDs lose their meaning: deletions not yet carried over cannot be told from
+ * messages the other side never had. */
+void ledger_renumber(struct run *run, const char *mailbox)
+{
+	size_t place = place_of(mailbox);
+
+	weaken_departures(run, place);
+	if (run->is_renaming[place])
+		blur(run, place);
+	run->was_renumbered = true;
 }
 
 /* --- Names ------------------------------------------------------------------------------------ */

@@ -87,7 +87,8 @@ struct look_target *look_find(struct look *look, const char *name)
 
 static bool is_on_both(struct run *run, const struct model_maildir *maildir)
 {
-	return model_mailbox_find(&run->world, maildir->name) != NULL;
+	return model_mailbox_find(&run->world, maildir->name) != NULL &&
+	       !model_maildir_is_half(maildir);
 }
 
 static void choose_target(struct run *run, struct look *look, const struct model_maildir *maildir)

@@ -13,13 +13,23 @@ static bool exists(struct run *run, bool is_local, const char *name)
 			: model_mailbox_find(&run->world, name) != NULL;
 }
 
+/* A name of something half renamed. People leave that alone on both sides: when the server's
+ * mailbox gets a third name or is deleted now, the halves stay as they are, and are told of. */
+static bool is_half(struct run *run, const char *name)
+{
+	const struct model_maildir *maildir = model_maildir_find(&run->world, name);
+
+	return (maildir != NULL && model_maildir_is_half(maildir)) ||
+	       model_maildir_find_half(&run->world, name) != NULL;
+}
+
 /* One of the names that some mailbox of that side has, or none has; NULL: there is none. INBOX is
  * not chosen. */
 static const char *choose_place(struct run *run, bool is_local, bool is_taken, uint64_t choice)
 {
 	for (size_t i = 0; i < PLACES - 1; i++) {
 		const char *name = place_names[1 + (choice + i) % (PLACES - 1)];
-		if (exists(run, is_local, name) == is_taken)
+		if (exists(run, is_local, name) == is_taken && !is_half(run, name))
 			return name;
 	}
 	return NULL;
@@ -85,7 +95,8 @@ static bool may_rename(struct run *run, const struct renaming *renaming)
 				     ? name_after(renaming, place_names[i])
 				     : NULL;
 		if (name != NULL)
-			may &= !exists(run, renaming->is_local, name);
+			may &= !exists(run, renaming->is_local, name) && !is_half(run, name) &&
+			       !is_half(run, place_names[i]);
 		free(name);
 	}
 	return may;

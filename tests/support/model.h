@@ -65,6 +65,8 @@ struct model_maildir {
 	size_t event_cap;
 	uint64_t listings; /* complete ones */
 	unsigned opened;   /* through the port */
+	/* A rename to there was cut short, with `new` and without `cur`; "": none was. */
+	char half_name[MAILBOX_NAME_MAX + 1];
 	/* What letter stands for which keyword is each mailbox's own affair. */
 	bool has_letters_swapped;
 };
@@ -383,8 +385,12 @@ void model_message_delete(struct world *world, struct model_mailbox *mailbox,
 struct model_maildir *model_maildir_find(struct world *world, const char *name);
 struct model_maildir *model_maildir_nth(struct world *world, size_t n);
 struct model_maildir *model_maildir_create(struct world *world, const char *name);
-/* Without its inferiors. SYNCD_ENOTFOUND, SYNCD_EBUSY as of the port. */
+/* Without its inferiors. SYNCD_ENOTFOUND, SYNCD_EBUSY as of the port; SYNCD_EBUG when half of it
+ * stays under a third name. */
 int model_maildir_rename(struct world *world, const char *from, const char *to);
+/* One that is only half there under its name; or the other half of one under that name. */
+bool model_maildir_is_half(const struct model_maildir *maildir);
+struct model_maildir *model_maildir_find_half(struct world *world, const char *half_name);
 /* With all that is in it. */
 void model_maildir_delete(struct world *world, struct model_maildir *maildir);
 bool model_maildir_is_empty(struct world *world, const struct model_maildir *maildir);

@@ -55,9 +55,27 @@ int model_maildir_rename(struct world *world, const char *from, const char *to)
 		return SYNCD_ENOTFOUND;
 	if (model_maildir_find(world, to) != NULL)
 		return SYNCD_EBUSY;
+	if (model_maildir_is_half(maildir) && strcmp(maildir->half_name, to) != 0)
+		return SYNCD_EBUG;
 	must(strlen(to) < sizeof(maildir->name));
 	memcpy(maildir->name, to, strlen(to) + 1);
+	maildir->half_name[0] = '\0';
 	return 0;
+}
+
+bool model_maildir_is_half(const struct model_maildir *maildir)
+{
+	return maildir->half_name[0] != '\0';
+}
+
+struct model_maildir *model_maildir_find_half(struct world *world, const char *half_name)
+{
+	for (size_t i = 0; i < MODEL_MAILBOXES_MAX; i++) {
+		struct model_maildir *maildir = &world->maildirs[i];
+		if (maildir->id != 0 && strcmp(maildir->half_name, half_name) == 0)
+			return maildir;
+	}
+	return NULL;
 }
 
 bool model_maildir_is_empty(struct world *world, const struct model_maildir *maildir)
