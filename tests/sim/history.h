@@ -166,6 +166,8 @@ void history_step(struct run *run, const struct step *step);
 void step_make_mailbox(struct run *run, const struct step *step);
 void step_rename_mailbox(struct run *run, const struct step *step);
 void step_unmake_mailbox(struct run *run, const struct step *step);
+/* What was half renamed is so in full. */
+void step_mend_halves(struct run *run);
 
 /* --- Entries (ledger.c) --- */
 
@@ -200,9 +202,12 @@ void ledger_renumber(struct run *run, const char *mailbox);
 /* Before it is done. */
 void ledger_rename(struct run *run, const char *from, const char *to, bool is_local);
 /* A mailbox is about to be deleted, with messages of which each is then deleted by itself. */
-void ledger_unmake(struct run *run, const char *mailbox);
+void ledger_unmake(struct run *run, const char *mailbox, bool is_local);
 /* A mailbox is made: renames that were not carried out yet may become unclear. */
 void ledger_disturb(struct run *run, const char *mailbox);
+/* A mailbox of the maildir has just been made: with the lasting id of another it is taken for that
+ * one, renamed. */
+void ledger_take_over(struct run *run, const struct model_maildir *maildir);
 /* Everything is carried out. */
 void ledger_rest(struct run *run);
 

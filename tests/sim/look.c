@@ -134,10 +134,24 @@ void look_by_hints(struct run *run, struct look *look)
 		(void)add_target(run, look, model_maildir_nth(&run->world, i), true);
 }
 
+/* What is gone from both sides, or from one, is found by a look at everything alone. */
+static bool is_any_gone(struct run *run)
+{
+	const struct model_store *store = &run->world.store;
+
+	for (size_t i = 0; i < store->mailbox_count; i++) {
+		if (model_maildir_find(&run->world, store->mailboxes[i].name) == NULL)
+			return true;
+	}
+	return false;
+}
+
 bool look_may_use_hints(struct run *run)
 {
 	size_t count = 0;
 
+	if (is_any_gone(run))
+		return false;
 	for (; model_maildir_nth(&run->world, count) != NULL; count++) {
 		const struct model_maildir *maildir = model_maildir_nth(&run->world, count);
 		const struct watch *watch = watch_of(run, maildir);

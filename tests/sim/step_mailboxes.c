@@ -6,6 +6,7 @@
 #include "history.h"
 #include "syncd/alloc.h"
 #include "syncd/log.h"
+#include "syncd/must.h"
 
 static bool exists(struct run *run, bool is_local, const char *name)
 {
@@ -54,7 +55,7 @@ void step_make_mailbox(struct run *run, const struct step *step)
 	log_trace(NULL, "## mailbox %s is made %s", name, is_local ? "locally" : "on the server");
 	ledger_disturb(run, name);
 	if (is_local)
-		(void)model_maildir_create(&run->world, name);
+		ledger_take_over(run, model_maildir_create(&run->world, name));
 	else
 		(void)model_mailbox_create(&run->world, name);
 }
@@ -77,18 +78,12 @@ static char *name_after(const struct renaming *renaming, const char *name)
 	return xasprintf("%s%s", renaming->to, name + strlen(renaming->from));
 }
 
-/* How deep below the root. */
-static size_t depth_of(const char *name)
-{
-	return strchr(name, '/') != NULL ? 1 : 0;
-}
-
 /* All names are free, and among the places, whatever else the other side has or may come to have
  * below it when it follows. */
 static bool may_rename(struct run *run, const struct renaming *renaming)
 {
 	bool may = !model_is_inferior(renaming->to, renaming->from) &&
-		   depth_of(renaming->to) <= depth_of(renaming->from);
+		   model_depth_of(renaming->to) <= model_depth_of(renaming->from);
 
 	for (size_t i = 0; i < PLACES; i++) {
 		char *name = exists(run, renaming->is_local, place_names[i])
@@ -123,6 +118,22 @@ static void rename_all(struct run *run, const struct renaming *renaming)
 	}
 	if (!renaming->is_local)
 		(void)model_mailbox_rename(&run->world, renaming->from, renaming->to);
+}
+
+/* What a rename that was cut short has left, and the engine cannot go on with, as the server's
+ * mailbox has changed too much since to be told: people follow its warning. */
+void step_mend_halves(struct run *run)
+{
+	for (size_t i = 0; i < MODEL_MAILBOXES_MAX; i++) {
+		struct model_maildir *maildir = &run->world.maildirs[i];
+		if (maildir->id == 0 || !model_maildir_is_half(maildir))
+			continue;
+		char *name = xstrdup(maildir->half_name);
+		ledger_rename(run, maildir->name, name, true);
+		ledger_disturb(run, name);
+		must(model_maildir_rename(&run->world, maildir->name, name) == 0);
+		free(name);
+	}
 }
 
 /* In the layout `verbatim` a directory takes those in it along, in `maildir++` it does not. */
@@ -180,7 +191,7 @@ void step_unmake_mailbox(struct run *run, const struct step *step)
 		return;
 	log_trace(NULL, "## mailbox %s is deleted %s", name,
 		  is_local ? "locally" : "on the server");
-	ledger_unmake(run, name);
+	ledger_unmake(run, name, is_local);
 	if (is_local)
 		unmake_local(run, model_maildir_find(&run->world, name));
 	else

@@ -56,7 +56,8 @@ struct model_event {
 /* A mailbox on the disk. Its directories are durable as soon as they are made, renamed or
  * removed: through the port because that promises it, and what users do is kept that simple. */
 struct model_maildir {
-	uint64_t id; /* never used again; 0: there is none in this place */
+	uint64_t id;         /* never used again; 0: there is none in this place */
+	uint64_t lasting_id; /* as the port tells it: may have been another's that is gone */
 	char name[MAILBOX_NAME_MAX + 1];
 	struct local_mtimes mtimes;
 	struct local_mtimes durable_mtimes;
@@ -226,6 +227,10 @@ struct world {
 	struct model_server server;
 	struct model_maildir maildirs[MODEL_MAILBOXES_MAX];
 	uint64_t maildirs_made;
+	bool reuses_lasting_ids;
+	/* Of the mailbox that was deleted last, for the next one that is as deep or less. */
+	uint64_t freed_lasting_id;
+	size_t freed_depth;
 	struct model_file files[MODEL_FILES_MAX];
 	uint64_t names_made;
 	struct model_loss losses[MODEL_FILES_MAX];
@@ -348,6 +353,8 @@ struct mailbox_status model_mailbox_status(const struct world *world,
 					   const struct model_mailbox *mailbox);
 /* A new UIDVALIDITY, all UIDs and modseqs given anew. */
 void model_mailbox_renumber(struct world *world, struct model_mailbox *mailbox);
+/* How many levels there are above. */
+size_t model_depth_of(const char *name);
 /* Whether `name` is below `superior` in the hierarchy. */
 bool model_is_inferior(const char *name, const char *superior);
 

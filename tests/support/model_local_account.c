@@ -86,7 +86,7 @@ static int run_list(struct task *task)
 		req->found(req, &(struct mailbox_info){
 					.name = maildir->name,
 					.is_selectable = true,
-					.lasting_id = maildir->id,
+					.lasting_id = maildir->lasting_id,
 				});
 	}
 	return 0;

@@ -26,6 +26,19 @@ struct model_maildir *model_maildir_find(struct world *world, const char *name)
 	return NULL;
 }
 
+/* A file system gives the number of a directory that is gone to the next one that is made. */
+static uint64_t give_lasting_id(struct world *world, const struct model_maildir *maildir)
+{
+	uint64_t id = maildir->id;
+
+	if (world->reuses_lasting_ids && world->freed_lasting_id != 0 &&
+	    model_depth_of(maildir->name) <= world->freed_depth) {
+		id = world->freed_lasting_id;
+		world->freed_lasting_id = 0;
+	}
+	return id;
+}
+
 struct model_maildir *model_maildir_create(struct world *world, const char *name)
 {
 	struct model_maildir *maildir = model_maildir_find(world, name);
@@ -40,6 +53,7 @@ struct model_maildir *model_maildir_create(struct world *world, const char *name
 	memset(maildir, 0, sizeof(*maildir));
 	memcpy(maildir->name, name, strlen(name) + 1);
 	maildir->id = ++world->maildirs_made;
+	maildir->lasting_id = give_lasting_id(world, maildir);
 	maildir->has_letters_swapped = world->names_keywords && maildir->id % 2 == 0;
 	maildir->mtimes = (struct local_mtimes){ .cur_ns = world->now_ns, .new_ns = world->now_ns };
 	maildir->durable_mtimes = maildir->mtimes;
@@ -98,6 +112,8 @@ void model_maildir_delete(struct world *world, struct model_maildir *maildir)
 			file->place = PLACE_NONE;
 	}
 	model_disk_flush(world, maildir);
+	world->freed_lasting_id = maildir->lasting_id;
+	world->freed_depth = model_depth_of(maildir->name);
 	world_drop_events(maildir, maildir->event_count);
 	free(maildir->events);
 	*maildir = (struct model_maildir){ .id = 0 };
