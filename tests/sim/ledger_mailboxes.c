@@ -83,6 +83,14 @@ void ledger_renumber(struct run *run, const char *mailbox)
 	run->was_renumbered = true;
 }
 
+/* Until it comes to rest it is as if it were renamed. */
+void ledger_select(struct run *run, size_t place)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		run->is_renaming[i] |= is_as_one(run, i, place);
+	unsettle(run, place);
+}
+
 /* --- Names ------------------------------------------------------------------------------------ */
 
 static void join(struct run *run, size_t from, size_t to)

@@ -93,7 +93,8 @@ static bool is_on_both(struct run *run, const struct model_maildir *maildir)
 
 static void choose_target(struct run *run, struct look *look, const struct model_maildir *maildir)
 {
-	if (!is_on_both(run, maildir) || (run->history.has_mailboxes && one_in(run, 4)))
+	if (!is_on_both(run, maildir) || run->is_excluded[place_of(maildir->name)] ||
+	    (run->history.has_mailboxes && one_in(run, 4)))
 		return;
 	struct look_target *target = add_target(run, look, maildir, !one_in(run, 3));
 	target->is_remote_quiet = one_in(run, 4);
@@ -141,6 +142,10 @@ static bool is_any_gone(struct run *run)
 
 	for (size_t i = 0; i < store->mailbox_count; i++) {
 		if (model_maildir_find(&run->world, store->mailboxes[i].name) == NULL)
+			return true;
+	}
+	for (size_t i = 0; i < PLACES; i++) {
+		if (run->is_renaming[i])
 			return true;
 	}
 	return false;

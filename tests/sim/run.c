@@ -76,6 +76,7 @@ static void run_settle(struct run *run)
 	bool by_hints = look_may_use_hints(run) && rng_below(&run->rng, 2) == 0;
 
 	run->world.faults_are_on = false;
+	step_select_all(run);
 	settle_halves(run);
 	(void)come_to_rest(run, SETTLE_PASSES_MAX, by_hints ? look_by_hints : look_at_all);
 	if (run->world.server.is_untrustworthy)

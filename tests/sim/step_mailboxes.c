@@ -197,3 +197,21 @@ void step_unmake_mailbox(struct run *run, const struct step *step)
 	else
 		unmake_remote(run, model_mailbox_find(&run->world, name));
 }
+
+/* --- Wanting --------------------------------------------------------------------------------- */
+
+void step_select(struct run *run, const struct step *step)
+{
+	size_t place = step->a % PLACES;
+
+	run->is_excluded[place] = !run->is_excluded[place];
+	log_trace(NULL, "## mailbox %s is %s", place_names[place],
+		  run->is_excluded[place] ? "excluded" : "wanted again");
+	ledger_select(run, place);
+}
+
+void step_select_all(struct run *run)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		run->is_excluded[i] = false;
+}
