@@ -39,6 +39,11 @@ static bool is_missing_local(const struct sync_box *box)
 	return is_known(box) && !box->is_local && !is_inbox(box);
 }
 
+static bool has_ids(const struct mailbox_record *record, const struct sync_box *box)
+{
+	return record->remote_id != 0 && box->remote_id != 0;
+}
+
 /* Without ids, UIDVALIDITY: many servers make it of the time, so that mailboxes made in one second
  * share it. One without agreed messages, of which none can be compared, is then not taken for
  * renamed: what is new in it here would go where it does not belong. */
@@ -46,7 +51,7 @@ static bool is_same_remote(const struct sync_box *before, const struct sync_box 
 {
 	const struct mailbox_record *record = before->record;
 
-	if (record->remote_id != 0 && box->remote_id != 0)
+	if (has_ids(record, box))
 		return record->remote_id == box->remote_id;
 	return before->messages > 0 && box->status.uidvalidity == record->uidvalidity &&
 	       box->status.uidnext >= record->uidnext;
@@ -72,7 +77,9 @@ static size_t find_remote(const struct sync_box *boxes, size_t count, size_t at)
 			found = i;
 		}
 	}
-	for (size_t i = 0; i < count && found != SYNC_NO_BOX; i++) {
+	if (found == SYNC_NO_BOX || has_ids(boxes[at].record, &boxes[found]))
+		return found; /* one whose id is not known does not make an id doubtful */
+	for (size_t i = 0; i < count; i++) {
 		if (i != at && is_missing_remote(&boxes[i]) &&
 		    is_same_remote(&boxes[i], &boxes[found]))
 			return SYNC_NO_BOX;

@@ -220,7 +220,8 @@ static bool is_to_be_surveyed(const struct survey *survey, const struct tree_mai
 						      &mailbox->record.mtimes));
 }
 
-/* All that was in a mailbox which was deleted here. */
+/* All that was in a mailbox which was deleted here; but of what a kill left on its way into it,
+ * nobody had a file that could have been moved. */
 static int note_all_gone(struct survey *survey, struct error *err)
 {
 	struct store_port *store = tree_of(survey)->ports.store;
@@ -230,6 +231,10 @@ static int note_all_gone(struct survey *survey, struct error *err)
 	size_t count = 0;
 	int code = 0;
 
+	survey->record = (struct mailbox_record){ .id = id };
+	code = check_journal(survey, err);
+	if (code != 0)
+		return code == SYNCD_EBUSY ? 0 : code;
 	do {
 		code = store->ops->messages_after(store, id, after, some, SURVEY_PEEKS, &count,
 						  err);

@@ -235,11 +235,12 @@ static void log_group(struct transfer *transfer, const struct transfer_group *gr
 			 error_format(err, text, sizeof(text)));
 }
 
-/* What the server told before, of either, is no longer so. */
+/* What the server told before, of either, is no longer so. One that a side lacks has no passes:
+ * made there anew meanwhile, it would be filled again, and then deleted here. */
 static void want_pass(struct tree_mailbox *mailbox)
 {
 	mailbox->is_remote_quiet = false;
-	mailbox->is_wanted |= mailbox->is_local;
+	mailbox->is_wanted |= mailbox->is_local && mailbox->is_remote;
 }
 
 /* Both mailboxes have to be looked at by their passes; a failure of the link is the tree's. */

@@ -49,6 +49,7 @@ static void configure_mailboxes(struct run *run, struct rng *rng)
 	run->has_tree = run->history.has_mailboxes || rng_below(rng, 2) == 0;
 	run->passes_at_once = 1;
 	run->world.names_keywords = true;
+	run->world.reuses_lasting_ids = rng_below(rng, 3) == 0;
 	server->has_move = rng_below(rng, 3) != 0;
 	server->tells_ids = rng_below(rng, 3) != 0;
 	server->shares_uidvalidity = rng_below(rng, 3) == 0;

@@ -33,6 +33,7 @@ static const struct step_row step_rows[STEP_KIND_COUNT] = {
 	[STEP_REMOTE_RENAME] = { "remote rename mailbox", 0, 1 },
 	[STEP_REMOTE_UNMAKE] = { "remote delete mailbox", 0, 1 },
 	[STEP_BOTH_NEW] = { "both new", 0, 0 },
+	[STEP_SELECT] = { "select", 0, 1 },
 	[STEP_RENUMBER] = { "renumber", 2, 2 },
 };
 

@@ -36,6 +36,7 @@ enum step_kind {
 	STEP_REMOTE_UNMAKE,
 	STEP_BOTH_NEW, /* one message that both sides have from the start; before the first pass
 			  only */
+	STEP_SELECT,   /* another set of mailboxes is wanted: one more, or one less */
 	STEP_RENUMBER, /* a new UIDVALIDITY of one mailbox */
 	STEP_KIND_COUNT,
 };
@@ -98,7 +99,10 @@ struct history {
  * 13. Deleting a mailbox deletes all that is in it on that side weakly: when the other side has
  *     something that the state does not know, it is kept with all that is there. What only the
  *     other side had is not lost, nor what was moved out of it.
- * 14. What comes into a mailbox on the server while the command that deletes it is under way goes
+ * 14. A mailbox that is not wanted for a while is forgotten by the state, and paired anew later:
+ *     nothing is deleted by that, but what was deleted or moved away before, or is meanwhile, may
+ *     be back.
+ * 15. What comes into a mailbox on the server while the command that deletes it is under way goes
  *     with it: no server can be asked to delete only what was seen. */
 
 struct ledger_place {
@@ -153,6 +157,7 @@ struct run {
 	struct ledger_row ledger[LEDGER_MAX];
 	uint32_t contents;        /* ledger rows in use; row 0 is not */
 	size_t renamed[PLACES];   /* the first of the places that count as one with it */
+	bool is_excluded[PLACES]; /* not wanted; until it is to come to rest */
 	bool is_renaming[PLACES]; /* since it came to rest last */
 	bool was_renumbered;
 	char why[256]; /* the first violation, "" when all is well */
@@ -166,6 +171,11 @@ void history_step(struct run *run, const struct step *step);
 void step_make_mailbox(struct run *run, const struct step *step);
 void step_rename_mailbox(struct run *run, const struct step *step);
 void step_unmake_mailbox(struct run *run, const struct step *step);
+void step_select(struct run *run, const struct step *step);
+/* All are wanted. */
+void step_select_all(struct run *run);
+/* What was half renamed is so in full. */
+void step_mend_halves(struct run *run);
 
 /* --- Entries (ledger.c) --- */
 
@@ -197,12 +207,17 @@ enum departure departure_of_message(struct run *run, const struct model_mailbox 
 /* --- Entries about mailboxes (ledger_mailboxes.c) --- */
 
 void ledger_renumber(struct run *run, const char *mailbox);
+/* A mailbox is no longer wanted, so that the state forgets it, or is again. */
+void ledger_select(struct run *run, size_t place);
 /* Before it is done. */
 void ledger_rename(struct run *run, const char *from, const char *to, bool is_local);
 /* A mailbox is about to be deleted, with messages of which each is then deleted by itself. */
-void ledger_unmake(struct run *run, const char *mailbox);
+void ledger_unmake(struct run *run, const char *mailbox, bool is_local);
 /* A mailbox is made: renames that were not carried out yet may become unclear. */
 void ledger_disturb(struct run *run, const char *mailbox);
+/* A mailbox of the maildir has just been made: with the lasting id of another it is taken for that
+ * one, renamed. */
+void ledger_take_over(struct run *run, const struct model_maildir *maildir);
 /* Everything is carried out. */
 void ledger_rest(struct run *run);
 
@@ -248,6 +263,7 @@ struct look_target *look_find(struct look *look, const char *name);
 
 /* How the passes of one go ended, all mailboxes taken together. */
 struct pass_run {
+	const struct run *run;
 	bool is_done;
 	bool wants_another;
 	struct error err; /* the first */

@@ -257,6 +257,11 @@ void ledger_check(struct run *run)
 	check_mailboxes(run);
 	for (uint32_t content = 1; content <= run->contents; content++)
 		check_row(run, content, &tallies);
+	for (size_t i = 0; i < run->world.store.journal_count; i++)
+		log_trace(NULL, "## mailbox %u: %s is in the journal (%d)",
+			  run->world.store.journal[i].mailbox_id,
+			  run->world.store.journal[i].journal.name,
+			  run->world.store.journal[i].journal.kind);
 	if (run->world.store.journal_count > 0)
 		ledger_violated(run, "the journal is not empty at rest", 0);
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {

@@ -34,14 +34,6 @@ static void weaken_departures(struct run *run, size_t place)
 	}
 }
 
-/* UIDs lose their meaning: deletions not yet carried over cannot be told from
- * messages the other side never had. */
-void ledger_renumber(struct run *run, const char *mailbox)
-{
-	weaken_departures(run, place_of(mailbox));
-	run->was_renumbered = true;
-}
-
 static bool is_as_one(const struct run *run, size_t place, size_t other)
 {
 	return run->renamed[place] == run->renamed[other];
@@ -77,6 +69,26 @@ static void blur(struct run *run, size_t place)
 			entry->put_local = entry->put_remote = entry->created;
 		}
 	}
+}
+
+/* UIDs lose their meaning: deletions not yet carried over cannot be told from
+ * messages the other side never had. */
+void ledger_renumber(struct run *run, const char *mailbox)
+{
+	size_t place = place_of(mailbox);
+
+	weaken_departures(run, place);
+	if (run->is_renaming[place])
+		blur(run, place);
+	run->was_renumbered = true;
+}
+
+/* Until it comes to rest it is as if it were renamed. */
+void ledger_select(struct run *run, size_t place)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		run->is_renaming[i] |= is_as_one(run, i, place);
+	unsettle(run, place);
 }
 
 /* --- Names ------------------------------------------------------------------------------------ */
@@ -133,13 +145,24 @@ static enum certainty judge_rename(struct run *run, const char *from, const char
 	    model_maildir_find(&run->world, to) != NULL)
 		return RENAME_UNTOLD;
 	if (is_local)
-		return known->local_id == local->id && !is_in_the_way(run, from, to)
+		return known->local_id == local->lasting_id && !is_in_the_way(run, from, to)
 			       ? RENAME_TOLD
 			       : RENAME_UNTOLD;
 	if (known->remote_id == remote->id)
 		return RENAME_TOLD;
 	return server->shares_uidvalidity || server->renumbers_renamed ? RENAME_UNTOLD
 								       : RENAME_GUESSED;
+}
+
+/* Without ids, and with one UIDVALIDITY for several, any may be taken for any other that holds the
+ * same messages. */
+static void confuse_all(struct run *run)
+{
+	if (!run->world.server.shares_uidvalidity || run->world.server.tells_ids)
+		return;
+	for (size_t i = 1; i + 1 < PLACES; i++)
+		join(run, i, i + 1);
+	blur(run, 1);
 }
 
 void ledger_rename(struct run *run, const char *from, const char *to, bool is_local)
@@ -152,6 +175,8 @@ void ledger_rename(struct run *run, const char *from, const char *to, bool is_lo
 	log_trace(NULL, "## mailbox %s becomes %s %s%s", from, to,
 		  is_local ? "locally" : "on the server", names[certainty]);
 	join(run, place, place_of(to));
+	if (!is_local)
+		confuse_all(run);
 	run->was_renumbered |= server->shares_uidvalidity || server->renumbers_renamed;
 	if (certainty == RENAME_UNTOLD)
 		blur(run, place);
@@ -160,10 +185,27 @@ void ledger_rename(struct run *run, const char *from, const char *to, bool is_lo
 		unsettle(run, place);
 }
 
+void ledger_take_over(struct run *run, const struct model_maildir *maildir)
+{
+	const struct model_store *store = &run->world.store;
+
+	for (size_t i = 0; i < store->mailbox_count; i++) {
+		const struct mailbox_record *known = &store->mailboxes[i];
+		if (known->local_id != maildir->lasting_id)
+			continue;
+		log_trace(NULL, "## mailbox %s looks as if it had been %s", maildir->name,
+			  known->name);
+		join(run, place_of(known->name), place_of(maildir->name));
+		blur(run, place_of(known->name));
+	}
+}
+
 /* Kept with all that the other side has, what was deleted from it or moved away before is there
  * again. */
-void ledger_unmake(struct run *run, const char *mailbox)
+void ledger_unmake(struct run *run, const char *mailbox, bool is_local)
 {
+	if (!is_local)
+		confuse_all(run);
 	weaken_departures(run, place_of(mailbox));
 	ledger_disturb(run, mailbox);
 }

@@ -87,12 +87,14 @@ struct look_target *look_find(struct look *look, const char *name)
 
 static bool is_on_both(struct run *run, const struct model_maildir *maildir)
 {
-	return model_mailbox_find(&run->world, maildir->name) != NULL;
+	return model_mailbox_find(&run->world, maildir->name) != NULL &&
+	       !model_maildir_is_half(maildir);
 }
 
 static void choose_target(struct run *run, struct look *look, const struct model_maildir *maildir)
 {
-	if (!is_on_both(run, maildir) || (run->history.has_mailboxes && one_in(run, 4)))
+	if (!is_on_both(run, maildir) || run->is_excluded[place_of(maildir->name)] ||
+	    (run->history.has_mailboxes && one_in(run, 4)))
 		return;
 	struct look_target *target = add_target(run, look, maildir, !one_in(run, 3));
 	target->is_remote_quiet = one_in(run, 4);
@@ -133,10 +135,28 @@ void look_by_hints(struct run *run, struct look *look)
 		(void)add_target(run, look, model_maildir_nth(&run->world, i), true);
 }
 
+/* What is gone from both sides, or from one, is found by a look at everything alone. */
+static bool is_any_gone(struct run *run)
+{
+	const struct model_store *store = &run->world.store;
+
+	for (size_t i = 0; i < store->mailbox_count; i++) {
+		if (model_maildir_find(&run->world, store->mailboxes[i].name) == NULL)
+			return true;
+	}
+	for (size_t i = 0; i < PLACES; i++) {
+		if (run->is_renaming[i])
+			return true;
+	}
+	return false;
+}
+
 bool look_may_use_hints(struct run *run)
 {
 	size_t count = 0;
 
+	if (is_any_gone(run))
+		return false;
 	for (; model_maildir_nth(&run->world, count) != NULL; count++) {
 		const struct model_maildir *maildir = model_maildir_nth(&run->world, count);
 		const struct watch *watch = watch_of(run, maildir);

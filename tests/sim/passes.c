@@ -81,6 +81,14 @@ static void start_pass(struct run *run, const struct sync_ports *ports, bool is_
 /* --- A tree of them -----------------------------------------------------------------------------
  */
 
+static bool tree_selects(struct sync_tree *tree, const char *name)
+{
+	const struct pass_run *pass_run = sync_tree_context(tree);
+	size_t place = place_of(name);
+
+	return place == PLACES || !pass_run->run->is_excluded[place];
+}
+
 /* It may begin no pass over a mailbox at all, or several in a row. */
 static void tree_pass_over(struct sync_tree *tree, const char *name,
 			   const struct sync_result *result)
@@ -106,6 +114,7 @@ static void start_tree(struct run *run, const struct sync_ports *ports, struct s
 		       struct pass_run *pass_run)
 {
 	static const struct sync_tree_ops ops = {
+		.selects = tree_selects,
 		.ended = tree_pass_over,
 		.unchanged = tree_unchanged,
 		.done = tree_over,
@@ -118,6 +127,7 @@ static void start_tree(struct run *run, const struct sync_ports *ports, struct s
 		.may_create_remote = true,
 		.may_remove_local = true,
 		.may_remove_remote = true,
+		.selects_for_good = true,
 		.targets = look->is_full ? NULL : targets,
 		.target_count = look->count,
 		.context = pass_run,
@@ -159,7 +169,7 @@ void run_pass(struct run *run, struct look *look, bool is_repeat, struct pass_ru
 	struct sync_target targets[MODEL_MAILBOXES_MAX];
 
 	trace_look(look);
-	*pass_run = (struct pass_run){ .look = look };
+	*pass_run = (struct pass_run){ .run = run, .look = look };
 	if (run->has_tree)
 		start_tree(run, &ports, targets, pass_run);
 	else

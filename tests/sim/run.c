@@ -52,6 +52,23 @@ static void find_out_server(struct run *run)
 		ledger_violated(run, "what was missed is not reported", 0);
 }
 
+/* The engine may go on with what it had half renamed; if it cannot, it says so. */
+static void settle_halves(struct run *run)
+{
+	struct pass_run pass_run = { .is_done = false };
+	struct look look;
+
+	for (size_t i = 0; i < MODEL_MAILBOXES_MAX; i++) {
+		const struct model_maildir *maildir = &run->world.maildirs[i];
+		if (maildir->id == 0 || !model_maildir_is_half(maildir))
+			continue;
+		look_at_all(run, &look);
+		run_pass(run, &look, false, &pass_run);
+		step_mend_halves(run);
+		return;
+	}
+}
+
 /* What inotify told is enough when it told all. A server that cannot be trusted is found out by
  * the next comparison of everything, the others at once. */
 static void run_settle(struct run *run)
@@ -59,6 +76,8 @@ static void run_settle(struct run *run)
 	bool by_hints = look_may_use_hints(run) && rng_below(&run->rng, 2) == 0;
 
 	run->world.faults_are_on = false;
+	step_select_all(run);
+	settle_halves(run);
 	(void)come_to_rest(run, SETTLE_PASSES_MAX, by_hints ? look_by_hints : look_at_all);
 	if (run->world.server.is_untrustworthy)
 		find_out_server(run);

@@ -6,11 +6,22 @@
 #include "history.h"
 #include "syncd/alloc.h"
 #include "syncd/log.h"
+#include "syncd/must.h"
 
 static bool exists(struct run *run, bool is_local, const char *name)
 {
 	return is_local ? model_maildir_find(&run->world, name) != NULL
 			: model_mailbox_find(&run->world, name) != NULL;
+}
+
+/* A name of something half renamed. People leave that alone on both sides: when the server's
+ * mailbox gets a third name or is deleted now, the halves stay as they are, and are told of. */
+static bool is_half(struct run *run, const char *name)
+{
+	const struct model_maildir *maildir = model_maildir_find(&run->world, name);
+
+	return (maildir != NULL && model_maildir_is_half(maildir)) ||
+	       model_maildir_find_half(&run->world, name) != NULL;
 }
 
 /* One of the names that some mailbox of that side has, or none has; NULL: there is none. INBOX is
@@ -19,7 +30,7 @@ static const char *choose_place(struct run *run, bool is_local, bool is_taken, u
 {
 	for (size_t i = 0; i < PLACES - 1; i++) {
 		const char *name = place_names[1 + (choice + i) % (PLACES - 1)];
-		if (exists(run, is_local, name) == is_taken)
+		if (exists(run, is_local, name) == is_taken && !is_half(run, name))
 			return name;
 	}
 	return NULL;
@@ -44,7 +55,7 @@ void step_make_mailbox(struct run *run, const struct step *step)
 	log_trace(NULL, "## mailbox %s is made %s", name, is_local ? "locally" : "on the server");
 	ledger_disturb(run, name);
 	if (is_local)
-		(void)model_maildir_create(&run->world, name);
+		ledger_take_over(run, model_maildir_create(&run->world, name));
 	else
 		(void)model_mailbox_create(&run->world, name);
 }
@@ -67,25 +78,20 @@ static char *name_after(const struct renaming *renaming, const char *name)
 	return xasprintf("%s%s", renaming->to, name + strlen(renaming->from));
 }
 
-/* How deep below the root. */
-static size_t depth_of(const char *name)
-{
-	return strchr(name, '/') != NULL ? 1 : 0;
-}
-
 /* All names are free, and among the places, whatever else the other side has or may come to have
  * below it when it follows. */
 static bool may_rename(struct run *run, const struct renaming *renaming)
 {
 	bool may = !model_is_inferior(renaming->to, renaming->from) &&
-		   depth_of(renaming->to) <= depth_of(renaming->from);
+		   model_depth_of(renaming->to) <= model_depth_of(renaming->from);
 
 	for (size_t i = 0; i < PLACES; i++) {
 		char *name = exists(run, renaming->is_local, place_names[i])
 				     ? name_after(renaming, place_names[i])
 				     : NULL;
 		if (name != NULL)
-			may &= !exists(run, renaming->is_local, name);
+			may &= !exists(run, renaming->is_local, name) && !is_half(run, name) &&
+			       !is_half(run, place_names[i]);
 		free(name);
 	}
 	return may;
@@ -112,6 +118,22 @@ static void rename_all(struct run *run, const struct renaming *renaming)
 	}
 	if (!renaming->is_local)
 		(void)model_mailbox_rename(&run->world, renaming->from, renaming->to);
+}
+
+/* What a rename that was cut short has left, and the engine cannot go on with, as the server's
+ * mailbox has changed too much since to be told: people follow its warning. */
+void step_mend_halves(struct run *run)
+{
+	for (size_t i = 0; i < MODEL_MAILBOXES_MAX; i++) {
+		struct model_maildir *maildir = &run->world.maildirs[i];
+		if (maildir->id == 0 || !model_maildir_is_half(maildir))
+			continue;
+		char *name = xstrdup(maildir->half_name);
+		ledger_rename(run, maildir->name, name, true);
+		ledger_disturb(run, name);
+		must(model_maildir_rename(&run->world, maildir->name, name) == 0);
+		free(name);
+	}
 }
 
 /* In the layout `verbatim` a directory takes those in it along, in `maildir++` it does not. */
@@ -169,9 +191,27 @@ void step_unmake_mailbox(struct run *run, const struct step *step)
 		return;
 	log_trace(NULL, "## mailbox %s is deleted %s", name,
 		  is_local ? "locally" : "on the server");
-	ledger_unmake(run, name);
+	ledger_unmake(run, name, is_local);
 	if (is_local)
 		unmake_local(run, model_maildir_find(&run->world, name));
 	else
 		unmake_remote(run, model_mailbox_find(&run->world, name));
+}
+
+/* --- Wanting --------------------------------------------------------------------------------- */
+
+void step_select(struct run *run, const struct step *step)
+{
+	size_t place = step->a % PLACES;
+
+	run->is_excluded[place] = !run->is_excluded[place];
+	log_trace(NULL, "## mailbox %s is %s", place_names[place],
+		  run->is_excluded[place] ? "excluded" : "wanted again");
+	ledger_select(run, place);
+}
+
+void step_select_all(struct run *run)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		run->is_excluded[i] = false;
 }

@@ -296,6 +296,7 @@ void history_step(struct run *run, const struct step *step)
 		[STEP_REMOTE_RENAME] = step_rename_mailbox,
 		[STEP_REMOTE_UNMAKE] = step_unmake_mailbox,
 		[STEP_BOTH_NEW] = both_new,
+		[STEP_SELECT] = step_select,
 		[STEP_RENUMBER] = renumber,
 	};
 

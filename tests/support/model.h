@@ -56,7 +56,8 @@ struct model_event {
 /* A mailbox on the disk. Its directories are durable as soon as they are made, renamed or
  * removed: through the port because that promises it, and what users do is kept that simple. */
 struct model_maildir {
-	uint64_t id; /* never used again; 0: there is none in this place */
+	uint64_t id;         /* never used again; 0: there is none in this place */
+	uint64_t lasting_id; /* as the port tells it: may have been another's that is gone */
 	char name[MAILBOX_NAME_MAX + 1];
 	struct local_mtimes mtimes;
 	struct local_mtimes durable_mtimes;
@@ -65,6 +66,8 @@ struct model_maildir {
 	size_t event_cap;
 	uint64_t listings; /* complete ones */
 	unsigned opened;   /* through the port */
+	/* A rename to there was cut short, with `new` and without `cur`; "": none was. */
+	char half_name[MAILBOX_NAME_MAX + 1];
 	/* What letter stands for which keyword is each mailbox's own affair. */
 	bool has_letters_swapped;
 };
@@ -224,6 +227,10 @@ struct world {
 	struct model_server server;
 	struct model_maildir maildirs[MODEL_MAILBOXES_MAX];
 	uint64_t maildirs_made;
+	bool reuses_lasting_ids;
+	/* Of the mailbox that was deleted last, for the next one that is as deep or less. */
+	uint64_t freed_lasting_id;
+	size_t freed_depth;
 	struct model_file files[MODEL_FILES_MAX];
 	uint64_t names_made;
 	struct model_loss losses[MODEL_FILES_MAX];
@@ -346,6 +353,8 @@ struct mailbox_status model_mailbox_status(const struct world *world,
 					   const struct model_mailbox *mailbox);
 /* A new UIDVALIDITY, all UIDs and modseqs given anew. */
 void model_mailbox_renumber(struct world *world, struct model_mailbox *mailbox);
+/* How many levels there are above. */
+size_t model_depth_of(const char *name);
 /* Whether `name` is below `superior` in the hierarchy. */
 bool model_is_inferior(const char *name, const char *superior);
 
@@ -383,8 +392,12 @@ void model_message_delete(struct world *world, struct model_mailbox *mailbox,
 struct model_maildir *model_maildir_find(struct world *world, const char *name);
 struct model_maildir *model_maildir_nth(struct world *world, size_t n);
 struct model_maildir *model_maildir_create(struct world *world, const char *name);
-/* Without its inferiors. SYNCD_ENOTFOUND, SYNCD_EBUSY as of the port. */
+/* Without its inferiors. SYNCD_ENOTFOUND, SYNCD_EBUSY as of the port; SYNCD_EBUG when half of it
+ * stays under a third name. */
 int model_maildir_rename(struct world *world, const char *from, const char *to);
+/* One that is only half there under its name; or the other half of one under that name. */
+bool model_maildir_is_half(const struct model_maildir *maildir);
+struct model_maildir *model_maildir_find_half(struct world *world, const char *half_name);
 /* With all that is in it. */
 void model_maildir_delete(struct world *world, struct model_maildir *maildir);
 bool model_maildir_is_empty(struct world *world, const struct model_maildir *maildir);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "model_local.h"
 
+#include <stdio.h>
+
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
@@ -26,7 +28,7 @@ static int account_open(struct local_account *account, const char *name,
 
 	if (world->is_dead)
 		return error_set(err, SYNCD_ECANCELLED, "the process is dead");
-	if (maildir == NULL)
+	if (maildir == NULL || model_maildir_is_half(maildir))
 		return error_set(err, SYNCD_ENOTFOUND, "no mailbox %s", name);
 	struct opened_maildir *opened = xcalloc(1, sizeof(*opened));
 	opened->port.ops = &model_maildir_ops;
@@ -48,16 +50,43 @@ static int account_check(struct local_account *account, bool is_first, struct er
 	return 0;
 }
 
+static bool has_new_mail(struct world *world, const struct model_maildir *maildir)
+{
+	for (size_t i = 0; model_file_visible(world, i) != NULL; i++) {
+		const struct model_file *file = model_file_visible(world, i);
+		if (file->maildir == maildir && file->place == PLACE_NEW)
+			return true;
+	}
+	return false;
+}
+
+/* Under the old name there is no `new`; under the new one no `cur`, which without mail in `new`
+ * looks like no mailbox at all. */
+static void list_half(struct world *world, struct local_list_req *req,
+		      const struct model_maildir *maildir)
+{
+	struct mailbox_info info = { .name = maildir->name, .is_marked_unusable = true };
+
+	req->found(req, &info);
+	info.name = maildir->half_name;
+	if (has_new_mail(world, maildir))
+		req->found(req, &info);
+}
+
 static int run_list(struct task *task)
 {
 	struct local_list_req *req = container_of(task->op, struct local_list_req, op);
 
 	for (size_t i = 0; model_maildir_nth(task->world, i) != NULL; i++) {
 		const struct model_maildir *maildir = model_maildir_nth(task->world, i);
+		if (model_maildir_is_half(maildir)) {
+			list_half(task->world, req, maildir);
+			continue;
+		}
 		req->found(req, &(struct mailbox_info){
 					.name = maildir->name,
 					.is_selectable = true,
-					.lasting_id = maildir->id,
+					.lasting_id = maildir->lasting_id,
 				});
 	}
 	return 0;
@@ -73,7 +102,8 @@ static bool account_is_unchanged(struct local_account *account, const char *name
 {
 	const struct model_maildir *maildir = model_maildir_find(world_of(account), name);
 
-	return maildir != NULL && model_mtimes_are(maildir, known);
+	return maildir != NULL && !model_maildir_is_half(maildir) &&
+	       model_mtimes_are(maildir, known);
 }
 
 /* --- create, rename, remove ------------------------------------------------------------ */
@@ -86,6 +116,7 @@ static int account_create(struct local_account *account, const char *name, struc
 
 	if (code != 0)
 		return code;
+	must(model_maildir_find_half(world, name) == NULL);
 	(void)model_maildir_create(world, name);
 	return world_leave(world, fault, err);
 }
@@ -95,6 +126,13 @@ static bool is_open(struct world *world, const char *name)
 	const struct model_maildir *maildir = model_maildir_find(world, name);
 
 	return maildir != NULL && maildir->opened > 0;
+}
+
+/* More often than other faults would come by. */
+static bool is_cut_short(struct world *world, const char *from, const char *to)
+{
+	return world->faults_are_on && model_maildir_find(world, from) != NULL &&
+	       model_maildir_find(world, to) == NULL && rng_below(&world->rng, 4) == 0;
 }
 
 static int account_rename(struct local_account *account, const char *from, const char *to,
@@ -107,6 +145,11 @@ static int account_rename(struct local_account *account, const char *from, const
 	if (code != 0)
 		return code;
 	must(!is_open(world, from) && !is_open(world, to));
+	if (is_cut_short(world, from, to)) {
+		struct model_maildir *maildir = model_maildir_find(world, from);
+		(void)snprintf(maildir->half_name, sizeof(maildir->half_name), "%s", to);
+		return world_leave(world, FAULT_KILL_AFTER, err);
+	}
 	code = model_maildir_rename(world, from, to);
 	if (code != 0)
 		return error_set(err, code, "cannot rename %s to %s", from, to);

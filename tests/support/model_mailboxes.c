@@ -30,6 +30,15 @@ struct model_mailbox *model_mailbox_find(struct world *world, const char *name)
 	return NULL;
 }
 
+size_t model_depth_of(const char *name)
+{
+	size_t depth = 0;
+
+	for (; *name != '\0'; name++)
+		depth += *name == '/';
+	return depth;
+}
+
 bool model_is_inferior(const char *name, const char *superior)
 {
 	size_t len = strlen(superior);

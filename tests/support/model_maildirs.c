@@ -26,6 +26,19 @@ struct model_maildir *model_maildir_find(struct world *world, const char *name)
 	return NULL;
 }
 
+/* A file system gives the number of a directory that is gone to the next one that is made. */
+static uint64_t give_lasting_id(struct world *world, const struct model_maildir *maildir)
+{
+	uint64_t id = maildir->id;
+
+	if (world->reuses_lasting_ids && world->freed_lasting_id != 0 &&
+	    model_depth_of(maildir->name) <= world->freed_depth) {
+		id = world->freed_lasting_id;
+		world->freed_lasting_id = 0;
+	}
+	return id;
+}
+
 struct model_maildir *model_maildir_create(struct world *world, const char *name)
 {
 	struct model_maildir *maildir = model_maildir_find(world, name);
@@ -40,6 +53,7 @@ struct model_maildir *model_maildir_create(struct world *world, const char *name
 	memset(maildir, 0, sizeof(*maildir));
 	memcpy(maildir->name, name, strlen(name) + 1);
 	maildir->id = ++world->maildirs_made;
+	maildir->lasting_id = give_lasting_id(world, maildir);
 	maildir->has_letters_swapped = world->names_keywords && maildir->id % 2 == 0;
 	maildir->mtimes = (struct local_mtimes){ .cur_ns = world->now_ns, .new_ns = world->now_ns };
 	maildir->durable_mtimes = maildir->mtimes;
@@ -55,9 +69,27 @@ int model_maildir_rename(struct world *world, const char *from, const char *to)
 		return SYNCD_ENOTFOUND;
 	if (model_maildir_find(world, to) != NULL)
 		return SYNCD_EBUSY;
+	if (model_maildir_is_half(maildir) && strcmp(maildir->half_name, to) != 0)
+		return SYNCD_EBUG;
 	must(strlen(to) < sizeof(maildir->name));
 	memcpy(maildir->name, to, strlen(to) + 1);
+	maildir->half_name[0] = '\0';
 	return 0;
+}
+
+bool model_maildir_is_half(const struct model_maildir *maildir)
+{
+	return maildir->half_name[0] != '\0';
+}
+
+struct model_maildir *model_maildir_find_half(struct world *world, const char *half_name)
+{
+	for (size_t i = 0; i < MODEL_MAILBOXES_MAX; i++) {
+		struct model_maildir *maildir = &world->maildirs[i];
+		if (maildir->id != 0 && strcmp(maildir->half_name, half_name) == 0)
+			return maildir;
+	}
+	return NULL;
 }
 
 bool model_maildir_is_empty(struct world *world, const struct model_maildir *maildir)
@@ -80,6 +112,8 @@ void model_maildir_delete(struct world *world, struct model_maildir *maildir)
 			file->place = PLACE_NONE;
 	}
 	model_disk_flush(world, maildir);
+	world->freed_lasting_id = maildir->lasting_id;
+	world->freed_depth = model_depth_of(maildir->name);
 	world_drop_events(maildir, maildir->event_count);
 	free(maildir->events);
 	*maildir = (struct model_maildir){ .id = 0 };

@@ -300,6 +300,17 @@ static void uidvalidity_that_several_share_tells_nothing(void **state)
 	assert_int_equal(second->action, BOX_CREATE_LOCAL);
 }
 
+static void one_without_an_id_leaves_the_ids_of_others_certain(void **state)
+{
+	struct fixture *f = *state;
+	struct sync_box *old = add_known(f, "a", LOCAL, 1, 11);
+	struct sync_box *new = add(f, "b", REMOTE, 1, 0);
+
+	(void)add_known(f, "c", LOCAL, 0, 12);
+	plan(f);
+	assert_rename(f, new, BOX_RENAME_LOCAL, old, old);
+}
+
 static void a_smaller_uidnext_is_another_mailbox(void **state)
 {
 	struct fixture *f = *state;
@@ -433,6 +444,7 @@ int main(void)
 		TEST(without_ids_uidvalidity_tells_but_is_looked_behind),
 		TEST(without_ids_an_empty_mailbox_is_not_taken_for_renamed),
 		TEST(uidvalidity_that_several_share_tells_nothing),
+		TEST(one_without_an_id_leaves_the_ids_of_others_certain),
 		TEST(a_smaller_uidnext_is_another_mailbox),
 		TEST(other_ids_are_another_mailbox),
 		TEST(deleted_on_one_side_and_renamed_on_the_other_it_stays),
