@@ -149,6 +149,14 @@ static void keeper_note_looked(struct keeper_mailbox *mailbox, bool is_good)
 	hint_list_clear(&mailbox->looked_at);
 }
 
+/* A complete look has it among those that are synchronised, by whatever name others are listed. */
+static void keeper_note_ours(struct keeper *keeper, struct keeper_mailbox *mailbox)
+{
+	mailbox->is_gone = false;
+	if (keeper->is_full_run)
+		mailbox->is_left_alone = false;
+}
+
 static void keeper_run_ended(struct account_run *run, const char *name,
 			     const struct sync_result *result)
 {
@@ -166,7 +174,7 @@ static void keeper_run_ended(struct account_run *run, const char *name,
 	keeper->user->event(keeper->user, &event);
 	if (keeper->job != NULL && keeper->job->is_plan)
 		return;
-	mailbox->is_gone = false;
+	keeper_note_ours(keeper, mailbox);
 	mailbox->err = result->err;
 	mailbox->held_deletions = result->held_deletions;
 	mailbox->held_is_remote = result->held_is_remote;
@@ -186,7 +194,7 @@ static void keeper_run_unchanged(struct account_run *run, const char *name)
 	struct keeper_mailbox *mailbox = keeper_mailbox(keeper, name);
 
 	error_clear(&mailbox->err);
-	mailbox->is_gone = false;
+	keeper_note_ours(keeper, mailbox);
 	mailbox->held_deletions = 0;
 	keeper_note_looked(mailbox, true);
 	keeper_watch_mailbox(keeper, mailbox);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "keeper_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "syncd/log.h"
@@ -169,6 +170,18 @@ static void status_add_mailbox(struct keeper *keeper, struct keeper_mailbox *mai
 	row->err = mailbox->err;
 }
 
+static int compare_rows(const void *a, const void *b)
+{
+	const struct control_mailbox_status *left = a;
+	const struct control_mailbox_status *right = b;
+	bool left_is_inbox = strcmp(left->name, "INBOX") == 0;
+	bool right_is_inbox = strcmp(right->name, "INBOX") == 0;
+
+	if (left_is_inbox != right_is_inbox)
+		return left_is_inbox ? -1 : 1;
+	return strcmp(left->name, right->name);
+}
+
 void keeper_fill_status(struct keeper *keeper, struct control_status *status)
 {
 	struct control_account_status *account =
@@ -187,6 +200,9 @@ void keeper_fill_status(struct keeper *keeper, struct control_status *status)
 		if (!keeper->mailboxes[i].is_gone)
 			status_add_mailbox(keeper, &keeper->mailboxes[i], account);
 	}
+	if (account->count > 1)
+		qsort(account->mailboxes, account->count, sizeof(*account->mailboxes),
+		      compare_rows);
 	if (keeper->account != NULL)
 		account_trim(keeper->account);
 }
