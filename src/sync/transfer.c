@@ -144,8 +144,7 @@ static void record_item(struct transfer *transfer, const struct transfer_group *
 		return;
 	/* Gone from the source, it is not to be missed there: its file, moved back meanwhile, would
 	 * be taken for a message that was deleted on the server. */
-	if (!item->is_copy && group->is_removed &&
-	    (item->target_uid != 0 || group->err.code == 0))
+	if (!item->is_copy && group->is_removed && (item->target_uid != 0 || group->err.code == 0))
 		record_departure(transfer, item);
 	if (is_open(group, item))
 		return;

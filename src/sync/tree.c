@@ -356,18 +356,26 @@ void tree_piece_done(struct sync_tree *tree)
 		tree_advance(tree);
 }
 
+/* What the state knows, where nothing is listed: for copies, whose originals may be anywhere. */
+static int tree_load_known(struct sync_tree *tree, struct error *err)
+{
+	struct store_port *store = tree->ports.store;
+
+	return tree->options.targets == NULL
+		       ? 0
+		       : store->ops->mailbox_each(store, tree_found_known, tree, err);
+}
+
 static void tree_begin(struct port_op *op, int code)
 {
 	struct sync_tree *tree = container_of(op, struct sync_tree, turn);
-	struct error err = { 0 };
+	struct error err = op->err;
 
+	if (code == 0)
+		code = tree_check_root(tree, &err);
+	if (code == 0)
+		code = tree_load_known(tree, &err);
 	if (code != 0)
-		tree_fail(tree, &op->err);
-	else if (tree_check_root(tree, &err) != 0)
-		tree_fail(tree, &err);
-	else if (tree->options.targets != NULL &&
-		 tree->ports.store->ops->mailbox_each(tree->ports.store, tree_found_known, tree,
-						      &err) != 0)
 		tree_fail(tree, &err);
 	tree_advance(tree);
 }
