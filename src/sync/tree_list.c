@@ -43,6 +43,7 @@ static void tree_found_remote(struct remote_list_req *req, const struct mailbox_
 {
 	struct sync_tree *tree = container_of(req, struct sync_tree, remote_list);
 
+	tree->lists_inbox |= info->is_selectable && strcmp(info->name, "INBOX") == 0;
 	if ((!info->is_selectable && !info->is_marked_unusable) || !tree_selects(tree, info->name))
 		return;
 	struct tree_mailbox *mailbox = tree_add(tree, info->name);
