@@ -229,6 +229,10 @@ void ledger_return(struct run *run, struct model_file *file)
 
 	file->has_returned = false;
 	enum departure departure = departure_of_file(run, file);
+	/* The mailbox may be deleted, or have another name, on the server. */
+	if (departure == DEPARTURE_WEAK &&
+	    model_store_knows(&run->world, file->maildir->name, file->name))
+		departure = DEPARTURE_LATE;
 	file->has_returned = departure != DEPARTURE_WEAK;
 	switch (departure) {
 	case DEPARTURE_FIRM:
