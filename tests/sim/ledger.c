@@ -297,9 +297,12 @@ void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox)
 
 /* --- What makes certain things uncertain ----------------------------------------------------- */
 
-void ledger_touch(struct run *run, uint32_t content, uint64_t flags_changed)
+void ledger_touch(struct run *run, uint32_t content, const char *mailbox, uint64_t flags_changed)
 {
 	struct ledger_row *row = &run->ledger[content];
+
+	if (run->is_renaming[place_of(mailbox)]) /* or forgotten, and paired anew */
+		ledger_unsettle(run, content, flags_changed);
 
 	for (size_t i = 0; i < ARRAY_LEN(row->touches); i++)
 		row->touches[i] += (flags_changed >> i & 1) != 0;
