@@ -58,6 +58,7 @@ struct sync_box_policy {
 	bool may_create_remote;
 	bool may_remove_local; /* a rename needs both */
 	bool may_remove_remote;
+	bool lists_inbox; /* the server does, wanted or not */
 };
 
 /* Whether one that the server has anew may be the one that it lacks: worth asking for its status

@@ -150,15 +150,6 @@ bool sync_boxes_may_rename(const struct sync_box *boxes, size_t count)
 
 /* --- One by one ---------------------------------------------------------------------- */
 
-static bool has_remote_inbox(const struct sync_box *boxes, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (boxes[i].is_remote && is_inbox(&boxes[i]))
-			return true;
-	}
-	return false;
-}
-
 /* Pushing, what the server lacks is sent again; pulling, nothing is sent. */
 static enum sync_box_action plan_missing_remote(const struct sync_box *box,
 						const struct sync_box_policy *policy)
@@ -198,7 +189,7 @@ void sync_boxes_plan(struct sync_box *boxes, size_t count, const struct sync_box
 {
 	struct sync_box_policy careful = *policy;
 
-	careful.may_remove_local &= has_remote_inbox(boxes, count);
+	careful.may_remove_local &= policy->lists_inbox;
 	for (size_t i = 0; i < count; i++) {
 		boxes[i].action = plan_one(&boxes[i], &careful);
 		boxes[i].from = boxes[i].known = SYNC_NO_BOX;

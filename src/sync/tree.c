@@ -42,6 +42,13 @@ static void note_aside(void *context, const struct setaside_record *record)
 	*has_aside = true;
 }
 
+/* Another directory has the name by now; its times say nothing, even if they are equal. */
+static bool is_other_local(const struct tree_mailbox *mailbox)
+{
+	return mailbox->local_id != 0 && mailbox->record.local_id != 0 &&
+	       mailbox->local_id != mailbox->record.local_id;
+}
+
 /* Both sides are what the state says. What is set aside has to be told, and tried, by a pass. */
 static bool tree_is_unchanged(struct sync_tree *tree, struct tree_mailbox *mailbox)
 {
@@ -50,7 +57,7 @@ static bool tree_is_unchanged(struct sync_tree *tree, struct tree_mailbox *mailb
 	struct error err = { 0 };
 	bool has_aside = false;
 
-	if (!mailbox->is_known ||
+	if (!mailbox->is_known || is_other_local(mailbox) ||
 	    !sync_policy_is_of(record->policy, tree->options.direction,
 			       tree->options.expunges_deleted) ||
 	    sync_verify_is_due(record, tree->now_s, tree->options.verify_interval_s))
@@ -88,6 +95,8 @@ static int note_ids(struct sync_tree *tree, const struct tree_mailbox *mailbox, 
 	int code = store->ops->mailbox_get(store, mailbox->name, &is_known, &record, err);
 	if (code != 0 || !is_known)
 		return code;
+	if (is_other_local(mailbox))
+		record.mtimes = (struct local_mtimes){ .cur_ns = 0 };
 	if (mailbox->remote_id != 0)
 		record.remote_id = mailbox->remote_id;
 	if (mailbox->local_id != 0)

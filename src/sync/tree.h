@@ -203,9 +203,10 @@ struct sync_tree {
 	struct tree_mailbox *mailboxes; /* sorted by name, INBOX first; fixed once listed */
 	size_t count;
 	size_t cap;
-	size_t next;    /* first that may still have to be passed over */
-	size_t running; /* passes */
-	size_t listing; /* lists awaited */
+	size_t next;      /* first that may still have to be passed over */
+	size_t running;   /* passes */
+	size_t listing;   /* lists awaited */
+	bool lists_inbox; /* the server does, wanted or not */
 	unsigned failures;
 	int64_t now_s; /* when the mailboxes were listed */
 	char *trash;   /* the server's \Trash, once listed; or NULL */

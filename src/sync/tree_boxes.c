@@ -205,6 +205,7 @@ static void boxes_plan(struct sync_tree *tree)
 		.may_create_remote = tree->options.may_create_remote,
 		.may_remove_local = tree->options.may_remove_local,
 		.may_remove_remote = tree->options.may_remove_remote,
+		.lists_inbox = tree->lists_inbox,
 	};
 	struct boxes *boxes = &tree->boxes;
 

@@ -47,6 +47,7 @@ static void tree_found_remote(struct remote_list_req *req, const struct mailbox_
 		tree->ops->listed(tree, info);
 	if (info->use == SPECIAL_USE_TRASH && info->is_selectable && tree->trash == NULL)
 		tree->trash = xstrdup(info->name);
+	tree->lists_inbox |= info->is_selectable && strcmp(info->name, "INBOX") == 0;
 	if ((!info->is_selectable && !info->is_marked_unusable) || !tree_selects(tree, info->name))
 		return;
 	struct tree_mailbox *mailbox = tree_add(tree, info->name);

@@ -146,7 +146,11 @@ static void rename_committed(struct port_op *op, int code)
 {
 	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.commit.op);
 
-	rename_over(tree, code == 0 ? &(struct error){ 0 } : &op->err);
+	struct error err = { 0 };
+
+	if (code != 0)
+		err = op->err;
+	rename_over(tree, &err);
 }
 
 /* Both sides have it under the new name: the state follows. */

@@ -194,7 +194,7 @@ void ledger_return(struct run *run, struct model_file *file);
 void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox);
 void ledger_delete(struct run *run, uint32_t content, const char *mailbox,
 		   enum departure departure);
-void ledger_touch(struct run *run, uint32_t content, uint64_t flags_changed);
+void ledger_touch(struct run *run, uint32_t content, const char *mailbox, uint64_t flags_changed);
 void ledger_unsettle(struct run *run, uint32_t content, uint64_t flags_changed);
 /* A power cut has undone something a user did. */
 void ledger_take_back(struct run *run, const struct model_loss *loss);

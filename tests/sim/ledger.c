@@ -229,6 +229,10 @@ void ledger_return(struct run *run, struct model_file *file)
 
 	file->has_returned = false;
 	enum departure departure = departure_of_file(run, file);
+	/* The mailbox may be deleted, or have another name, on the server. */
+	if (departure == DEPARTURE_WEAK &&
+	    model_store_knows(&run->world, file->maildir->name, file->name))
+		departure = DEPARTURE_LATE;
 	file->has_returned = departure != DEPARTURE_WEAK;
 	switch (departure) {
 	case DEPARTURE_FIRM:
@@ -293,9 +297,12 @@ void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox)
 
 /* --- What makes certain things uncertain ----------------------------------------------------- */
 
-void ledger_touch(struct run *run, uint32_t content, uint64_t flags_changed)
+void ledger_touch(struct run *run, uint32_t content, const char *mailbox, uint64_t flags_changed)
 {
 	struct ledger_row *row = &run->ledger[content];
+
+	if (run->is_renaming[place_of(mailbox)]) /* or forgotten, and paired anew */
+		ledger_unsettle(run, content, flags_changed);
 
 	for (size_t i = 0; i < ARRAY_LEN(row->touches); i++)
 		row->touches[i] += (flags_changed >> i & 1) != 0;

@@ -185,6 +185,19 @@ void ledger_rename(struct run *run, const char *from, const char *to, bool is_lo
 		unsettle(run, place);
 }
 
+static void join_with_inferiors(struct run *run, const char *from, const char *to)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		if (strcmp(place_names[i], from) != 0 && !model_is_inferior(place_names[i], from))
+			continue;
+		char *name = xasprintf("%s%s", to, place_names[i] + strlen(from));
+		if (place_of(name) < PLACES)
+			join(run, i, place_of(name));
+		blur(run, i);
+		free(name);
+	}
+}
+
 void ledger_take_over(struct run *run, const struct model_maildir *maildir)
 {
 	const struct model_store *store = &run->world.store;
@@ -195,8 +208,7 @@ void ledger_take_over(struct run *run, const struct model_maildir *maildir)
 			continue;
 		log_trace(NULL, "## mailbox %s looks as if it had been %s", maildir->name,
 			  known->name);
-		join(run, place_of(known->name), place_of(maildir->name));
-		blur(run, place_of(known->name));
+		join_with_inferiors(run, known->name, maildir->name);
 	}
 }
 

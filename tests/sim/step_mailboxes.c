@@ -128,10 +128,15 @@ void step_mend_halves(struct run *run)
 		struct model_maildir *maildir = &run->world.maildirs[i];
 		if (maildir->id == 0 || !model_maildir_is_half(maildir))
 			continue;
-		char *name = xstrdup(maildir->half_name);
+		const char *to =
+			model_maildir_has_lost_half(maildir) ? maildir->name : maildir->half_name;
+		char *name = xstrdup(to);
 		ledger_rename(run, maildir->name, name, true);
 		ledger_disturb(run, name);
-		must(model_maildir_rename(&run->world, maildir->name, name) == 0);
+		if (model_maildir_has_lost_half(maildir))
+			maildir->half_name[0] = '\0';
+		else
+			must(model_maildir_rename(&run->world, maildir->name, name) == 0);
 		free(name);
 	}
 }

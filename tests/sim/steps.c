@@ -109,7 +109,7 @@ static void local_flags(struct run *run, const struct step *step)
 
 	if (file == NULL)
 		return;
-	ledger_touch(run, file->content, changed);
+	ledger_touch(run, file->content, file->maildir->name, changed);
 	model_file_set_flags(file, file->flags ^ model_letters(file->maildir, changed));
 }
 
@@ -150,7 +150,7 @@ static void local_move(struct run *run, const struct step *step)
 		return;
 	enum departure departure = departure_of_file(run, file);
 	ledger_move(run, file->content, file->maildir->name, target->name, departure, true);
-	ledger_touch(run, file->content, changed);
+	ledger_touch(run, file->content, target->name, changed);
 	const char *from = file->maildir->name;
 	changed = model_letters(file->maildir, changed);
 	if (file->maildir->has_letters_swapped != target->has_letters_swapped)
@@ -207,7 +207,7 @@ static void remote_flags(struct run *run, const struct step *step)
 
 	if (message == NULL)
 		return;
-	ledger_touch(run, message->content, changed);
+	ledger_touch(run, message->content, mailbox->name, changed);
 	model_message_set_flags(&run->world, mailbox, message, message->flags ^ changed);
 }
 

@@ -43,6 +43,8 @@ struct fault {
 #define MODEL_MANY 20 /* so many that vanish at once are worth a second look (DESIGN 5) */
 #define MODEL_NS_PER_S 1000000000
 
+#define MODEL_HALF_LOST "-"
+
 enum model_place { PLACE_NONE, PLACE_TMP, PLACE_NEW, PLACE_CUR };
 
 /* Something that happened to an entry of new/ or cur/, as inotify tells it. */
@@ -66,7 +68,8 @@ struct model_maildir {
 	size_t event_cap;
 	uint64_t listings; /* complete ones */
 	unsigned opened;   /* through the port */
-	/* A rename to there was cut short, with `new` and without `cur`; "": none was. */
+	/* A rename to there was cut short, with `new` and without `cur`; "": none was.
+	 * MODEL_HALF_LOST: it is without a `new` for good. */
 	char half_name[MAILBOX_NAME_MAX + 1];
 	/* What letter stands for which keyword is each mailbox's own affair. */
 	bool has_letters_swapped;
@@ -397,6 +400,7 @@ struct model_maildir *model_maildir_create(struct world *world, const char *name
 int model_maildir_rename(struct world *world, const char *from, const char *to);
 /* One that is only half there under its name; or the other half of one under that name. */
 bool model_maildir_is_half(const struct model_maildir *maildir);
+bool model_maildir_has_lost_half(const struct model_maildir *maildir);
 struct model_maildir *model_maildir_find_half(struct world *world, const char *half_name);
 /* With all that is in it. */
 void model_maildir_delete(struct world *world, struct model_maildir *maildir);

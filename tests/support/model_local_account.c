@@ -69,7 +69,7 @@ static void list_half(struct world *world, struct local_list_req *req,
 
 	req->found(req, &info);
 	info.name = maildir->half_name;
-	if (has_new_mail(world, maildir))
+	if (!model_maildir_has_lost_half(maildir) && has_new_mail(world, maildir))
 		req->found(req, &info);
 }
 
@@ -116,7 +116,9 @@ static int account_create(struct local_account *account, const char *name, struc
 
 	if (code != 0)
 		return code;
-	must(model_maildir_find_half(world, name) == NULL);
+	struct model_maildir *half = model_maildir_find_half(world, name);
+	if (half != NULL) /* its empty `new` becomes another's */
+		(void)snprintf(half->half_name, sizeof(half->half_name), MODEL_HALF_LOST);
 	(void)model_maildir_create(world, name);
 	return world_leave(world, fault, err);
 }

@@ -69,7 +69,8 @@ int model_maildir_rename(struct world *world, const char *from, const char *to)
 		return SYNCD_ENOTFOUND;
 	if (model_maildir_find(world, to) != NULL)
 		return SYNCD_EBUSY;
-	if (model_maildir_is_half(maildir) && strcmp(maildir->half_name, to) != 0)
+	if (model_maildir_is_half(maildir) && !model_maildir_has_lost_half(maildir) &&
+	    strcmp(maildir->half_name, to) != 0)
 		return SYNCD_EBUG;
 	must(strlen(to) < sizeof(maildir->name));
 	memcpy(maildir->name, to, strlen(to) + 1);
@@ -80,6 +81,11 @@ int model_maildir_rename(struct world *world, const char *from, const char *to)
 bool model_maildir_is_half(const struct model_maildir *maildir)
 {
 	return maildir->half_name[0] != '\0';
+}
+
+bool model_maildir_has_lost_half(const struct model_maildir *maildir)
+{
+	return strcmp(maildir->half_name, MODEL_HALF_LOST) == 0;
 }
 
 struct model_maildir *model_maildir_find_half(struct world *world, const char *half_name)

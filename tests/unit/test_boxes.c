@@ -32,6 +32,7 @@ static int setup(void **state)
 		.may_create_remote = true,
 		.may_remove_local = true,
 		.may_remove_remote = true,
+		.lists_inbox = true,
 	};
 	f->boxes[0] = (struct sync_box){ .name = "INBOX", .is_remote = true, .is_local = true };
 	f->count = 1;
@@ -168,7 +169,7 @@ static void a_server_without_inbox_has_deleted_nothing(void **state)
 	struct fixture *f = *state;
 	struct sync_box *local = add_known(f, "b", LOCAL, 2, 12);
 
-	f->boxes[0].is_remote = false;
+	f->policy.lists_inbox = false;
 	plan(f);
 	assert_int_equal(local->action, BOX_NOTHING);
 }
