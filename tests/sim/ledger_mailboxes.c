@@ -58,6 +58,8 @@ static void unsettle(struct run *run, size_t place)
 static void blur(struct run *run, size_t place)
 {
 	unsettle(run, place);
+	for (size_t i = 0; i < PLACES; i++)
+		run->is_blurred[i] |= is_as_one(run, i, place);
 	for (uint32_t content = 1; content <= run->contents; content++) {
 		struct ledger_row *row = &run->ledger[content];
 		for (size_t i = 0; i < PLACES; i++) {
@@ -241,5 +243,5 @@ void ledger_disturb(struct run *run, const char *mailbox)
 void ledger_rest(struct run *run)
 {
 	for (size_t i = 0; i < PLACES; i++)
-		run->is_renaming[i] = false;
+		run->is_renaming[i] = run->is_blurred[i] = false;
 }
