@@ -118,8 +118,11 @@ static bool plan_rename(struct sync_box *boxes, size_t count, size_t at,
 			 policy->direction != SYNC_PUSH;
 	bool may_remote = policy->may_create_remote && policy->may_remove_remote &&
 			  policy->direction != SYNC_PULL;
-	size_t behind = boxes[at].is_local ? at : local;
 
+	/* A number that came again: the server has one of that name, which this one belongs to. */
+	if (local != SYNC_NO_BOX && local != remote && boxes[local].is_remote)
+		local = SYNC_NO_BOX;
+	size_t behind = boxes[at].is_local ? at : local;
 	if (remote != SYNC_NO_BOX && remote == local) {
 		set_rename(&boxes[remote], BOX_RENAME_STATE, remote, at, boxes);
 		return true;
@@ -129,7 +132,7 @@ static bool plan_rename(struct sync_box *boxes, size_t count, size_t at,
 		set_rename(&boxes[remote], BOX_RENAME_LOCAL, behind, at, boxes);
 		return true;
 	}
-	if (local != SYNC_NO_BOX && boxes[at].is_remote && !boxes[local].is_remote && may_remote) {
+	if (local != SYNC_NO_BOX && boxes[at].is_remote && may_remote) {
 		set_rename(&boxes[local], BOX_RENAME_REMOTE, at, at, boxes);
 		return true;
 	}

@@ -158,7 +158,8 @@ struct run {
 	uint32_t contents;        /* ledger rows in use; row 0 is not */
 	size_t renamed[PLACES];   /* the first of the places that count as one with it */
 	bool is_excluded[PLACES]; /* not wanted; until it is to come to rest */
-	bool is_renaming[PLACES]; /* since it came to rest last */
+	bool is_renaming[PLACES]; /* since it came to rest last; */
+	bool is_blurred[PLACES];  /* in a way that cannot be told (12) */
 	bool was_renumbered;
 	char why[256]; /* the first violation, "" when all is well */
 };

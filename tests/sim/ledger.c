@@ -41,6 +41,8 @@ static void arrive(struct run *run, uint32_t content, const char *mailbox, bool 
 	entry->created++;
 	entry->put_local += is_local;
 	entry->put_remote += !is_local;
+	run->ledger[content].extra += run->is_blurred[place_of(mailbox)];
+	entry->extra += run->is_blurred[place_of(mailbox)];
 	if (!is_local && model_mailbox_is_going(&run->world, mailbox)) {
 		log_trace(NULL, "## and that is just being deleted");
 		run->ledger[content].deleted_weakly++;

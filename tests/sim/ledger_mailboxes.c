@@ -58,6 +58,8 @@ static void unsettle(struct run *run, size_t place)
 static void blur(struct run *run, size_t place)
 {
 	unsettle(run, place);
+	for (size_t i = 0; i < PLACES; i++)
+		run->is_blurred[i] |= is_as_one(run, i, place);
 	for (uint32_t content = 1; content <= run->contents; content++) {
 		struct ledger_row *row = &run->ledger[content];
 		for (size_t i = 0; i < PLACES; i++) {
@@ -86,9 +88,12 @@ void ledger_renumber(struct run *run, const char *mailbox)
 /* Until it comes to rest it is as if it were renamed. */
 void ledger_select(struct run *run, size_t place)
 {
+	if (run->is_renaming[place])
+		blur(run, place);
+	else
+		unsettle(run, place);
 	for (size_t i = 0; i < PLACES; i++)
 		run->is_renaming[i] |= is_as_one(run, i, place);
-	unsettle(run, place);
 }
 
 /* --- Names ------------------------------------------------------------------------------------ */
@@ -150,8 +155,10 @@ static enum certainty judge_rename(struct run *run, const char *from, const char
 			       : RENAME_UNTOLD;
 	if (known->remote_id == remote->id)
 		return RENAME_TOLD;
-	return server->shares_uidvalidity || server->renumbers_renamed ? RENAME_UNTOLD
-								       : RENAME_GUESSED;
+	return server->shares_uidvalidity || server->renumbers_renamed ||
+			       model_store_count(&run->world, from) == 0
+		       ? RENAME_UNTOLD
+		       : RENAME_GUESSED;
 }
 
 /* Without ids, and with one UIDVALIDITY for several, any may be taken for any other that holds the
@@ -204,7 +211,8 @@ void ledger_take_over(struct run *run, const struct model_maildir *maildir)
 
 	for (size_t i = 0; i < store->mailbox_count; i++) {
 		const struct mailbox_record *known = &store->mailboxes[i];
-		if (known->local_id != maildir->lasting_id)
+		if (known->local_id != maildir->lasting_id ||
+		    strcmp(known->name, maildir->name) == 0)
 			continue;
 		log_trace(NULL, "## mailbox %s looks as if it had been %s", maildir->name,
 			  known->name);
@@ -235,5 +243,5 @@ void ledger_disturb(struct run *run, const char *mailbox)
 void ledger_rest(struct run *run)
 {
 	for (size_t i = 0; i < PLACES; i++)
-		run->is_renaming[i] = false;
+		run->is_renaming[i] = run->is_blurred[i] = false;
 }

@@ -91,9 +91,16 @@ static bool is_on_both(struct run *run, const struct model_maildir *maildir)
 	       !model_maildir_is_half(maildir);
 }
 
+/* A rename that was carried out, but for the state, is for the next look at everything. */
+static bool is_half_told(struct run *run, const char *name)
+{
+	return run->is_renaming[place_of(name)] && model_store_mailbox(&run->world, name) == NULL;
+}
+
 static void choose_target(struct run *run, struct look *look, const struct model_maildir *maildir)
 {
-	if (!is_on_both(run, maildir) || run->is_excluded[place_of(maildir->name)] ||
+	if (!is_on_both(run, maildir) || is_half_told(run, maildir->name) ||
+	    run->is_excluded[place_of(maildir->name)] ||
 	    (run->history.has_mailboxes && one_in(run, 4)))
 		return;
 	struct look_target *target = add_target(run, look, maildir, !one_in(run, 3));

@@ -157,6 +157,16 @@ static void trace_look(const struct look *look)
 	}
 }
 
+/* What the engine made may have the number of one that people have just deleted. */
+static void note_numbers(struct run *run)
+{
+	for (size_t i = 0; model_maildir_nth(&run->world, i) != NULL; i++) {
+		const struct model_maildir *maildir = model_maildir_nth(&run->world, i);
+		if (maildir->lasting_id != maildir->id)
+			ledger_take_over(run, maildir);
+	}
+}
+
 void run_pass(struct run *run, struct look *look, bool is_repeat, struct pass_run *pass_run)
 {
 	struct world *world = &run->world;
@@ -187,4 +197,5 @@ void run_pass(struct run *run, struct look *look, bool is_repeat, struct pass_ru
 	for (size_t i = 0; i < world->loss_count; i++)
 		ledger_take_back(run, &world->losses[i]);
 	world->loss_count = 0;
+	note_numbers(run);
 }

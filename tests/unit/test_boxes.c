@@ -312,6 +312,19 @@ static void one_without_an_id_leaves_the_ids_of_others_certain(void **state)
 	assert_rename(f, new, BOX_RENAME_LOCAL, old, old);
 }
 
+static void one_that_both_sides_have_is_not_taken_for_renamed_here(void **state)
+{
+	struct fixture *f = *state;
+	struct sync_box *old = add_known(f, "a", NOWHERE, 1, 11);
+	struct sync_box *new = add(f, "b", REMOTE, 1, 0);
+	struct sync_box *both = add(f, "c", BOTH, 2, 11);
+
+	plan(f);
+	assert_int_equal(old->action, BOX_FORGET);
+	assert_int_equal(new->action, BOX_CREATE_LOCAL);
+	assert_int_equal(both->action, BOX_PASS);
+}
+
 static void a_smaller_uidnext_is_another_mailbox(void **state)
 {
 	struct fixture *f = *state;
@@ -446,6 +459,7 @@ int main(void)
 		TEST(without_ids_an_empty_mailbox_is_not_taken_for_renamed),
 		TEST(uidvalidity_that_several_share_tells_nothing),
 		TEST(one_without_an_id_leaves_the_ids_of_others_certain),
+		TEST(one_that_both_sides_have_is_not_taken_for_renamed_here),
 		TEST(a_smaller_uidnext_is_another_mailbox),
 		TEST(other_ids_are_another_mailbox),
 		TEST(deleted_on_one_side_and_renamed_on_the_other_it_stays),
