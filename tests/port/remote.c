@@ -284,21 +284,21 @@ static void a_paused_fetch_stops_until_it_is_resumed(void **state)
 {
 	struct remote_bench *bench = *state;
 	struct fetch *result = xcalloc(1, sizeof(*result));
-	struct uidset uids = ask_set("1:300");
+	struct uidset uids = ask_set("1:500");
 
 	result->pauses = true;
-	append_many(bench, 300, 0);
+	append_many(bench, 500, 0);
 	fetch_start(bench, result, &uids);
 	while (result->ended == 0)
 		turner_idle(&bench->turner);
 	turner_idle(&bench->turner);
 	size_t ended = result->ended;
-	assert_true(ended < 300);
+	assert_true(ended < 500);
 	turner_idle(&bench->turner);
 	assert_int_equal(result->ended, ended);
 	bench->open.mailbox->ops->fetch_resume(bench->open.mailbox, &result->req);
 	assert_int_equal(fetch_finish(bench, result, &uids), 0);
-	assert_int_equal(result->ended, 300);
+	assert_int_equal(result->ended, 500);
 	free(result);
 }
 

@@ -211,7 +211,8 @@ class Filing(Case):
         sessions = self.server.sessions()
         self.move(local, message.where, "Work")
         scratch.wait_for(lambda: message.digest in [
-            m.digest for m in remote.messages(self.there("Work"))], 30, lambda: client.said())
+            m.digest for m in remote.messages(self.there("Work"))] and
+            len(remote.uids("INBOX")) == 2, 30, lambda: client.said())
         self.assertEqual(client.stop(), 0)
         self.assertNotIn(b" APPEND ", b"\n".join(self.server.sent(sessions)))
         self.assert_settled(client, local, remote)
