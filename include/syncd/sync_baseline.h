@@ -30,4 +30,9 @@ bool sync_verify_is_due(const struct mailbox_record *mailbox, int64_t now_s, int
 bool sync_remote_is_unchanged(const struct mailbox_record *mailbox,
 			      const struct mailbox_status *status);
 
+/* For a mailbox whose messages are being forgotten, in several commits: whatever the server's
+ * UIDVALIDITY, the next pass takes it for another one, forgets the rest, and pairs anew. Nothing
+ * that was forgotten would be told by a delta. */
+void sync_baseline_void(struct mailbox_record *mailbox);
+
 #endif

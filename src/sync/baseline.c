@@ -38,3 +38,10 @@ bool sync_remote_is_unchanged(const struct mailbox_record *mailbox,
 	       status->highestmodseq == mailbox->highestmodseq &&
 	       status->uidnext == mailbox->uidnext && status->messages == mailbox->exists;
 }
+
+void sync_baseline_void(struct mailbox_record *mailbox)
+{
+	mailbox->uidvalidity = mailbox->uidvalidity == UINT32_MAX ? 1 : UINT32_MAX;
+	mailbox->highestmodseq = 0;
+	mailbox->mtimes = (struct local_mtimes){ .cur_ns = 0 };
+}

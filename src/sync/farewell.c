@@ -8,6 +8,7 @@
 
 #include "syncd/log.h"
 #include "syncd/must.h"
+#include "syncd/sync_baseline.h"
 #include "syncd/sync_plan.h"
 
 static struct sync_tree *tree_of(struct farewell *farewell)
@@ -268,9 +269,7 @@ static void forgotten(struct port_op *op, int code)
 		forget_some(farewell);
 }
 
-/* Its messages in groups, and then itself. Cut short, and the mailbox is wanted again or there
- * again, what was forgotten is no change since the last pass: both sides are to be listed in full.
- */
+/* Its messages in groups, and then itself. Cut short, it may be wanted again, or there again. */
 static void forget_some(struct farewell *farewell)
 {
 	struct sync_tree *tree = tree_of(farewell);
@@ -285,11 +284,8 @@ static void forget_some(struct farewell *farewell)
 	for (size_t i = 0; i < count; i++)
 		store_batch_delete_message(&farewell->commit.batch, farewell->record.id,
 					   some[i].uid);
-	if (count > 0) {
-		farewell->record.highestmodseq = 0;
-		farewell->record.mtimes = (struct local_mtimes){ .cur_ns = 0 };
+	if (count > 0)
 		store_batch_put_mailbox(&farewell->commit.batch, &farewell->record);
-	}
 	if (count == 0 && farewell->err.code == 0) {
 		store_batch_delete_mailbox(&farewell->commit.batch, farewell->record.id);
 		farewell->mailbox->is_known = false;
@@ -300,6 +296,7 @@ static void forget_some(struct farewell *farewell)
 
 static bool forget(struct farewell *farewell)
 {
+	sync_baseline_void(&farewell->record);
 	forget_some(farewell);
 	return true;
 }

@@ -10,6 +10,7 @@
 #include "syncd/alloc.h"
 #include "syncd/log.h"
 #include "syncd/must.h"
+#include "syncd/sync_baseline.h"
 
 #define RESET_CHUNK 256 /* records forgotten in one commit */
 
@@ -53,6 +54,7 @@ static void reset_continue(struct sync_pass *pass)
 {
 	struct pair *pair = &pass->pair;
 	struct remote_flags records[RESET_CHUNK];
+	struct mailbox_record emptied = pass->mailbox;
 	struct error err = { 0 };
 	size_t count = 0;
 
@@ -70,6 +72,9 @@ static void reset_continue(struct sync_pass *pass)
 	for (size_t i = 0; i < count; i++)
 		store_batch_delete_message(&pair->commit.batch, pass->mailbox.id, records[i].uid);
 	pair->after_uid = records[count - 1].uid;
+	/* Cut short, and the old mailbox comes under another name, or back. */
+	sync_baseline_void(&emptied);
+	store_batch_put_mailbox(&pair->commit.batch, &emptied);
 	pass_commit(pass, &pair->commit, reset_committed);
 }
 

@@ -42,6 +42,14 @@ static void note_aside(void *context, const struct setaside_record *record)
 	*has_aside = true;
 }
 
+static void note_journal(void *context, const struct journal_record *journal)
+{
+	bool *has_journal = context;
+
+	(void)journal;
+	*has_journal = true;
+}
+
 /* Another directory has the name by now; its times say nothing, even if they are equal. */
 static bool is_other_local(const struct tree_mailbox *mailbox)
 {
@@ -49,13 +57,15 @@ static bool is_other_local(const struct tree_mailbox *mailbox)
 	       mailbox->local_id != mailbox->record.local_id;
 }
 
-/* Both sides are what the state says. What is set aside has to be told, and tried, by a pass. */
+/* Both sides are what the state says. What is set aside has to be told, and tried, by a pass; and
+ * ended, what a kill left under way: a message set aside before may be in tmp/ by now. */
 static bool tree_is_unchanged(struct sync_tree *tree, struct tree_mailbox *mailbox)
 {
 	const struct mailbox_record *record = &mailbox->record;
 	struct store_port *store = tree->ports.store;
 	struct error err = { 0 };
 	bool has_aside = false;
+	bool has_journal = false;
 
 	if (!mailbox->is_known || is_other_local(mailbox) ||
 	    !sync_policy_is_of(record->policy, tree->options.direction,
@@ -67,7 +77,9 @@ static bool tree_is_unchanged(struct sync_tree *tree, struct tree_mailbox *mailb
 	       tree->ports.local->ops->is_unchanged(tree->ports.local, mailbox->name,
 						    &record->mtimes) &&
 	       store->ops->setaside_each(store, record->id, note_aside, &has_aside, &err) == 0 &&
-	       !has_aside;
+	       !has_aside &&
+	       store->ops->journal_each(store, record->id, note_journal, &has_journal, &err) == 0 &&
+	       !has_journal;
 }
 
 static void consider_mailbox(struct sync_tree *tree, struct tree_mailbox *mailbox)

@@ -127,7 +127,8 @@ static void check_agreement(struct run *run, uint32_t content, size_t place,
 	if (tally->local != tally->remote)
 		log_trace(NULL, "## message %u %s: %u here, %u on the server", content,
 			  place_names[place], tally->local, tally->remote);
-	if (tally->local == 1 && tally->remote == 1) {
+	if (tally->local == 1 && tally->remote == 1 &&
+	    !is_refused(run, content, place_names[place])) {
 		if (tally->local_flags != tally->remote_flags)
 			ledger_violated(run, "flags differ", content);
 		check_touches(run, content, tally);

@@ -161,11 +161,22 @@ static enum certainty judge_rename(struct run *run, const char *from, const char
 		       : RENAME_GUESSED;
 }
 
+static bool is_any_id_unknown(const struct run *run)
+{
+	const struct model_store *store = &run->world.store;
+
+	for (size_t i = 0; i < store->mailbox_count; i++) {
+		if (store->mailboxes[i].remote_id == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Without ids, and with one UIDVALIDITY for several, any may be taken for any other that holds the
  * same messages. */
 static void confuse_all(struct run *run)
 {
-	if (!run->world.server.shares_uidvalidity || run->world.server.tells_ids)
+	if (!run->world.server.shares_uidvalidity || !is_any_id_unknown(run))
 		return;
 	for (size_t i = 1; i + 1 < PLACES; i++)
 		join(run, i, i + 1);

@@ -100,6 +100,21 @@ static void a_look_at_everything_is_due_after_the_interval(void **state)
 				 cases[i].is_due);
 }
 
+static void a_mailbox_that_is_being_forgotten_is_another_one(void **state)
+{
+	struct mailbox_record records[] = { agreed, agreed };
+	struct mailbox_status statuses[] = { same, same };
+
+	(void)state;
+	statuses[1].uidvalidity = records[1].uidvalidity = UINT32_MAX;
+	for (size_t i = 0; i < ARRAY_LEN(records); i++) {
+		sync_baseline_void(&records[i]);
+		assert_int_not_equal(records[i].uidvalidity, 0);
+		assert_int_not_equal(records[i].uidvalidity, statuses[i].uidvalidity);
+		assert_false(sync_remote_is_unchanged(&records[i], &statuses[i]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +123,7 @@ int main(void)
 		cmocka_unit_test(what_was_not_told_is_never_unchanged),
 		cmocka_unit_test(a_policy_tells_directions_and_masks_apart),
 		cmocka_unit_test(a_look_at_everything_is_due_after_the_interval),
+		cmocka_unit_test(a_mailbox_that_is_being_forgotten_is_another_one),
 	};
 
 	return cmocka_run_group_tests_name("baseline", tests, NULL, NULL);
