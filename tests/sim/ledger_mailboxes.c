@@ -113,17 +113,23 @@ static void join(struct run *run, size_t from, size_t to)
 		run->is_renaming[i] |= run->renamed[i] == kept;
 }
 
-/* What a server refuses: one below it, which would go along, has no place to go to. */
+static bool is_anywhere(struct run *run, const char *name)
+{
+	return model_mailbox_find(&run->world, name) != NULL ||
+	       model_maildir_find(&run->world, name) != NULL;
+}
+
+/* What a server refuses: one below it, which would go along, has no place to go to. What is only
+ * here now may be made there before. */
 static bool is_in_the_way(struct run *run, const char *from, const char *to)
 {
 	bool is_any = false;
 
 	for (size_t i = 0; i < PLACES; i++) {
-		if (!model_is_inferior(place_names[i], from) ||
-		    model_mailbox_find(&run->world, place_names[i]) == NULL)
+		if (!model_is_inferior(place_names[i], from) || !is_anywhere(run, place_names[i]))
 			continue;
 		char *name = xasprintf("%s%s", to, place_names[i] + strlen(from));
-		is_any |= model_mailbox_find(&run->world, name) != NULL;
+		is_any |= is_anywhere(run, name);
 		free(name);
 	}
 	return is_any;
