@@ -58,13 +58,20 @@ static void check_found(struct remote_identify_req *req, uint32_t uid,
 		boxes->different++;
 }
 
+/* One that was made anew and got some of the old one's messages is another. */
+static bool is_alike(const struct boxes *boxes)
+{
+	return boxes->alike > 0 && boxes->different == 0 &&
+	       boxes->alike * 2 >= uidset_count(&boxes->uids);
+}
+
 static void check_identified(struct port_op *op, int code)
 {
 	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.identify.op);
 
 	if (code != 0)
 		check_failed(tree, &op->err);
-	check_over(tree, code == 0 && tree->boxes.alike > 0 && tree->boxes.different == 0);
+	check_over(tree, code == 0 && is_alike(&tree->boxes));
 }
 
 static int take_some_uids(struct sync_tree *tree, struct error *err)
