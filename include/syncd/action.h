@@ -44,6 +44,9 @@ void sync_plan_sort(struct sync_plan *plan);
 const struct sync_action *sync_plan_of(const struct sync_plan *plan, enum sync_action_kind kind,
 				       size_t *count);
 
+/* Takes all actions of a kind out; returns how many there were. */
+size_t sync_plan_drop(struct sync_plan *plan, enum sync_action_kind kind);
+
 /* "fetch", "append", ... for people and logs. */
 const char *sync_action_name(enum sync_action_kind kind);
 

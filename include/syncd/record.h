@@ -40,6 +40,9 @@ struct mailbox_record {
 	char name[MAILBOX_NAME_MAX + 1];
 };
 
+/* The order in which people see mailboxes, and passes go over them: INBOX, then by bytes. */
+int mailbox_name_compare(const char *a, const char *b);
+
 /* A message both sides have, as last agreed. */
 struct message_record {
 	uint32_t uid;

@@ -174,12 +174,8 @@ static int compare_rows(const void *a, const void *b)
 {
 	const struct control_mailbox_status *left = a;
 	const struct control_mailbox_status *right = b;
-	bool left_is_inbox = strcmp(left->name, "INBOX") == 0;
-	bool right_is_inbox = strcmp(right->name, "INBOX") == 0;
 
-	if (left_is_inbox != right_is_inbox)
-		return left_is_inbox ? -1 : 1;
-	return strcmp(left->name, right->name);
+	return mailbox_name_compare(left->name, right->name);
 }
 
 void keeper_fill_status(struct keeper *keeper, struct control_status *status)

@@ -66,6 +66,18 @@ const struct sync_action *sync_plan_of(const struct sync_plan *plan, enum sync_a
 	return *count > 0 ? &plan->actions[first] : NULL;
 }
 
+size_t sync_plan_drop(struct sync_plan *plan, enum sync_action_kind kind)
+{
+	size_t before = plan->count;
+
+	plan->count = 0;
+	for (size_t i = 0; i < before; i++) {
+		if (plan->actions[i].kind != kind)
+			plan->actions[plan->count++] = plan->actions[i];
+	}
+	return before - plan->count;
+}
+
 const char *sync_action_name(enum sync_action_kind kind)
 {
 	static const char *const names[SYNC_ACTION_KIND_COUNT] = {

@@ -9,6 +9,16 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
+int mailbox_name_compare(const char *a, const char *b)
+{
+	bool a_is_inbox = strcmp(a, "INBOX") == 0;
+	bool b_is_inbox = strcmp(b, "INBOX") == 0;
+
+	if (a_is_inbox != b_is_inbox)
+		return a_is_inbox ? -1 : 1;
+	return strcmp(a, b);
+}
+
 void store_batch_init(struct store_batch *batch)
 {
 	batch->first = NULL;

@@ -11,17 +11,11 @@ size_t sync_guard(struct sync_plan *plan, enum sync_action_kind kind, size_t tot
 		  unsigned limit_percent)
 {
 	size_t count = 0;
-	size_t kept = 0;
 
 	must(kind == SYNC_EXPUNGE || kind == SYNC_REMOVE);
 	(void)sync_plan_of(plan, kind, &count);
 	if (limit_percent == 0 || count < GUARD_MESSAGES_MIN ||
 	    (uint64_t)count * 100 <= (uint64_t)total * limit_percent)
 		return 0;
-	for (size_t i = 0; i < plan->count; i++) {
-		if (plan->actions[i].kind != kind)
-			plan->actions[kept++] = plan->actions[i];
-	}
-	plan->count = kept;
-	return count;
+	return sync_plan_drop(plan, kind);
 }

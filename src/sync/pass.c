@@ -141,17 +141,11 @@ static void pass_let_back(struct sync_pass *pass)
 /* What is removed here may be what another mailbox is about to get. */
 static void pass_leave_removals(struct sync_pass *pass)
 {
-	struct sync_plan *plan = &pass->plan;
-	size_t kept = 0;
+	size_t dropped = sync_plan_drop(&pass->plan, SYNC_EXPUNGE) +
+			 sync_plan_drop(&pass->plan, SYNC_REMOVE);
 
-	for (size_t i = 0; i < plan->count; i++) {
-		enum sync_action_kind kind = plan->actions[i].kind;
-		if (kind != SYNC_EXPUNGE && kind != SYNC_REMOVE)
-			plan->actions[kept++] = plan->actions[i];
-	}
-	pass->result.left_removals = kept < plan->count;
-	pass->is_left_over |= kept < plan->count;
-	plan->count = kept;
+	pass->result.left_removals = dropped > 0;
+	pass->is_left_over |= dropped > 0;
 }
 
 /* Keeps of the listing what the plan names. The names of 100,000 files are megabytes, which

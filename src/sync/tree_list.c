@@ -103,12 +103,8 @@ static int compare_mailboxes(const void *a, const void *b)
 {
 	const struct tree_mailbox *left = a;
 	const struct tree_mailbox *right = b;
-	bool left_is_inbox = strcmp(left->name, "INBOX") == 0;
-	bool right_is_inbox = strcmp(right->name, "INBOX") == 0;
 
-	if (left_is_inbox != right_is_inbox)
-		return left_is_inbox ? -1 : 1;
-	return strcmp(left->name, right->name);
+	return mailbox_name_compare(left->name, right->name);
 }
 
 static void tree_listed(struct sync_tree *tree, const struct port_op *op, int code)
