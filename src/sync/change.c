@@ -85,17 +85,21 @@ static bool change_store(struct sync_pass *pass)
 	return true;
 }
 
-static void change_expunged(struct port_op *op, int code)
+/* They are gone from the server, or it refuses. */
+static void change_removed(struct sync_pass *pass, int code, const struct error *err)
 {
-	struct sync_pass *pass = container_of(op, struct sync_pass, change.expunge.op);
-
 	if (code == 0)
 		pass->result.counts.expunged += uidset_count(&pass->change.uids);
 	else if (code == SYNCD_EMESSAGE)
-		change_refused(pass, &pass->change.uids, &op->err);
+		change_refused(pass, &pass->change.uids, err);
 	else
-		pass_fail(pass, &op->err);
+		pass_fail(pass, err);
 	change_continue(pass);
+}
+
+static void change_expunged(struct port_op *op, int code)
+{
+	change_removed(container_of(op, struct sync_pass, change.expunge.op), code, &op->err);
 }
 
 static void change_expunge(struct sync_pass *pass)
@@ -116,15 +120,11 @@ static void change_trashed(struct port_op *op, int code)
 		change_expunge(pass);
 		return;
 	}
-	if (code == 0) {
-		pass->result.counts.expunged += uidset_count(&pass->change.uids);
-	} else if (code == SYNCD_EMESSAGE || code == SYNCD_ENOTFOUND) {
+	if (code == SYNCD_EMESSAGE || code == SYNCD_ENOTFOUND) {
 		error_context(&op->err, "trash %s", pass->options.trash);
-		change_refused(pass, &pass->change.uids, &op->err);
-	} else {
-		pass_fail(pass, &op->err);
+		code = SYNCD_EMESSAGE; /* without that mailbox all the same */
 	}
-	change_continue(pass);
+	change_removed(pass, code, &op->err);
 }
 
 static void change_trash(struct sync_pass *pass)

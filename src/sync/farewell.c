@@ -4,8 +4,6 @@
  * SPDX-License-Identifier: MIT */
 #include "tree.h"
 
-#include <string.h>
-
 #include "syncd/log.h"
 #include "syncd/must.h"
 #include "syncd/sync_baseline.h"
@@ -64,7 +62,6 @@ static struct sync_observer observer_of(struct farewell *farewell, uint64_t mask
 	};
 }
 
-/* New ones come first in a delta of the maildir, in one of the server by UID. */
 static bool has_new(const struct delta *delta)
 {
 	for (size_t i = 0; i < delta->count; i++) {
@@ -508,6 +505,16 @@ static void farewell_next(struct farewell *farewell)
 	tree_piece_done(tree);
 }
 
+static bool deletes_any(const struct sync_tree *tree)
+{
+	for (size_t i = 0; i < tree->count; i++) {
+		enum sync_box_action action = tree->boxes.items[i].action;
+		if (action == BOX_DELETE_LOCAL || action == BOX_DELETE_REMOTE)
+			return true;
+	}
+	return false;
+}
+
 /* What was moved away by now does not go with it. */
 static int count_messages(struct sync_tree *tree, struct error *err)
 {
@@ -527,7 +534,7 @@ void farewell_start(struct sync_tree *tree)
 	struct error err = { 0 };
 
 	store_batch_init(&tree->farewell.commit.batch);
-	if (count_messages(tree, &err) != 0)
+	if (deletes_any(tree) && count_messages(tree, &err) != 0)
 		tree_fail(tree, &err);
 	sync_boxes_hold(tree->boxes.items, tree->count, tree->options.deletion_limit_percent);
 	tree->farewell.next = 0;

@@ -4,9 +4,6 @@
  * SPDX-License-Identifier: MIT */
 #include "tree.h"
 
-#include <string.h>
-
-#include "syncd/log.h"
 #include "syncd/must.h"
 #include "syncd/sync_plan.h"
 
@@ -148,22 +145,12 @@ static void survey_scanned(struct port_op *op, int code)
 	peek_some(survey);
 }
 
-static void note_journal(void *context, const struct journal_record *journal)
-{
-	bool *has_journal = context;
-
-	(void)journal;
-	*has_journal = true;
-}
-
 /* What a crash left under way is for the mailbox's pass to end; before, neither its files nor its
  * records are the whole truth. */
 static int check_journal(struct survey *survey, struct error *err)
 {
-	struct store_port *store = tree_of(survey)->ports.store;
 	bool has_journal = false;
-	int code =
-		store->ops->journal_each(store, survey->record.id, note_journal, &has_journal, err);
+	int code = tree_has_journal(tree_of(survey), survey->record.id, &has_journal, err);
 
 	return code == 0 && has_journal ? SYNCD_EBUSY : code;
 }
@@ -275,23 +262,19 @@ static void survey_next(struct survey *survey)
 	tree_piece_done(tree);
 }
 
-static void note_any_message(void *context, const struct mailbox_record *mailbox)
+static bool has_agreed_any(const struct sync_tree *tree)
 {
-	bool *has_any = context;
-
-	*has_any |= mailbox->uidvalidity != 0;
+	for (size_t i = 0; i < tree->count; i++) {
+		if (tree->mailboxes[i].is_known && tree->mailboxes[i].record.uidvalidity != 0)
+			return true;
+	}
+	return false;
 }
 
 /* Where nothing was ever agreed nothing was moved. */
 void survey_start(struct sync_tree *tree)
 {
-	struct store_port *store = tree->ports.store;
-	struct error err = { 0 };
-	bool has_any = false;
-
-	if (store->ops->mailbox_each(store, note_any_message, &has_any, &err) != 0)
-		tree_fail(tree, &err);
-	if (tree->err.code != 0 || !has_any || tree->options.direction == SYNC_PULL)
+	if (!has_agreed_any(tree) || tree->options.direction == SYNC_PULL)
 		tree_piece_done(tree);
 	else
 		survey_next(&tree->survey);

@@ -6,18 +6,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "syncd/alloc.h"
 #include "syncd/log.h"
 #include "syncd/must.h"
 
 static void transfer_next(struct transfer *transfer);
-
-static struct sync_tree *tree_of(struct transfer *transfer)
-{
-	return container_of(transfer, struct sync_tree, transfer);
-}
 
 void transfer_fail(struct transfer *transfer, const struct error *err)
 {
@@ -30,6 +23,13 @@ static void stepped(struct transfer *transfer, const struct port_op *op, int cod
 	if (code != 0)
 		transfer_fail(transfer, &op->err);
 	transfer_step(transfer);
+}
+
+bool transfer_is_link_lost(int code)
+{
+	enum error_class class = error_class_of(code);
+
+	return class == ERROR_CLASS_RETRY || class == ERROR_CLASS_AUTH;
 }
 
 bool transfer_is_due(const struct transfer *transfer, const struct transfer_group *group)
@@ -46,7 +46,7 @@ static void committed(struct port_op *op, int code)
 
 static bool commit(struct transfer *transfer)
 {
-	struct sync_tree *tree = tree_of(transfer);
+	struct sync_tree *tree = transfer_tree(transfer);
 
 	if (transfer->commit.batch.count == 0)
 		return false;
@@ -58,7 +58,7 @@ static bool commit(struct transfer *transfer)
 /* A mailbox that is new to the state, or got a keyword, goes with what refers to it. */
 static void journal_side(struct transfer *transfer, struct transfer_side *side)
 {
-	struct store_port *store = tree_of(transfer)->ports.store;
+	struct store_port *store = transfer_tree(transfer)->ports.store;
 
 	if (side->err.code != 0)
 		return;
@@ -171,20 +171,14 @@ static void record_group(struct transfer *transfer, struct transfer_group *group
 	}
 }
 
-/* The session's end leaves open what the server did: that stays in the journal. */
-static bool is_outcome_known(const struct transfer_group *group)
-{
-	enum error_class class = error_class_of(group->err.code);
-
-	return class != ERROR_CLASS_RETRY && class != ERROR_CLASS_AUTH;
-}
-
+/* What the session's end left open stays in the journal. */
 static bool record(struct transfer *transfer)
 {
 	for (size_t i = 0; transfer->is_journalled && i < transfer->group_count; i++) {
 		struct transfer_group *group = &transfer->groups[i];
 		bool is_over = group->is_sent || (group->is_rename && group->err.code == 0);
-		if (is_over && group->target->err.code == 0 && is_outcome_known(group))
+		if (is_over && group->target->err.code == 0 &&
+		    !transfer_is_link_lost(group->err.code))
 			record_group(transfer, group);
 	}
 	return commit(transfer);
@@ -214,7 +208,7 @@ static const struct transfer_step steps[] = {
 
 static void log_group(struct transfer *transfer, const struct transfer_group *group)
 {
-	struct sync_tree *tree = tree_of(transfer);
+	struct sync_tree *tree = transfer_tree(transfer);
 	const char *from = tree->mailboxes[transfer->items[group->begin].from].name;
 	const char *to = tree->mailboxes[transfer->items[group->begin].came->mailbox].name;
 	const char *what = group->is_copy ? "copied" : group->is_rename ? "renamed" : "moved";
@@ -245,7 +239,7 @@ static void want_pass(struct tree_mailbox *mailbox)
 /* Both mailboxes have to be looked at by their passes; a failure of the link is the tree's. */
 static void batch_over(struct transfer *transfer)
 {
-	struct sync_tree *tree = tree_of(transfer);
+	struct sync_tree *tree = transfer_tree(transfer);
 
 	for (size_t i = 0; i < transfer->group_count; i++) {
 		const struct transfer_item *item = &transfer->items[transfer->groups[i].begin];
@@ -312,7 +306,7 @@ static bool take_item(struct transfer *transfer, size_t *rewritten)
 
 static void transfer_next(struct transfer *transfer)
 {
-	struct sync_tree *tree = tree_of(transfer);
+	struct sync_tree *tree = transfer_tree(transfer);
 	size_t rewritten = 0;
 
 	transfer->begin = transfer->end;

@@ -4,14 +4,8 @@
 #include "tree.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "syncd/must.h"
-
-static struct sync_tree *tree_of(struct transfer *transfer)
-{
-	return container_of(transfer, struct sync_tree, transfer);
-}
 
 /* --- Sides ------------------------------------------------------------------------------- */
 
@@ -23,7 +17,7 @@ static void side_refuse(struct transfer_side *side, int code, const char *why)
 
 static void side_open(struct transfer *transfer, struct transfer_side *side)
 {
-	struct sync_tree *tree = tree_of(transfer);
+	struct sync_tree *tree = transfer_tree(transfer);
 	struct tree_mailbox *mailbox = side->mailbox;
 	struct error err = { 0 };
 	int code = tree->ports.store->ops->mailbox_get(tree->ports.store, mailbox->name,
@@ -64,7 +58,7 @@ static struct transfer_side *side_of(struct transfer *transfer, struct tree_mail
 
 bool transfer_open_sides(struct transfer *transfer)
 {
-	struct sync_tree *tree = tree_of(transfer);
+	struct sync_tree *tree = transfer_tree(transfer);
 	const struct transfer_side *source =
 		side_of(transfer, &tree->mailboxes[transfer->items[transfer->begin].from]);
 
@@ -104,7 +98,7 @@ static void asked(struct port_op *op, int code);
 /* Of the source SELECT tells, of others perhaps the list of mailboxes told. */
 static bool ask_next(struct transfer *transfer)
 {
-	struct sync_tree *tree = tree_of(transfer);
+	struct sync_tree *tree = transfer_tree(transfer);
 
 	while (transfer->err.code == 0 && transfer->next < transfer->side_count) {
 		struct transfer_side *side = &transfer->sides[transfer->next++];
@@ -125,11 +119,10 @@ static void asked(struct port_op *op, int code)
 {
 	struct transfer *transfer = container_of(op, struct transfer, status.op);
 	struct transfer_side *side = &transfer->sides[transfer->next - 1];
-	enum error_class class = error_class_of(code);
 
 	if (code == 0)
 		judge_status(side, &transfer->status.status);
-	else if (class == ERROR_CLASS_RETRY || class == ERROR_CLASS_AUTH)
+	else if (transfer_is_link_lost(code))
 		transfer_fail(transfer, &op->err);
 	else
 		side->err = op->err;

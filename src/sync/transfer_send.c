@@ -4,14 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "tree.h"
 
-#include <stdlib.h>
-
 #include "syncd/must.h"
-
-static struct sync_tree *tree_of(struct transfer *transfer)
-{
-	return container_of(transfer, struct sync_tree, transfer);
-}
 
 static bool is_to_be_sent(const struct transfer *transfer, const struct transfer_group *group)
 {
@@ -37,7 +30,7 @@ static void opened(struct port_op *op, int code)
 
 bool transfer_open(struct transfer *transfer)
 {
-	struct sync_tree *tree = tree_of(transfer);
+	struct sync_tree *tree = transfer_tree(transfer);
 	bool is_any = false;
 
 	for (size_t i = 0; i < transfer->group_count; i++)
@@ -89,11 +82,10 @@ static void sent(struct port_op *op, int code)
 {
 	struct transfer_group *group = container_of(op, struct transfer_group, request.op);
 	struct transfer *transfer = group->transfer;
-	enum error_class class = error_class_of(code);
 
 	if (code != 0)
 		group->err = op->err;
-	if (class == ERROR_CLASS_RETRY || class == ERROR_CLASS_AUTH)
+	if (transfer_is_link_lost(code))
 		transfer_fail(transfer, &op->err);
 	group->is_removed = group->request.is_removed;
 	must(transfer->under_way > 0);
@@ -161,11 +153,10 @@ static bool is_copied(const struct transfer_group *group)
 static void expunged(struct port_op *op, int code)
 {
 	struct transfer *transfer = container_of(op, struct transfer, expunge.op);
-	enum error_class class = error_class_of(code);
 
 	for (size_t i = 0; i < transfer->group_count; i++)
 		transfer->groups[i].is_removed |= code == 0 && is_copied(&transfer->groups[i]);
-	if (class == ERROR_CLASS_RETRY || class == ERROR_CLASS_AUTH)
+	if (transfer_is_link_lost(code))
 		transfer_fail(transfer, &op->err);
 	transfer_step(transfer);
 }

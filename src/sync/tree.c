@@ -50,6 +50,15 @@ static void note_journal(void *context, const struct journal_record *journal)
 	*has_journal = true;
 }
 
+int tree_has_journal(struct sync_tree *tree, uint32_t mailbox_id, bool *has_journal,
+		     struct error *err)
+{
+	struct store_port *store = tree->ports.store;
+
+	*has_journal = false;
+	return store->ops->journal_each(store, mailbox_id, note_journal, has_journal, err);
+}
+
 /* Another directory has the name by now; its times say nothing, even if they are equal. */
 static bool is_other_local(const struct tree_mailbox *mailbox)
 {
@@ -77,8 +86,7 @@ static bool tree_is_unchanged(struct sync_tree *tree, struct tree_mailbox *mailb
 	       tree->ports.local->ops->is_unchanged(tree->ports.local, mailbox->name,
 						    &record->mtimes) &&
 	       store->ops->setaside_each(store, record->id, note_aside, &has_aside, &err) == 0 &&
-	       !has_aside &&
-	       store->ops->journal_each(store, record->id, note_journal, &has_journal, &err) == 0 &&
+	       !has_aside && tree_has_journal(tree, record->id, &has_journal, &err) == 0 &&
 	       !has_journal;
 }
 
@@ -292,18 +300,22 @@ static void passes_start(struct sync_tree *tree)
 	passes_continue(tree);
 }
 
+static void note_known(void *context, const struct mailbox_record *record)
+{
+	bool *is_first = context;
+
+	(void)record;
+	*is_first = false;
+}
+
 /* Without its root a maildir looks like one whose every message was deleted. A
  * root or mark is only ever made while the state knows nothing. */
 static int tree_check_root(struct sync_tree *tree, struct error *err)
 {
-	struct sync_tree known = { .ops = &(struct sync_tree_ops){ .selects = NULL } };
-	int code = tree->ports.store->ops->mailbox_each(tree->ports.store, tree_found_known, &known,
-							err);
-	bool is_first = known.count == 0;
+	bool is_first = true;
+	int code =
+		tree->ports.store->ops->mailbox_each(tree->ports.store, note_known, &is_first, err);
 
-	for (size_t i = 0; i < known.count; i++)
-		free(known.mailboxes[i].name);
-	free(known.mailboxes);
 	if (code != 0 || (is_first && tree->options.is_dry_run))
 		return code;
 	return tree->ports.local->ops->check(tree->ports.local, is_first, err);

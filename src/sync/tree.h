@@ -3,6 +3,7 @@
 #ifndef SYNCD_SYNC_TREE_INTERNAL_H
 #define SYNCD_SYNC_TREE_INTERNAL_H
 
+#include "syncd/must.h"
 #include "syncd/sync_boxes.h"
 #include "syncd/sync_moves.h"
 #include "syncd/sync_tree.h"
@@ -221,6 +222,15 @@ struct sync_tree {
 	struct port_op turn;
 };
 
+static inline struct sync_tree *transfer_tree(struct transfer *transfer)
+{
+	return container_of(transfer, struct sync_tree, transfer);
+}
+
+/* Whether a kill left anything under way in the mailbox of that id. */
+int tree_has_journal(struct sync_tree *tree, uint32_t mailbox_id, bool *has_journal,
+		     struct error *err);
+
 /* The step is over; tree->err tells how. May be called inside its start. */
 void tree_piece_done(struct sync_tree *tree);
 
@@ -282,6 +292,9 @@ bool transfer_send(struct transfer *transfer);
 bool transfer_expunge(struct transfer *transfer);
 void transfer_step(struct transfer *transfer);
 void transfer_fail(struct transfer *transfer, const struct error *err);
+/* A failure of the session or the login: it is all requests', and leaves open what the server did.
+ */
+bool transfer_is_link_lost(int code);
 /* Whether there is anything to be done for a group still. */
 bool transfer_is_due(const struct transfer *transfer, const struct transfer_group *group);
 

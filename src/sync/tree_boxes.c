@@ -185,7 +185,8 @@ static void describe(struct sync_tree *tree, size_t at)
 		.remote_id = mailbox->remote_id,
 		.local_id = mailbox->local_id,
 	};
-	if (mailbox->is_known &&
+	/* Of one that both have, nobody asks before the farewell. */
+	if (mailbox->is_known && !(box->is_remote && box->is_local) &&
 	    tree->ports.store->ops->message_count(tree->ports.store, mailbox->record.id,
 						  &box->messages, &err) != 0)
 		tree_fail(tree, &err);

@@ -152,7 +152,6 @@ static void rename_over(struct sync_tree *tree, const struct error *err)
 static void rename_committed(struct port_op *op, int code)
 {
 	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.commit.op);
-
 	struct error err = { 0 };
 
 	if (code != 0)
