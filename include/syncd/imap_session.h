@@ -71,6 +71,8 @@ enum imap_capability {
 	IMAP_CAP_COMPRESS_DEFLATE = 1 << 20,
 	IMAP_CAP_OBJECTID = 1 << 21,
 	IMAP_CAP_SPECIAL_USE = 1 << 22,
+	IMAP_CAP_EMAILID = 1 << 23, /* with OBJECTID */
+	IMAP_CAP_GMAIL = 1 << 24,   /* X-GM-EXT-1 */
 };
 
 /* What the server announced that it takes at most; UINT64_MAX where it did not. */

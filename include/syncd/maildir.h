@@ -265,6 +265,13 @@ int maildir_deliver_end(struct maildir_delivery *delivery, int64_t mtime_s, char
 			uint64_t *size_bytes, struct digest *identity, struct error *err);
 void maildir_deliver_abort(struct maildir_delivery *delivery);
 
+/* Gives the file of a message of mailbox `from` a second name in tmp/, named by the namer; `base`
+ * (MAIL_NAME_MAX + 1 bytes). `letters`: its flags as they were last known; no directory is read to
+ * find it. SYNCD_ENOTFOUND: it is not where it should be; else it cannot be linked. */
+int maildir_link(struct maildir *maildir, struct maildir_namer *namer, int64_t now_s,
+		 struct maildir *from, const char *original, uint64_t letters, char *base,
+		 struct error *err);
+
 /* tmp/BASE to new/BASE (no letters) or cur/BASE:2,LETTERS. In place already: 0.
  * SYNCD_ENOTFOUND: neither. */
 int maildir_publish(struct maildir *maildir, const char *base, uint64_t letters, struct error *err);

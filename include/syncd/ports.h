@@ -125,6 +125,7 @@ struct remote_open_req {
 	uint32_t exists;
 	bool is_read_only;
 	uint64_t flags_mask; /* flags the server keeps (PERMANENTFLAGS) */
+	bool has_email_ids;  /* email_ids tells them; else it tells nothing */
 };
 
 struct remote_flags {
@@ -243,6 +244,16 @@ struct remote_identify_req {
 		      uint64_t size_bytes, uint64_t flags);
 };
 
+/* What is the same of all copies of a message in the account, and of no other message (EMAILID, RFC
+ * 8474 §5.1, or Gmail's X-GM-MSGID). */
+struct remote_email_ids_req {
+	struct port_op op;
+	const struct uidset *uids; /* borrowed until done; unknown UIDs are no error */
+	/* In any order; the id is not 0. The size may lie. */
+	void (*found)(struct remote_email_ids_req *req, uint32_t uid, uint64_t email_id,
+		      uint64_t size_bytes);
+};
+
 /* The end of a pass: how far the state may say that it has seen everything. */
 struct remote_settle_req {
 	struct port_op op;
@@ -282,6 +293,7 @@ struct remote_mailbox_ops {
 	void (*expunge)(struct remote_mailbox *mailbox, struct remote_expunge_req *req);
 	void (*transfer)(struct remote_mailbox *mailbox, struct remote_transfer_req *req);
 	void (*identify)(struct remote_mailbox *mailbox, struct remote_identify_req *req);
+	void (*email_ids)(struct remote_mailbox *mailbox, struct remote_email_ids_req *req);
 	void (*settle)(struct remote_mailbox *mailbox, struct remote_settle_req *req);
 	/* Makes every request under way complete soon, with SYNCD_ECANCELLED. */
 	void (*cancel)(struct remote_mailbox *mailbox);
@@ -417,6 +429,13 @@ struct local_mailbox_ops {
 			   uint64_t *size_bytes, struct digest *identity, struct error *err);
 	void (*deliver_abort)(struct local_delivery *delivery);
 
+	/* The same of a message that another mailbox has: its file gets a second name in tmp/. It
+	 * is the file of base name `original` in `from`, last known with `flags` (by from's
+	 * keywords). It is looked for where it should be only. Any failure: the message is to be
+	 * delivered instead. */
+	int (*link)(struct local_mailbox *mailbox, const struct mailbox_record *from,
+		    const char *original, uint64_t flags, char *name, struct error *err);
+
 	/* Makes durable what this mailbox is now: all that was delivered to tmp/, the files
 	 * examined, and every entry, rename and removal in its directories, whoever did it: the
 	 * state must never know more than the disk keeps. */
@@ -479,6 +498,10 @@ struct store_commit_req {
 struct store_ops {
 	/* Where the account has messages of that identity: up to `max`, *count of them. */
 	int (*messages_by_identity)(struct store_port *store, const struct digest *identity,
+				    struct message_place *out, size_t max, size_t *count,
+				    struct error *err);
+	/* The same by email_id, which is not 0. */
+	int (*messages_by_email_id)(struct store_port *store, uint64_t email_id,
 				    struct message_place *out, size_t max, size_t *count,
 				    struct error *err);
 	/* The mailbox's record (free its keywords with keyword_table_free). */

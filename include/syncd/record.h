@@ -35,6 +35,7 @@ struct mailbox_record {
 	/* mailbox_info.lasting_id of each side when they were last seen; 0: not known. */
 	uint64_t remote_id;
 	uint64_t local_id;
+	uint32_t email_uidnext; /* smaller UIDs have their email_id, if the server has any */
 	uint64_t policy; /* a digest of what decided which changes matter; another: list anew */
 	struct keyword_table keywords;
 	char name[MAILBOX_NAME_MAX + 1];
@@ -49,6 +50,7 @@ struct message_record {
 	uint64_t flags;
 	uint64_t size_bytes; /* CRLF form */
 	struct digest identity;
+	uint64_t email_id; /* equal ones are one message, wherever it is (RFC 8474 §5); 0: unknown */
 	char name[MAIL_NAME_MAX + 1];
 };
 

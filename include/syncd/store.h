@@ -18,7 +18,7 @@
 
 struct store;
 
-#define STORE_SCHEMA 3        /* what this version writes; a greater one is refused */
+#define STORE_SCHEMA 4        /* what this version writes; a greater one is refused */
 #define STORE_IDENTITY_LEN 32 /* hex digits of the account's random identity */
 #define STORE_MAP_SIZE ((size_t)16 * 1024 * 1024)
 #define STORE_LOCK_WAIT_MS 2000 /* what a person running --once can be asked to wait */
@@ -86,6 +86,10 @@ int store_setaside_each(struct store *store, uint32_t mailbox_id,
 int store_messages_by_identity(struct store *store, const struct digest *identity,
 			       struct message_place *out, size_t max, size_t *count,
 			       struct error *err);
+
+/* The same by email_id (record.h), which is not 0. */
+int store_messages_by_email_id(struct store *store, uint64_t email_id, struct message_place *out,
+			       size_t max, size_t *count, struct error *err);
 
 /* Gives back the memory in which the state was read: what is needed again is read again. */
 void store_trim(struct store *store);

@@ -23,6 +23,7 @@ struct sync_ports {
 struct sync_counts {
 	uint64_t fetched;
 	uint64_t fetched_bytes;
+	uint64_t linked; /* came by another name of a file that was here */
 	uint64_t appended;
 	uint64_t appended_bytes;
 	uint64_t flags_remote;
@@ -33,6 +34,9 @@ struct sync_counts {
 };
 
 void sync_counts_add(struct sync_counts *sum, const struct sync_counts *more);
+
+/* Whether the maildir was changed. */
+bool sync_counts_changed_maildir(const struct sync_counts *counts);
 
 struct sync_pass;
 
@@ -64,6 +68,8 @@ struct sync_pass_options {
 	bool is_remote_quiet;
 	/* Messages that are to be removed on either side are left for a later pass. */
 	bool leaves_removals;
+	/* Whether a pass over the mailbox of that id is under way; NULL: over none. */
+	bool (*is_passed_over)(struct sync_pass *pass, uint32_t mailbox_id);
 	/* What inotify told since the last pass, in order; borrowed until done. NULL: the maildir
 	 * is read unless its directories have their mtimes still. */
 	const struct local_hint *hints;

@@ -59,11 +59,9 @@ void sync_plan_make(struct sync_plan *plan, const struct sync_policy *policy,
 void sync_plan_unchanged(struct sync_plan *plan, const struct sync_policy *policy, uint32_t uid,
 			 uint64_t agreed);
 
-/* Takes the deletions of one side (SYNC_EXPUNGE or SYNC_REMOVE) out of the plan when there are at
- * least 20 and more than `limit_percent` of the mailbox's `total` agreed messages; 0 percent: no
- * limit. Returns how many are held back, 0 when none. */
-size_t sync_guard(struct sync_plan *plan, enum sync_action_kind kind, size_t total,
-		  unsigned limit_percent);
+/* Whether so many deletions on one side are held back: when there are at least 20 and more than
+ * `limit_percent` of the mailbox's `total` agreed messages; 0 percent: no limit. */
+bool sync_guard_holds(size_t count, size_t total, unsigned limit_percent);
 
 /* --- Observers: listings merged with the agreed state ------------------------- */
 

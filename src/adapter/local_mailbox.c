@@ -28,6 +28,7 @@ struct adapter_mailbox {
 	size_t examining;
 	struct examined examined[EXAMINED_MAX]; /* a ring: the next to go is examined_next */
 	size_t examined_next;
+	struct maildir *source; /* where the last message was linked from; may be NULL */
 };
 
 static struct adapter_mailbox *box_of(struct local_mailbox *mailbox)
@@ -200,6 +201,31 @@ static int mailbox_deliver_end(struct local_delivery *delivery, int64_t mtime_s,
 static void mailbox_deliver_abort(struct local_delivery *delivery)
 {
 	maildir_deliver_abort(delivery_of(delivery));
+}
+
+/* What comes from one mailbox comes in rows: it stays open. */
+static int open_source(struct adapter_mailbox *box, const char *name, struct error *err)
+{
+	if (box->source != NULL && strcmp(maildir_name(box->source), name) == 0)
+		return 0;
+	maildir_close(&box->source);
+	return maildir_open(&box->local->root, name, &box->source, err);
+}
+
+static int mailbox_link(struct local_mailbox *mailbox, const struct mailbox_record *from,
+			const char *original, uint64_t flags, char *name, struct error *err)
+{
+	struct adapter_mailbox *box = box_of(mailbox);
+	int code = open_source(box, from->name, err);
+
+	if (code == 0)
+		code = maildir_keywords_refresh(box->source, err);
+	if (code != 0)
+		return code;
+	return maildir_link(box->maildir, &box->local->namer, loop_wall_s(box->local->loop),
+			    box->source, original,
+			    maildir_flags_to_letters(box->source, &from->keywords, flags), name,
+			    err);
 }
 
 /* --- Flushing --------------------------------------------------------------------------- */
@@ -485,6 +511,7 @@ static void mailbox_close(struct local_mailbox *mailbox)
 
 	must(list_is_empty(&box->works) && list_is_empty(&box->unexamined));
 	box->local->open_mailboxes--;
+	maildir_close(&box->source);
 	maildir_close(&box->maildir);
 	for (size_t i = 0; i < EXAMINED_MAX; i++)
 		free(box->examined[i].name);
@@ -498,6 +525,7 @@ static const struct local_mailbox_ops mailbox_ops = {
 	.deliver_write = mailbox_deliver_write,
 	.deliver_end = mailbox_deliver_end,
 	.deliver_abort = mailbox_deliver_abort,
+	.link = mailbox_link,
 	.flush = mailbox_flush,
 	.publish = mailbox_publish,
 	.set_flags = mailbox_set_flags,

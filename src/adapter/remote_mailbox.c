@@ -99,6 +99,7 @@ static const struct remote_mailbox_ops box_ops = {
 	.expunge = remote_expunge,
 	.transfer = remote_transfer,
 	.identify = remote_identify,
+	.email_ids = remote_email_ids,
 	.settle = remote_settle,
 	.cancel = box_cancel,
 	.close = box_close,
@@ -138,6 +139,7 @@ static void open_succeed(struct remote_open_work *work, const struct imap_mailbo
 	req->exists = mailbox->exists;
 	req->is_read_only = mailbox->is_read_only;
 	req->flags_mask = mailbox->flags_mask;
+	req->has_email_ids = remote_has_email_ids(work->box->conn->session);
 	free(work);
 	req->op.done(&req->op, 0);
 }

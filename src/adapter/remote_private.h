@@ -276,6 +276,8 @@ void remote_fetch_pause(struct remote_mailbox *mailbox, struct remote_fetch_req 
 void remote_fetch_resume(struct remote_mailbox *mailbox, struct remote_fetch_req *req);
 void remote_fetch_cancel_all(struct remote_box *box);
 void remote_identify(struct remote_mailbox *mailbox, struct remote_identify_req *req);
+void remote_email_ids(struct remote_mailbox *mailbox, struct remote_email_ids_req *req);
+bool remote_has_email_ids(const struct imap_session *session);
 void remote_append_init(struct remote_box *box);
 void remote_append(struct remote_mailbox *mailbox, struct remote_append_req *req);
 void remote_store(struct remote_mailbox *mailbox, struct remote_store_req *req);

@@ -34,6 +34,13 @@ static int port_messages_by_identity(struct store_port *port, const struct diges
 	return store_messages_by_identity(store_of(port), identity, out, max, count, err);
 }
 
+static int port_messages_by_email_id(struct store_port *port, uint64_t email_id,
+				     struct message_place *out, size_t max, size_t *count,
+				     struct error *err)
+{
+	return store_messages_by_email_id(store_of(port), email_id, out, max, count, err);
+}
+
 static int port_message_get(struct store_port *port, uint32_t mailbox_id, uint32_t uid, bool *found,
 			    struct message_record *out, struct error *err)
 {
@@ -86,6 +93,7 @@ static void port_commit(struct store_port *port, struct store_commit_req *req)
 
 static const struct store_ops port_ops = {
 	.messages_by_identity = port_messages_by_identity,
+	.messages_by_email_id = port_messages_by_email_id,
 	.mailbox_get = port_mailbox_get,
 	.mailbox_each = port_mailbox_each,
 	.mailbox_new_id = port_mailbox_new_id,

@@ -64,9 +64,10 @@ json_t *render_error(const struct error *err)
 
 static json_t *render_counts(const struct sync_counts *counts)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "fetched",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "fetched",
 			 render_count(counts->fetched), "fetched_bytes",
-			 render_count(counts->fetched_bytes), "appended",
+			 render_count(counts->fetched_bytes), "linked",
+			 render_count(counts->linked), "appended",
 			 render_count(counts->appended), "appended_bytes",
 			 render_count(counts->appended_bytes), "flags_remote",
 			 render_count(counts->flags_remote), "flags_local",

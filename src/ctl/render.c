@@ -243,6 +243,7 @@ static void add_counts(struct buf *out, const json_t *counts)
 		const char *words;
 	} parts[] = {
 		{ "fetched", "fetched" },
+		{ "linked", "moved here" },
 		{ "appended", "sent" },
 		{ "flags_local", "flag changes here" },
 		{ "flags_remote", "flag changes on the server" },

@@ -145,14 +145,14 @@ static void run_log_counts(const struct account_run *run, const char *name,
 {
 	const char *account = account_name(run->account);
 
-	if (counts->fetched + counts->appended + counts->flags_local + counts->flags_remote +
-		    counts->expunged + counts->removed ==
-	    0)
+	if (!sync_counts_changed_maildir(counts) &&
+	    counts->appended + counts->flags_remote + counts->expunged == 0)
 		return;
 	log_info(account,
-		 "%s: %llu fetched, %llu sent, flags of %llu changed here and %llu on the server, "
-		 "%llu removed here and %llu on the server",
-		 name, (unsigned long long)counts->fetched, (unsigned long long)counts->appended,
+		 "%s: %llu fetched, %llu linked, %llu sent, flags of %llu changed here and %llu on "
+		 "the server, %llu removed here and %llu on the server",
+		 name, (unsigned long long)counts->fetched, (unsigned long long)counts->linked,
+		 (unsigned long long)counts->appended,
 		 (unsigned long long)counts->flags_local, (unsigned long long)counts->flags_remote,
 		 (unsigned long long)counts->removed, (unsigned long long)counts->expunged);
 }

@@ -179,13 +179,12 @@ static void keeper_run_ended(struct account_run *run, const char *name,
 	mailbox->held_deletions = result->held_deletions;
 	mailbox->held_is_remote = result->held_is_remote;
 	mailbox->is_counted = false;
-	if (counts->fetched + counts->flags_local + counts->removed > 0)
+	if (sync_counts_changed_maildir(counts))
 		mailbox->news_ms = loop_now_ms(keeper->loop);
 	keeper_note_looked(mailbox, result->err.code == 0 && !result->is_local_moving);
 	if (result->err.code == 0)
 		keeper_watch_mailbox(keeper, mailbox);
-	hooks_note(keeper->hooks, name, counts->fetched,
-		   counts->fetched + counts->removed + counts->flags_local > 0);
+	hooks_note(keeper->hooks, name, counts->fetched, sync_counts_changed_maildir(counts));
 }
 
 static void keeper_run_unchanged(struct account_run *run, const char *name)

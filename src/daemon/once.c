@@ -66,11 +66,10 @@ static void once_ended(struct account_run *run, const char *mailbox,
 		       const struct sync_result *result)
 {
 	struct once_item *item = account_run_context(run);
-	bool is_local_change =
-		result->counts.fetched + result->counts.removed + result->counts.flags_local > 0;
 
 	if (!item->once->is_dry_run)
-		hooks_note(item->hooks, mailbox, result->counts.fetched, is_local_change);
+		hooks_note(item->hooks, mailbox, result->counts.fetched,
+			   sync_counts_changed_maildir(&result->counts));
 }
 
 static void once_hooks_closed(struct hooks_close *close)

@@ -1,6 +1,9 @@
 /* Who a message is without its body: five header fields, size and flags, in
- * one FETCH (RFC 3501 §6.4.5).
+ * one FETCH (RFC 3501 §6.4.5); or what the server itself knows it by.
  * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
 #include "syncd/header.h"
 #include "syncd/imap.h"
 #include "syncd/must.h"
@@ -9,6 +12,10 @@
 
 #define IDENTIFY_HEADER_MAX (1024 * 1024) /* bytes of the five fields of one message */
 #define IDENTIFY_ITEMS " (UID FLAGS RFC822.SIZE BODY.PEEK[HEADER.FIELDS (" IDENTITY_FIELDS ")])"
+
+#define OBJECTID_MAX 255 /* RFC 8474 §7 */
+#define EMAILID_ITEMS " (UID RFC822.SIZE EMAILID)"
+#define GMAIL_ITEMS " (UID RFC822.SIZE X-GM-MSGID)"
 
 static struct imap_identify *identify_of(struct imap_command *command)
 {
@@ -101,6 +108,41 @@ static bool identify_untagged(struct imap_command *command, const struct imap_re
 	return true;
 }
 
+/* EMAILID (M6d99ac3275bb4e): case counts (RFC 8474 §7). X-GM-MSGID is a number. The item's name goes
+ * in, so that a server that begins to know the other does not tell the same of two messages. */
+static bool read_email_id(const struct imap_response *response, uint64_t *email_id)
+{
+	const struct imap_arg *emailid = imap_fetch_item(response, "EMAILID");
+	const struct imap_arg *gmail = imap_fetch_item(response, "X-GM-MSGID");
+	const struct imap_arg *arg = gmail;
+	char text[OBJECTID_MAX + 16];
+	struct slice id;
+
+	if (emailid != NULL && emailid->kind == IMAP_LIST)
+		arg = emailid->child;
+	if (!imap_arg_text(arg, &id) || id.len == 0 || id.len > OBJECTID_MAX)
+		return false;
+	int len = snprintf(text, sizeof(text), "%s %.*s", arg == gmail ? "X-GM-MSGID" : "EMAILID",
+			   (int)id.len, id.data);
+	must(len > 0 && (size_t)len < sizeof(text));
+	*email_id = digest_number((struct slice){ text, (size_t)len });
+	return *email_id != 0;
+}
+
+static bool email_id_untagged(struct imap_command *command, const struct imap_response *response)
+{
+	struct imap_identify *identify = identify_of(command);
+	uint32_t uid = imap_fetch_uid(response);
+	uint64_t size_bytes;
+	uint64_t email_id;
+
+	if (!imap_arg_number(imap_fetch_item(response, "RFC822.SIZE"), &size_bytes) ||
+	    !read_email_id(response, &email_id) || !uidset_contains(identify->uids, uid))
+		return false;
+	identify->found_email_id(identify, uid, email_id, size_bytes);
+	return true;
+}
+
 /* A server may answer for the highest UIDs only (MESSAGELIMIT, RFC 9738). */
 static void identify_tagged(struct imap_command *command, const struct imap_response *response)
 {
@@ -117,6 +159,13 @@ static const struct imap_command_type identify_type = {
 	.tagged = identify_tagged,
 	.literal_begin = identify_literal_begin,
 	.literal_data = identify_literal_data,
+};
+
+static const struct imap_command_type email_id_type = {
+	.name = "FETCH",
+	.refused = SYNCD_EMESSAGE,
+	.untagged = email_id_untagged,
+	.tagged = identify_tagged,
 };
 
 static void identify_next(struct imap_identify *identify);
@@ -148,18 +197,25 @@ static void identify_done(struct imap_command *command, int code)
 static void identify_next(struct imap_identify *identify)
 {
 	struct imap_command *command = &identify->command;
+	bool is_gmail = (command->session->capabilities & IMAP_CAP_EMAILID) == 0;
+	const char *items = is_gmail ? GMAIL_ITEMS : EMAILID_ITEMS;
+	const struct imap_command_type *type = &email_id_type;
 	struct uidset_place place = { 0 };
 
 	if (uidset_is_empty(&identify->left)) {
 		identify_finish(identify, 0);
 		return;
 	}
-	imap_command_init(command->session, command, &identify_type, identify_done);
+	if (identify->found != NULL) {
+		items = IDENTIFY_ITEMS;
+		type = &identify_type;
+	}
+	imap_command_init(command->session, command, type, identify_done);
 	imap_write_text(&command->write, "UID FETCH ");
 	/* Not by number: the set may be "all from here on", of which few are there. */
-	(void)imap_write_uids(&command->write, &identify->left, &place, sizeof(IDENTIFY_ITEMS),
+	(void)imap_write_uids(&command->write, &identify->left, &place, strlen(items) + 1,
 			      UINT64_MAX);
-	imap_write_text(&command->write, IDENTIFY_ITEMS);
+	imap_write_text(&command->write, items);
 	identify->asked = identify->left.ranges[place.range - 1].high;
 	identify->unanswered = identify->asked;
 	imap_command_start(command);

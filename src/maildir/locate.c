@@ -156,6 +156,20 @@ static int act_on_found(struct locating *locating, struct error *err)
 	return error_set(err, SYNCD_EBUSY, "mailbox %.200s never stands still", maildir->name);
 }
 
+int locate_likely(struct maildir *maildir, const struct maildir_target *target, place_action action,
+		  void *context, int *errno_value, struct error *err)
+{
+	struct locating locating = {
+		.maildir = maildir, .target = target, .action = action, .context = context
+	};
+	int code = base_check(target->base, err);
+
+	if (code == 0 && !act_on_guesses(&locating))
+		code = locate_gone(maildir, target->base, err);
+	*errno_value = locating.errno_value;
+	return locating.errno_value == 0 ? code : SYNCD_EIO;
+}
+
 int locate_and(struct maildir *maildir, const struct maildir_target *target, place_action action,
 	       void *context, int *errno_value, struct error *err)
 {

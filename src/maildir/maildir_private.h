@@ -195,6 +195,11 @@ typedef int (*place_action)(struct maildir *maildir, struct maildir_place *place
 int locate_and(struct maildir *maildir, const struct maildir_target *target, place_action action,
 	       void *context, int *errno_value, struct error *err);
 
+/* The same by the places where it is likely to be only: no directory is read. SYNCD_ENOTFOUND says
+ * that it is not there. */
+int locate_likely(struct maildir *maildir, const struct maildir_target *target, place_action action,
+		  void *context, int *errno_value, struct error *err);
+
 /* Base names come from the state and from listings; a path in them is a bug of ours or worse. */
 int base_check(const char *base, struct error *err);
 

@@ -224,7 +224,24 @@ static int apply_unindex_message(struct env_txn *txn, uint32_t mailbox_id,
 		struct pack_key key = schema_identity_key(&old->identity, mailbox_id, old->uid);
 		code = apply_delete(txn, TABLE_IDENTITY, &key, err);
 	}
+	if (code == 0 && old->email_id != 0 &&
+	    (message == NULL || old->email_id != message->email_id)) {
+		struct pack_key key = schema_email_id_key(old->email_id, mailbox_id, old->uid);
+		code = apply_delete(txn, TABLE_EMAIL_ID, &key, err);
+	}
 	return code;
+}
+
+static int apply_index_identities(struct env_txn *txn, uint32_t mailbox_id,
+				  const struct message_record *message, struct error *err)
+{
+	struct pack_key key = schema_identity_key(&message->identity, mailbox_id, message->uid);
+	int code = env_put(txn, TABLE_IDENTITY, pack_key_slice(&key), SLICE_LITERAL(""), err);
+
+	if (code != 0 || message->email_id == 0)
+		return code;
+	key = schema_email_id_key(message->email_id, mailbox_id, message->uid);
+	return env_put(txn, TABLE_EMAIL_ID, pack_key_slice(&key), SLICE_LITERAL(""), err);
 }
 
 static int apply_put_message(struct env_txn *txn, uint32_t mailbox_id,
@@ -245,8 +262,7 @@ static int apply_put_message(struct env_txn *txn, uint32_t mailbox_id,
 		code = apply_index_name(txn, mailbox_id, message, err);
 	if (code != 0)
 		return code;
-	struct pack_key key = schema_identity_key(&message->identity, mailbox_id, message->uid);
-	return env_put(txn, TABLE_IDENTITY, pack_key_slice(&key), SLICE_LITERAL(""), err);
+	return apply_index_identities(txn, mailbox_id, message, err);
 }
 
 static int apply_set_flags(struct env_txn *txn, uint32_t mailbox_id, uint32_t uid, uint64_t flags,

@@ -21,6 +21,7 @@
 struct env {
 	MDB_env *mdb; /* NULL: read-only, and there is no database */
 	MDB_dbi tables[TABLE_COUNT];
+	bool lacks_tables;
 	void *map; /* where LMDB has mapped its file; NULL: not known */
 	char *path;
 };
@@ -39,6 +40,7 @@ static const char *const table_names[TABLE_COUNT] = {
 	[TABLE_IDENTITY] = "identity",
 	[TABLE_JOURNAL] = "journal",
 	[TABLE_SETASIDE] = "setaside",
+	[TABLE_EMAIL_ID] = "email-id",
 };
 
 const char *env_version(void)
@@ -85,11 +87,14 @@ static int env_failed_write(const struct env *env, int rc, const char *doing, st
 /* Opens the handles of all tables; MDB_NOTFOUND when the first is not there. */
 static int env_open_tables(struct env *env, MDB_txn *txn, unsigned flags)
 {
+	env->lacks_tables = false;
 	for (size_t i = 0; i < TABLE_COUNT; i++) {
 		int rc = mdb_dbi_open(txn, table_names[i], flags, &env->tables[i]);
-		if (rc == MDB_NOTFOUND && i > 0)
+		if (rc == MDB_NOTFOUND && i >= TABLE_EMAIL_ID)
+			env->lacks_tables = true;
+		else if (rc == MDB_NOTFOUND && i > 0)
 			return MDB_CORRUPTED; /* they are made in one transaction */
-		if (rc != 0)
+		else if (rc != 0)
 			return rc;
 	}
 	return 0;
@@ -298,6 +303,11 @@ void env_abort(struct env_txn **txn)
 const struct env *env_of(const struct env_txn *txn)
 {
 	return txn->env;
+}
+
+bool env_lacks_tables(const struct env *env)
+{
+	return env->lacks_tables;
 }
 
 int env_create(struct env_txn *txn, struct error *err)

@@ -18,9 +18,10 @@ enum env_table {
 	TABLE_IDENTITY,
 	TABLE_JOURNAL,
 	TABLE_SETASIDE,
+	TABLE_EMAIL_ID, /* not in the environments of older versions: env_lacks_tables */
 };
 
-#define TABLE_COUNT (TABLE_SETASIDE + 1)
+#define TABLE_COUNT (TABLE_EMAIL_ID + 1)
 #define ENV_KEY_MAX 511 /* LMDB's own limit as it is built everywhere */
 
 /* A named return of what writes: nothing was done, grow the map and try again. */
@@ -64,7 +65,10 @@ void env_abort(struct env_txn **txn);
 /* The environment of a transaction. */
 const struct env *env_of(const struct env_txn *txn);
 
-/* Makes the tables of a new environment. */
+/* Whether tables that were added later are missing: until env_create they may not be used. */
+bool env_lacks_tables(const struct env *env);
+
+/* Makes the tables of a new environment, or those that an older one lacks. */
 int env_create(struct env_txn *txn, struct error *err);
 
 /* *value is valid until the transaction writes or ends. */

@@ -3,6 +3,7 @@
  *     1 to 2   a mailbox's record has room for where the next look may begin: message count,
  *              time of the last full listing, digest of the policy
  *     2 to 3   and for the two ids by which a renamed mailbox is known
+ *     3 to 4   and for up to where email_ids are known; a table of these
  * SPDX-License-Identifier: MIT */
 #include "migrate.h"
 
@@ -42,6 +43,8 @@ int migrate_check(struct env_txn *txn, bool is_read_only, bool *is_older, struct
 		return code;
 	if (version == 0)
 		return env_damaged(env_of(txn), "its schema version is missing", err);
+	if (version == STORE_SCHEMA && env_lacks_tables(env_of(txn)))
+		return env_damaged(env_of(txn), "a table is missing", err);
 	if (version > STORE_SCHEMA)
 		return error_set(
 			err, SYNCD_EIO,
@@ -57,14 +60,17 @@ int migrate_check(struct env_txn *txn, bool is_read_only, bool *is_older, struct
 	return 0;
 }
 
-/* --- 1 and 2 to 3 ------------------------------------------------------------------ */
+/* --- 1, 2 and 3 to 4 ---------------------------------------------------------------- */
 
-/* In schema 1, between UIDNEXT and the keywords: HIGHESTMODSEQ and two mtimes. None of them was
- * ever used, so the next look begins with listings. */
+/* What a mailbox's record had between UIDNEXT and the keywords. In schema 1 HIGHESTMODSEQ and two
+ * mtimes, none of which was ever used, so the next look begins with listings; in schema 2 the
+ * same, message count, time of the last full listing, policy; in schema 3 two ids behind them. */
 #define PLACE_1_LEN 24
-
-/* In schema 2 there: the same, message count, time of the last full listing, policy. */
 #define PLACE_2_LEN 44
+#define PLACE_3_LEN 60
+#define PLACE_4_LEN 64
+
+static const size_t place_lens[STORE_SCHEMA] = { 0, PLACE_1_LEN, PLACE_2_LEN, PLACE_3_LEN };
 
 struct next_mailbox {
 	uint32_t version; /* of what is read */
@@ -73,11 +79,11 @@ struct next_mailbox {
 	struct buf value; /* in the new form */
 };
 
-/* The place, as far as it is kept, and the two ids. */
+/* The place, as far as it is kept, and nothing for what is new. */
 static void repack_place(uint32_t version, struct slice from, struct buf *out)
 {
-	static const char nothing[PLACE_2_LEN + 16];
-	size_t kept = version == 1 ? 0 : PLACE_2_LEN;
+	static const char nothing[PLACE_4_LEN];
+	size_t kept = version == 1 ? 0 : place_lens[version];
 
 	must(buf_add(out, from.data, kept) == 0);
 	must(buf_add(out, nothing, sizeof(nothing) - kept) == 0);
@@ -88,7 +94,7 @@ static bool repack_mailbox(uint32_t version, struct slice from, struct buf *out)
 	struct mailbox_record checked;
 	uint32_t uidvalidity;
 	uint32_t uidnext;
-	size_t place_len = version == 1 ? PLACE_1_LEN : PLACE_2_LEN;
+	size_t place_len = place_lens[version];
 
 	if (!unpack_u32(&from, &uidvalidity) || !unpack_u32(&from, &uidnext) ||
 	    from.len < place_len || from.len > PACK_VALUE_MAX / 2)
@@ -144,6 +150,9 @@ int migrate_upgrade(struct env_txn *txn, struct error *err)
 	uint32_t version;
 	int code = schema_get_u32(txn, schema_version_key, 0, &version, err);
 
+	must(code != 0 || (version > 0 && version < STORE_SCHEMA));
+	if (code == 0)
+		code = env_create(txn, err);
 	if (code == 0)
 		code = upgrade_mailboxes(txn, version, err);
 	return code == 0 ? put_version(txn, err) : code;

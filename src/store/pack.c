@@ -173,6 +173,7 @@ void pack_mailbox(struct buf *out, const struct mailbox_record *mailbox)
 	pack_u64(out, mailbox->policy);
 	pack_u64(out, mailbox->remote_id);
 	pack_u64(out, mailbox->local_id);
+	pack_u32(out, mailbox->email_uidnext);
 	pack_bytes(out, &count, 1);
 	for (size_t i = 0; i < mailbox->keywords.count; i++)
 		pack_short_text(out, mailbox->keywords.names[i]);
@@ -206,6 +207,7 @@ bool unpack_mailbox(struct slice from, struct mailbox_record *mailbox)
 		unpack_i64(&from, &mailbox->mtimes.new_ns) &&
 		unpack_i64(&from, &mailbox->verified_s) && unpack_u64(&from, &mailbox->policy) &&
 		unpack_u64(&from, &mailbox->remote_id) && unpack_u64(&from, &mailbox->local_id) &&
+		unpack_u32(&from, &mailbox->email_uidnext) &&
 		unpack_keywords(&from, &mailbox->keywords) &&
 		unpack_text(&from, 1, mailbox->name, sizeof(mailbox->name));
 	if (!is_valid)
@@ -219,12 +221,31 @@ void pack_message(struct buf *out, const struct message_record *message)
 	pack_u64(out, message->size_bytes);
 	pack_bytes(out, message->identity.bytes, DIGEST_LEN);
 	pack_bytes(out, message->name, strlen(message->name));
+	if (message->email_id == 0)
+		return;
+	pack_bytes(out, "", 1);
+	pack_u64(out, message->email_id);
+}
+
+/* The email_id is behind the name and a NUL; most servers have none. */
+static bool unpack_email_id(struct slice *from, uint64_t *email_id)
+{
+	const char *end = memchr(from->data, '\0', from->len);
+
+	*email_id = 0;
+	if (end == NULL)
+		return true;
+	size_t len = (size_t)(end - from->data);
+	struct slice behind = { end + 1, from->len - len - 1 };
+	from->len = len;
+	return unpack_u64(&behind, email_id) && *email_id != 0 && behind.len == 0;
 }
 
 bool unpack_message(struct slice from, struct message_record *message)
 {
 	return unpack_u64(&from, &message->flags) && unpack_u64(&from, &message->size_bytes) &&
 	       unpack_bytes(&from, message->identity.bytes, DIGEST_LEN) &&
+	       unpack_email_id(&from, &message->email_id) &&
 	       unpack_text(&from, 1, message->name, sizeof(message->name));
 }
 

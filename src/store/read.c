@@ -8,6 +8,7 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
+#define PLACE_KEY_LEN 8   /* mailbox and UID, at the end of a key */
 #define MAILBOX_KEY_LEN 4 /* the prefix that all keys of one mailbox share */
 
 /* Reading through a large mailbox must not end with all of its state resident. Each read of its
@@ -318,7 +319,8 @@ static int page_place(void *context, const struct env *env, struct slice key, st
 		      struct error *err)
 {
 	struct page *page = context;
-	struct slice place_bytes = { key.data + DIGEST_LEN, key.len - DIGEST_LEN };
+	size_t prefix_len = key.len < PLACE_KEY_LEN ? key.len : key.len - PLACE_KEY_LEN;
+	struct slice place_bytes = { key.data + prefix_len, key.len - prefix_len };
 
 	(void)value;
 	if (page->count == page->max)
@@ -326,9 +328,22 @@ static int page_place(void *context, const struct env *env, struct slice key, st
 	struct message_place *place = (struct message_place *)page->out + page->count;
 	if (!unpack_key_u32(&place_bytes, &place->mailbox_id) ||
 	    !unpack_key_u32(&place_bytes, &place->uid) || place_bytes.len != 0)
-		return env_damaged(env, "an entry of the identity index", err);
+		return env_damaged(env, "an entry of the index of identities", err);
 	page->count++;
 	return 0;
+}
+
+/* An index from something that tells messages apart to their places. */
+static int read_places(struct store *store, enum env_table table, struct slice prefix,
+		       struct page *page, struct error *err)
+{
+	struct env_txn *txn;
+	int code = env_begin(store->env, false, &txn, err);
+
+	if (code == 0)
+		code = env_walk(txn, table, prefix, prefix.len, page_place, page, err);
+	read_over(store, &txn, page->count);
+	return code;
 }
 
 int store_messages_by_identity(struct store *store, const struct digest *identity,
@@ -337,12 +352,20 @@ int store_messages_by_identity(struct store *store, const struct digest *identit
 {
 	struct page page = { .out = out, .max = max };
 	struct slice prefix = { (const char *)identity->bytes, DIGEST_LEN };
-	struct env_txn *txn;
-	int code = env_begin(store->env, false, &txn, err);
+	int code = read_places(store, TABLE_IDENTITY, prefix, &page, err);
 
-	if (code == 0)
-		code = env_walk(txn, TABLE_IDENTITY, prefix, DIGEST_LEN, page_place, &page, err);
-	read_over(store, &txn, page.count);
+	*count = page.count;
+	return code;
+}
+
+int store_messages_by_email_id(struct store *store, uint64_t email_id, struct message_place *out,
+			       size_t max, size_t *count, struct error *err)
+{
+	struct page page = { .out = out, .max = max };
+	struct pack_key key = schema_email_id_key(email_id, 0, 0);
+	struct slice prefix = { pack_key_slice(&key).data, SCHEMA_EMAIL_ID_LEN };
+	int code = read_places(store, TABLE_EMAIL_ID, prefix, &page, err);
+
 	*count = page.count;
 	return code;
 }

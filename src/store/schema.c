@@ -59,6 +59,18 @@ struct pack_key schema_identity_key(const struct digest *identity, uint32_t mail
 	return key;
 }
 
+struct pack_key schema_email_id_key(uint64_t email_id, uint32_t mailbox_id, uint32_t uid)
+{
+	struct pack_key key;
+
+	pack_key_init(&key);
+	pack_key_u32(&key, (uint32_t)(email_id >> 32));
+	pack_key_u32(&key, (uint32_t)email_id);
+	pack_key_u32(&key, mailbox_id);
+	pack_key_u32(&key, uid);
+	return key;
+}
+
 struct pack_key schema_journal_key(uint32_t mailbox_id, enum journal_kind kind, const char *name)
 {
 	struct pack_key key = schema_mailbox_key(mailbox_id);

@@ -8,6 +8,7 @@
  *     message       mailbox, UID -> record
  *     name          mailbox, base name -> UID, flags
  *     identity      digest, mailbox, UID -> nothing
+ *     email-id      email_id, mailbox, UID -> nothing
  *     journal       mailbox, kind, base name -> record
  *     setaside      mailbox, UID, base name (when the UID is 0) -> record
  * SPDX-License-Identifier: MIT */
@@ -23,6 +24,7 @@
 #include "syncd/error.h"
 #include "syncd/record.h"
 
+#define SCHEMA_EMAIL_ID_LEN 8 /* bytes of an email_id in a key */
 #define SCHEMA_NAME_KEY 480 /* bytes of a mailbox's name in a key */
 
 struct pack_key schema_mailbox_key(uint32_t id);
@@ -31,6 +33,7 @@ struct pack_key schema_message_key(uint32_t mailbox_id, uint32_t uid);
 struct pack_key schema_name_key(uint32_t mailbox_id, const char *name);
 struct pack_key schema_identity_key(const struct digest *identity, uint32_t mailbox_id,
 				    uint32_t uid);
+struct pack_key schema_email_id_key(uint64_t email_id, uint32_t mailbox_id, uint32_t uid);
 struct pack_key schema_journal_key(uint32_t mailbox_id, enum journal_kind kind, const char *name);
 struct pack_key schema_setaside_key(uint32_t mailbox_id, uint32_t uid, const char *name);
 struct pack_key schema_count_key(uint32_t mailbox_id);

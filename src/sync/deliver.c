@@ -11,15 +11,13 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
-static void deliver_continue(struct sync_pass *pass);
-
 static void group_free(struct deliver_group *group)
 {
 	free(group->items);
 	*group = (struct deliver_group){ .count = 0 };
 }
 
-static bool group_is_full(const struct sync_pass *pass)
+bool deliver_is_full(const struct sync_pass *pass)
 {
 	const struct deliver_group *group = &pass->deliver.filling;
 
@@ -31,6 +29,8 @@ void deliver_free(struct deliver *deliver)
 {
 	uidset_free(&deliver->missing);
 	uidset_free(&deliver->asked);
+	uidset_free(&deliver->linked);
+	deliver_links_free(&deliver->links);
 	group_free(&deliver->filling);
 	group_free(&deliver->staging);
 	group_free(&deliver->published);
@@ -46,6 +46,16 @@ static void deliver_break(struct sync_pass *pass, const struct error *err)
 		pass_refuse(pass, err); /* what this pass would delete may be the cure */
 	else
 		pass_fail(pass, err);
+}
+
+static void count_delivered(struct sync_pass *pass, const struct message_record *record)
+{
+	if (uidset_contains(&pass->deliver.linked, record->uid)) {
+		pass->result.counts.linked++;
+		return;
+	}
+	pass->result.counts.fetched++;
+	pass->result.counts.fetched_bytes += record->size_bytes;
 }
 
 static void deliver_staged(struct port_op *op, int code)
@@ -71,8 +81,7 @@ static void deliver_staged(struct port_op *op, int code)
 			deliver_break(pass, &err);
 			break;
 		}
-		pass->result.counts.fetched++;
-		pass->result.counts.fetched_bytes += record->size_bytes;
+		count_delivered(pass, record);
 	}
 	deliver->published = deliver->staging;
 	deliver->staging = (struct deliver_group){ .count = 0 };
@@ -150,6 +159,19 @@ static const struct sync_action *deliver_action(const struct deliver *deliver, u
 	return &deliver->actions[low];
 }
 
+void deliver_take(struct sync_pass *pass, const struct message_record *record)
+{
+	struct deliver *deliver = &pass->deliver;
+	struct deliver_group *group = &deliver->filling;
+	uint32_t uid = record->uid;
+
+	group->items = xgrow(group->items, group->count, &group->cap, sizeof(*group->items));
+	group->items[group->count] = *record;
+	group->items[group->count++].flags =
+		deliver_action(deliver, uid)->flags & pass->local->ops->flags_mask(pass->local);
+	must(uidset_remove_range(&deliver->missing, uid, uid) == 0);
+}
+
 static int deliver_begin(struct remote_fetch_req *req, unsigned lane, uint64_t size_bytes)
 {
 	struct sync_pass *pass = container_of(req, struct sync_pass, deliver.fetch);
@@ -185,7 +207,6 @@ static int deliver_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid
 {
 	struct sync_pass *pass = container_of(req, struct sync_pass, deliver.fetch);
 	struct deliver *deliver = &pass->deliver;
-	struct deliver_group *group = &deliver->filling;
 	struct message_record record = { .uid = uid };
 	struct error err = { 0 };
 
@@ -204,13 +225,10 @@ static int deliver_end(struct remote_fetch_req *req, unsigned lane, uint32_t uid
 		deliver_break(pass, &err);
 		return code;
 	}
-	record.flags =
-		deliver_action(deliver, uid)->flags & pass->local->ops->flags_mask(pass->local);
-	group->items = xgrow(group->items, group->count, &group->cap, sizeof(*group->items));
-	group->items[group->count++] = record;
-	group->bytes += record.size_bytes;
-	must(uidset_remove_range(&deliver->missing, uid, uid) == 0);
-	if (!group_is_full(pass))
+	record.email_id = deliver_email_id(deliver, uid);
+	deliver->filling.bytes += record.size_bytes;
+	deliver_take(pass, &record);
+	if (!deliver_is_full(pass))
 		return 0;
 	if (!deliver->is_staging) {
 		deliver_stage(pass);
@@ -310,12 +328,14 @@ static void deliver_fetch(struct sync_pass *pass)
 
 /* What comes next, whatever has just come back. After the link is lost, what had
  * arrived is still staged: it need not be downloaded again. */
-static void deliver_continue(struct sync_pass *pass)
+void deliver_continue(struct sync_pass *pass)
 {
 	struct deliver *deliver = &pass->deliver;
+	bool is_going_on = !deliver->is_fetching && !deliver->is_broken && !pass_is_failing(pass);
 
-	if (!deliver->is_fetching && !deliver->is_broken && !pass_is_failing(pass) &&
-	    !uidset_is_empty(&deliver->missing))
+	if (is_going_on)
+		deliver_links_take(pass);
+	if (is_going_on && deliver_links_are_over(deliver) && !uidset_is_empty(&deliver->missing))
 		deliver_fetch(pass);
 	if (deliver->is_staging)
 		return;
@@ -327,7 +347,7 @@ static void deliver_continue(struct sync_pass *pass)
 		return;
 	}
 	if (deliver->is_fetching) {
-		if (group_is_full(pass))
+		if (deliver_is_full(pass))
 			deliver_stage(pass);
 		return;
 	}
@@ -346,5 +366,8 @@ void deliver_start(struct sync_pass *pass)
 	store_batch_init(&deliver->commit.batch);
 	for (size_t i = 0; i < deliver->count; i++)
 		must(uidset_add(&deliver->missing, deliver->actions[i].uid) == 0);
-	deliver_continue(pass);
+	if (deliver->count > 0 && pass->open.has_email_ids)
+		deliver_links_start(pass);
+	else
+		deliver_continue(pass);
 }

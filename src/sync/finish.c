@@ -42,9 +42,7 @@ bool pass_is_settled(const struct sync_pass *pass)
 /* Our own changes are in the directories' times: they are known after the next look only. */
 static bool has_changed_maildir(const struct sync_pass *pass)
 {
-	const struct sync_counts *counts = &pass->result.counts;
-
-	return counts->fetched + counts->removed + counts->flags_local + pass->recover.count > 0;
+	return sync_counts_changed_maildir(&pass->result.counts) || pass->recover.count > 0;
 }
 
 static void note_local(const struct sync_pass *pass, struct mailbox_record *mailbox)
@@ -77,6 +75,8 @@ static void note_remote(struct sync_pass *pass, struct mailbox_record *mailbox)
 		uidnext = pass->upload.uidnext;
 	if (uidnext > mailbox->uidnext)
 		mailbox->uidnext = uidnext;
+	if (pass->email.uidnext > mailbox->email_uidnext)
+		mailbox->email_uidnext = pass->email.uidnext;
 	if (!pass_is_settled(pass))
 		return;
 	mailbox->highestmodseq = pass->settle.highestmodseq;
@@ -98,7 +98,7 @@ static bool are_alike(const struct mailbox_record *a, const struct mailbox_recor
 {
 	return a->uidnext == b->uidnext && a->highestmodseq == b->highestmodseq &&
 	       a->exists == b->exists && a->policy == b->policy && a->verified_s == b->verified_s &&
-	       are_alike_locally(a, b);
+	       a->email_uidnext == b->email_uidnext && are_alike_locally(a, b);
 }
 
 static void finish_done(struct port_op *op, int code)

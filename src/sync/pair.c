@@ -40,6 +40,7 @@ static void reset_adopt(struct sync_pass *pass)
 {
 	pass->mailbox.uidvalidity = pass_uidvalidity(pass);
 	pass->mailbox.uidnext = 0;
+	pass->mailbox.email_uidnext = 0;
 	pass->mailbox.highestmodseq = 0;
 	pass->mailbox.exists = 0;
 	pass->mailbox.mtimes = (struct local_mtimes){ 0 };

@@ -61,31 +61,6 @@ static void pass_trace_plan(const struct sync_pass *pass)
 	}
 }
 
-static int pass_guard(struct sync_pass *pass, enum sync_action_kind kind, struct error *err)
-{
-	unsigned limit = pass->options.deletion_limit_percent;
-	struct error held = { 0 };
-	size_t total = 0;
-	size_t count = 0;
-
-	(void)sync_plan_of(&pass->plan, kind, &count);
-	if (count == 0 || limit == 0)
-		return 0;
-	int code = pass->ports.store->ops->message_count(pass->ports.store, pass->mailbox.id,
-							 &total, err);
-	count = code == 0 ? sync_guard(&pass->plan, kind, total, limit) : 0;
-	if (count == 0)
-		return code;
-	pass->result.held_deletions = count;
-	pass->result.held_is_remote = kind == SYNC_EXPUNGE;
-	error_set(&held, SYNCD_EHELD,
-		  "%zu of %zu messages would be deleted %s: held back, as that is more than "
-		  "deletion_limit (%u%%)",
-		  count, total, kind == SYNC_EXPUNGE ? "on the server" : "in the maildir", limit);
-	pass_refuse(pass, &held);
-	return 0;
-}
-
 static bool is_in_delta(const struct delta *delta, size_t *at, uint32_t uid)
 {
 	while (*at < delta->count && delta->entries[*at].uid < uid)
@@ -138,16 +113,6 @@ static void pass_let_back(struct sync_pass *pass)
 	pass->is_left_over = pass->result.wants_another = true;
 }
 
-/* What is removed here may be what another mailbox is about to get. */
-static void pass_leave_removals(struct sync_pass *pass)
-{
-	size_t dropped = sync_plan_drop(&pass->plan, SYNC_EXPUNGE) +
-			 sync_plan_drop(&pass->plan, SYNC_REMOVE);
-
-	pass->result.left_removals = dropped > 0;
-	pass->is_left_over |= dropped > 0;
-}
-
 /* Keeps of the listing what the plan names. The names of 100,000 files are megabytes, which
  * the commits have a better use for. */
 static void pass_let_names_go(struct sync_pass *pass)
@@ -195,10 +160,8 @@ static void enter_plan(struct sync_pass *pass)
 	    pass_plan_unchanged(pass, &policy, &err) != 0)
 		pass_fail(pass, &err);
 	pass_let_back(pass);
-	if (pass_guard(pass, SYNC_EXPUNGE, &err) != 0 || pass_guard(pass, SYNC_REMOVE, &err) != 0)
+	if (pass_guard(pass, &err) != 0)
 		pass_fail(pass, &err);
-	if (pass->options.leaves_removals && !pass->options.is_dry_run)
-		pass_leave_removals(pass);
 	delta_free(&pass->local_delta); /* 100,000 new messages are megabytes */
 	delta_free(&pass->remote_delta);
 	pass_trace_plan(pass);
@@ -244,6 +207,7 @@ static const struct pass_state_row states[PASS_STATE_COUNT] = {
 	[PASS_DELIVER] = { "deliver", deliver_start, true },
 	[PASS_UPLOAD] = { "upload", upload_start, true },
 	[PASS_CHANGE] = { "change", change_start, true },
+	[PASS_EMAIL] = { "email ids", email_start, true },
 	[PASS_SETTLE] = { "settle", settle_start, true },
 	[PASS_FINISH] = { "finish", finish_start, true },
 	[PASS_CLOSE] = { "close", enter_close, false },
@@ -270,6 +234,7 @@ static void pass_end(struct sync_pass *pass)
 	deliver_free(&pass->deliver);
 	upload_free(&pass->upload);
 	change_free(&pass->change);
+	email_free(&pass->email);
 	store_batch_free(&pass->finish.batch);
 	free(pass);
 }

@@ -25,12 +25,32 @@ struct deliver_group {
 	uint64_t bytes;
 };
 
+/* --- What need not be fetched (deliver_link.c) --- */
+
+/* A message to be delivered, as the server tells it by its email_id. */
+struct deliver_link {
+	uint32_t uid;
+	uint64_t email_id;
+	uint64_t size_bytes;
+};
+
+struct deliver_links {
+	struct remote_email_ids_req ids;
+	struct deliver_link *items; /* by UID */
+	size_t count;
+	size_t cap;
+	size_t next;                  /* first that was not tried */
+	struct mailbox_record source; /* where the last file was found; id 0: none yet */
+};
+
 struct deliver {
 	const struct sync_action *actions; /* SYNC_FETCH, by UID */
 	size_t count;
 	struct uidset missing; /* still to come */
 	struct uidset asked;   /* of the request under way */
 	uint64_t chunk;        /* messages asked for at a time; shrinks after a refusal */
+	struct deliver_links links;
+	struct uidset linked; /* came that way */
 	struct remote_fetch_req fetch;
 	bool is_fetching;
 	bool is_paused;
@@ -134,6 +154,16 @@ struct change {
 	struct port_op turn;
 };
 
+/* --- Email ids (email.c) --- */
+
+struct email {
+	struct remote_email_ids_req ids;
+	struct uidset asked;
+	uint32_t uidnext; /* up to here they are known */
+	bool is_last;     /* behind `asked` there are no more */
+	struct store_commit_req commit;
+};
+
 /* --- Recovery (recover.c) --- */
 
 struct recover {
@@ -171,6 +201,7 @@ enum pass_state {
 	PASS_DELIVER,
 	PASS_UPLOAD,
 	PASS_CHANGE,
+	PASS_EMAIL,
 	PASS_SETTLE,
 	PASS_FINISH,
 	PASS_CLOSE,
@@ -222,6 +253,7 @@ struct sync_pass {
 	struct deliver deliver;
 	struct upload upload;
 	struct change change;
+	struct email email;
 	struct store_commit_req finish;
 	struct local_flush_req flush; /* pass_flush_commit's */
 	struct store_commit_req *behind_flush;
@@ -289,6 +321,9 @@ int pass_uid_is_known(struct sync_pass *pass, uint32_t uid, bool *is_known);
 /* True when the mailbox's record in the state is complete. */
 bool pass_is_recorded(const struct sync_pass *pass);
 
+/* Takes out of the plan what is not to be removed, or not now. */
+int pass_guard(struct sync_pass *pass, struct error *err);
+
 /* The server's UIDVALIDITY; 1 where it says 0 (QUIRKS). */
 uint32_t pass_uidvalidity(const struct sync_pass *pass);
 
@@ -316,6 +351,22 @@ void pair_start(struct sync_pass *pass);
 void pair_free(struct pair *pair);
 void deliver_start(struct sync_pass *pass);
 void deliver_free(struct deliver *deliver);
+/* Continues the delivery. */
+void deliver_continue(struct sync_pass *pass);
+/* Whether the group that is being filled is to be staged before more comes. */
+bool deliver_is_full(const struct sync_pass *pass);
+/* What came, for the group being filled; its flags are put in here. */
+void deliver_take(struct sync_pass *pass, const struct message_record *record);
+/* Asks for the email_ids of what is missing; deliver_continue follows. */
+void deliver_links_start(struct sync_pass *pass);
+/* Links as many messages that are here as the group takes. */
+void deliver_links_take(struct sync_pass *pass);
+bool deliver_links_are_over(const struct deliver *deliver);
+/* 0: not known. */
+uint64_t deliver_email_id(const struct deliver *deliver, uint32_t uid);
+void deliver_links_free(struct deliver_links *links);
+void email_start(struct sync_pass *pass);
+void email_free(struct email *email);
 void upload_start(struct sync_pass *pass);
 void upload_free(struct upload *upload);
 void change_start(struct sync_pass *pass);

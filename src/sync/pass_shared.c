@@ -12,6 +12,7 @@ void sync_counts_add(struct sync_counts *sum, const struct sync_counts *more)
 {
 	sum->fetched += more->fetched;
 	sum->fetched_bytes += more->fetched_bytes;
+	sum->linked += more->linked;
 	sum->appended += more->appended;
 	sum->appended_bytes += more->appended_bytes;
 	sum->flags_remote += more->flags_remote;
@@ -19,6 +20,11 @@ void sync_counts_add(struct sync_counts *sum, const struct sync_counts *more)
 	sum->expunged += more->expunged;
 	sum->removed += more->removed;
 	sum->set_aside += more->set_aside;
+}
+
+bool sync_counts_changed_maildir(const struct sync_counts *counts)
+{
+	return counts->fetched + counts->linked + counts->removed + counts->flags_local > 0;
 }
 
 void pass_fail(struct sync_pass *pass, const struct error *err)

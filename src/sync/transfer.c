@@ -107,6 +107,22 @@ static bool journal(struct transfer *transfer)
 	return commit(transfer);
 }
 
+/* A copy has its original's (RFC 8474 §5.1); where servers make another of it, that finds nothing.
+ */
+static uint64_t email_id_of(struct transfer *transfer, uint32_t uid)
+{
+	struct store_port *store = transfer_tree(transfer)->ports.store;
+	const struct mailbox_record *source = &transfer->sides[0].record;
+	struct message_record original = { .email_id = 0 };
+	struct error err = { 0 };
+	bool is_there = false;
+
+	if (source->email_uidnext > 0 &&
+	    store->ops->message_get(store, source->id, uid, &is_there, &original, &err) != 0)
+		return 0; /* the target's pass asks for it */
+	return is_there ? original.email_id : 0;
+}
+
 static void record_message(struct transfer *transfer, const struct transfer_group *group,
 			   const struct transfer_item *item, uint32_t uid)
 {
@@ -115,6 +131,7 @@ static void record_message(struct transfer *transfer, const struct transfer_grou
 		.flags = item->flags,
 		.size_bytes = item->came->size_bytes,
 		.identity = item->came->identity,
+		.email_id = email_id_of(transfer, item->uid),
 	};
 
 	(void)snprintf(record.name, sizeof(record.name), "%s", item->came->name);

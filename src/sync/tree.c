@@ -245,6 +245,19 @@ static const char *trash_of(const struct sync_tree *tree)
 	return found != NULL ? found : REMOTE_NO_TRASH;
 }
 
+static bool is_passed_over(struct sync_pass *pass, uint32_t mailbox_id)
+{
+	const struct tree_mailbox *mailbox = sync_pass_context(pass);
+	const struct sync_tree *tree = mailbox->tree;
+
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct tree_mailbox *other = &tree->mailboxes[i];
+		if (other->pass != NULL && other->is_known && other->record.id == mailbox_id)
+			return true;
+	}
+	return false;
+}
+
 static void tree_start_pass(struct sync_tree *tree, struct tree_mailbox *mailbox)
 {
 	struct sync_pass_options options = {
@@ -258,6 +271,7 @@ static void tree_start_pass(struct sync_tree *tree, struct tree_mailbox *mailbox
 		.hints = mailbox->hints,
 		.hint_count = mailbox->hint_count,
 		.leaves_removals = has_others_to_come(tree, mailbox),
+		.is_passed_over = is_passed_over,
 		.verify_interval_s = tree->options.verify_interval_s,
 		.account = tree->options.account,
 		.planned = tree_pass_planned,

@@ -52,6 +52,7 @@ static void configure_mailboxes(struct run *run, struct rng *rng)
 	run->world.reuses_lasting_ids = rng_below(rng, 3) == 0;
 	server->has_move = rng_below(rng, 3) != 0;
 	server->tells_ids = rng_below(rng, 3) != 0;
+	server->tells_email_ids = rng_below(rng, 2) == 0;
 	server->shares_uidvalidity = rng_below(rng, 3) == 0;
 	server->renumbers_renamed = rng_below(rng, 6) == 0;
 	if (!run->history.has_mailboxes)

@@ -250,12 +250,33 @@ static void check_mailboxes(struct run *run)
 	}
 }
 
+/* What the state takes for the server's id of a message is that. */
+static void check_email_ids(struct run *run)
+{
+	const struct model_store *store = &run->world.store;
+
+	for (size_t i = 0; i < store->message_count; i++) {
+		const struct model_record *record = &store->messages[i];
+		struct model_mailbox *mailbox = NULL;
+		for (size_t k = 0; k < store->mailbox_count; k++) {
+			if (store->mailboxes[k].id == record->mailbox_id)
+				mailbox = model_mailbox_find(&run->world, store->mailboxes[k].name);
+		}
+		const struct model_message *message =
+			mailbox != NULL ? model_message_find(mailbox, record->message.uid) : NULL;
+		if (message != NULL && record->message.email_id != 0 &&
+		    record->message.email_id != model_email_id(message->content))
+			ledger_violated(run, "the state has another's email_id", message->content);
+	}
+}
+
 void ledger_check(struct run *run)
 {
 	struct tallies tallies = { 0 };
 
 	tally_sides(run, &tallies);
 	check_mailboxes(run);
+	check_email_ids(run);
 	for (uint32_t content = 1; content <= run->contents; content++)
 		check_row(run, content, &tallies);
 	for (size_t i = 0; i < run->world.store.journal_count; i++)

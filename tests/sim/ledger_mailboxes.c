@@ -141,11 +141,27 @@ enum certainty {
 	RENAME_UNTOLD,
 };
 
+/* Whether there is half of what the state knows: with less it counts as another mailbox. */
+static bool has_half(const struct run *run, struct model_mailbox *remote, uint32_t mailbox_id)
+{
+	const struct model_store *store = &run->world.store;
+	size_t known = 0;
+	size_t there = 0;
+
+	for (size_t i = 0; i < store->message_count; i++) {
+		if (store->messages[i].mailbox_id != mailbox_id)
+			continue;
+		known++;
+		there += model_message_find(remote, store->messages[i].message.uid) != NULL;
+	}
+	return there > 0 && there * 2 >= known;
+}
+
 /* Whether the engine can tell it, if nothing else happens to the mailbox. */
 static enum certainty judge_rename(struct run *run, const char *from, const char *to, bool is_local)
 {
 	const struct mailbox_record *known = model_store_mailbox(&run->world, from);
-	const struct model_mailbox *remote = model_mailbox_find(&run->world, from);
+	struct model_mailbox *remote = model_mailbox_find(&run->world, from);
 	const struct model_maildir *local = model_maildir_find(&run->world, from);
 	const struct model_server *server = &run->world.server;
 
@@ -162,7 +178,7 @@ static enum certainty judge_rename(struct run *run, const char *from, const char
 	if (known->remote_id == remote->id)
 		return RENAME_TOLD;
 	return server->shares_uidvalidity || server->renumbers_renamed ||
-			       model_store_count(&run->world, from) == 0
+			       !has_half(run, remote, known->id)
 		       ? RENAME_UNTOLD
 		       : RENAME_GUESSED;
 }

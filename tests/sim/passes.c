@@ -15,8 +15,8 @@ uint64_t pass_changes(const struct pass_run *pass_run)
 {
 	const struct sync_counts *counts = &pass_run->counts;
 
-	return counts->fetched + counts->appended + counts->flags_local + counts->flags_remote +
-	       counts->expunged + counts->removed;
+	return counts->fetched + counts->linked + counts->appended + counts->flags_local +
+	       counts->flags_remote + counts->expunged + counts->removed;
 }
 
 bool pass_is_idle(const struct pass_run *pass_run)

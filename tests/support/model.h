@@ -174,6 +174,7 @@ struct model_server {
 	bool is_untrustworthy;  /* some changes raise nothing */
 	bool has_move;          /* RFC 6851; without it a move is a copy and a removal */
 	bool tells_ids;         /* MAILBOXID (RFC 8474) with the list of mailboxes */
+	bool tells_email_ids;   /* and EMAILID of messages */
 	/* Mailboxes have the same UIDVALIDITY but for those that had to get another: made anew
 	 * under an old name. Otherwise no two ever have the same. */
 	bool shares_uidvalidity;
@@ -374,6 +375,8 @@ void model_server_remove(struct world *world, struct model_mailbox *mailbox,
 struct model_message *model_server_copy(struct world *world, struct model_mailbox *target,
 					const struct model_message *message);
 
+/* EMAILID, the same for all messages of a content. */
+uint64_t model_email_id(uint32_t content);
 struct model_message *model_message_find(struct model_mailbox *mailbox, uint32_t uid);
 uint64_t model_next_modseq(struct world *world, struct model_mailbox *mailbox);
 /* HIGHESTMODSEQ, 0 when it keeps none. */

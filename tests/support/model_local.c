@@ -146,6 +146,35 @@ static int model_deliver_end(struct local_delivery *delivery, int64_t mtime_s, c
 	return world_leave(world, fault, err);
 }
 
+/* The model's files have no data of their own, so a second name is a file of the same content. */
+static int model_link(struct local_mailbox *mailbox, const struct mailbox_record *from,
+		      const char *original, uint64_t flags, char *name, struct error *err)
+{
+	struct opened_maildir *opened = opened_of(mailbox);
+	struct world *world = opened->world;
+	const struct model_maildir *source = model_maildir_find(world, from->name);
+	enum fault_kind fault = FAULT_NONE;
+	int code = enter(opened, &fault, err);
+
+	(void)flags;
+	if (code != 0)
+		return code;
+	const struct model_file *old =
+		source != NULL ? model_file_find(world, source, slice_of(original)) : NULL;
+	if (old == NULL || !model_file_is_visible(old) || rng_below(&world->rng, 8) == 0)
+		return error_set(err, SYNCD_ENOTFOUND, "%s is not where it should be", original);
+	must(old->content != 0);
+	struct model_file *file = model_file_new(opened->maildir, world);
+	(void)snprintf(file->name, sizeof(file->name), "sd%llu.model",
+		       (unsigned long long)++world->names_made);
+	file->place = PLACE_TMP;
+	file->content = old->content;
+	file->mtime_s = old->mtime_s;
+	file->is_data_durable = old->is_data_durable;
+	memcpy(name, file->name, sizeof(file->name));
+	return world_leave(world, fault, err);
+}
+
 /* --- flush, publish, flags, remove
  * ------------------------------------------------------------------ */
 
@@ -350,6 +379,7 @@ const struct local_mailbox_ops model_maildir_ops = {
 	.deliver_write = model_deliver_write,
 	.deliver_end = model_deliver_end,
 	.deliver_abort = model_deliver_abort,
+	.link = model_link,
 	.flush = model_flush,
 	.publish = model_publish,
 	.set_flags = model_set_flags,

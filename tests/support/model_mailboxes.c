@@ -221,6 +221,7 @@ void model_server_init(struct world *world)
 	server->has_uidplus = true;
 	server->has_move = true;
 	server->tells_ids = true;
+	server->tells_email_ids = true;
 	server->tells_uidnext = true;
 	server->tells_status = true;
 	server->modseqs = MODSEQS_QRESYNC;

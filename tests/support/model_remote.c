@@ -227,6 +227,36 @@ static void model_identify(struct remote_mailbox *mailbox, struct remote_identif
 	world_post(session->world, LANE_REMOTE, &req->op, session, run_identify);
 }
 
+static int run_email_ids(struct task *task)
+{
+	struct remote_email_ids_req *req = container_of(task->op, struct remote_email_ids_req, op);
+	const struct model_server *server = &task->world->server;
+	const struct model_session *session = task->target;
+	const struct model_mailbox *mailbox = session->mailbox;
+	int code = session_check(task);
+
+	if (code == 0 && session_refuses_set(task->world))
+		code = error_set(&task->op->err, SYNCD_EMESSAGE, "email ids refused");
+	for (size_t i = mailbox->count; code == 0 && server->tells_email_ids && i-- > 0;) {
+		const struct model_message *message = &mailbox->messages[i];
+		struct digest identity;
+		uint64_t size_bytes = 0;
+		if (!uidset_contains(req->uids, message->uid))
+			continue;
+		model_identity(message->content, &identity, &size_bytes);
+		req->found(req, message->uid, model_email_id(message->content),
+			   size_bytes + server->lies_about_size);
+	}
+	return code;
+}
+
+static void model_email_ids(struct remote_mailbox *mailbox, struct remote_email_ids_req *req)
+{
+	struct model_session *session = session_of(mailbox);
+
+	world_post(session->world, LANE_REMOTE, &req->op, session, run_email_ids);
+}
+
 /* --- the session
  * ------------------------------------------------------------------ */
 
@@ -255,6 +285,7 @@ const struct remote_mailbox_ops model_session_ops = {
 	.expunge = model_expunge,
 	.transfer = session_transfer,
 	.identify = model_identify,
+	.email_ids = model_email_ids,
 	.settle = session_settle,
 	.cancel = model_cancel,
 	.close = model_close,

@@ -51,6 +51,11 @@ static void remember_vanished(struct world *world, struct model_mailbox *mailbox
 	mailbox->forgotten = mailbox->highestmodseq;
 }
 
+uint64_t model_email_id(uint32_t content)
+{
+	return (uint64_t)content * 0x100000001 + 7;
+}
+
 /* --- Changes -------------------------------------------------------------------------- */
 
 struct model_message *model_message_find(struct model_mailbox *mailbox, uint32_t uid)

@@ -294,9 +294,10 @@ static bool place_is_before(const struct message_place *a, const struct message_
 }
 
 /* By mailbox and UID. */
-static int model_messages_by_identity(struct store_port *port, const struct digest *identity,
-				      struct message_place *out, size_t max, size_t *count,
-				      struct error *err)
+static int places_where(struct store_port *port,
+			bool (*is_meant)(const struct message_record *message, const void *what),
+			const void *what, struct message_place *out, size_t max, size_t *count,
+			struct error *err)
 {
 	struct model_store *store = store_of(port);
 	struct message_place last = { .mailbox_id = 0 };
@@ -306,7 +307,7 @@ static int model_messages_by_identity(struct store_port *port, const struct dige
 		for (size_t i = 0; i < store->message_count; i++) {
 			const struct model_record *record = &store->messages[i];
 			struct message_place place = { record->mailbox_id, record->message.uid };
-			if (!digest_equals(&record->message.identity, identity) ||
+			if (!is_meant(&record->message, what) ||
 			    !place_is_before(&last, &place) ||
 			    (is_found && !place_is_before(&place, &out[*count])))
 				continue;
@@ -318,6 +319,31 @@ static int model_messages_by_identity(struct store_port *port, const struct dige
 		last = out[*count];
 	}
 	return store_check(store, err);
+}
+
+static bool has_identity(const struct message_record *message, const void *identity)
+{
+	return digest_equals(&message->identity, identity);
+}
+
+static bool has_email_id(const struct message_record *message, const void *email_id)
+{
+	return message->email_id == *(const uint64_t *)email_id;
+}
+
+static int model_messages_by_identity(struct store_port *port, const struct digest *identity,
+				      struct message_place *out, size_t max, size_t *count,
+				      struct error *err)
+{
+	return places_where(port, has_identity, identity, out, max, count, err);
+}
+
+/* By mailbox and UID. */
+static int model_messages_by_email_id(struct store_port *port, uint64_t email_id,
+				      struct message_place *out, size_t max, size_t *count,
+				      struct error *err)
+{
+	return places_where(port, has_email_id, &email_id, out, max, count, err);
 }
 
 static int model_messages_after(struct store_port *port, uint32_t mailbox_id, uint32_t after_uid,
@@ -407,6 +433,7 @@ static int model_setaside_each(struct store_port *port, uint32_t mailbox_id,
 
 static const struct store_ops model_store_ops = {
 	.messages_by_identity = model_messages_by_identity,
+	.messages_by_email_id = model_messages_by_email_id,
 	.mailbox_get = model_mailbox_get,
 	.mailbox_each = model_mailbox_each,
 	.mailbox_new_id = model_mailbox_new_id,

@@ -14,37 +14,26 @@ struct guard_case {
 	size_t deletions;
 	size_t total;
 	unsigned limit_percent;
-	size_t held;
+	bool is_held;
 };
 
 static void many_deletions_are_held_and_few_are_not(void **state)
 {
 	static const struct guard_case cases[] = {
-		{ 20, 30, 50, 20 }, /* more than half */
-		{ 20, 40, 50, 0 },  /* half is not more than half */
-		{ 21, 40, 50, 21 }, /* */
-		{ 19, 19, 50, 0 },  /* all, but few */
-		{ 20, 20, 100, 0 }, /* a limit of all holds nothing */
-		{ 500, 500, 0, 0 }, /* no limit */
-		{ 100, 1000, 9, 100 }, { 0, 0, 50, 0 },
+		{ 20, 30, 50, true },   /* more than half */
+		{ 20, 40, 50, false },  /* half is not more than half */
+		{ 21, 40, 50, true },   /* */
+		{ 19, 19, 50, false },  /* all, but few */
+		{ 20, 20, 100, false }, /* a limit of all holds nothing */
+		{ 500, 500, 0, false }, /* no limit */
+		{ 100, 1000, 9, true }, { 0, 0, 50, false },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct sync_plan plan;
-		size_t left = 0;
-
-		sync_plan_init(&plan);
-		for (size_t n = 0; n < cases[i].deletions; n++)
-			sync_plan_add(&plan, &(struct sync_action){ .kind = SYNC_REMOVE,
-								    .uid = (uint32_t)n + 1 });
-		assert_int_equal(
-			sync_guard(&plan, SYNC_REMOVE, cases[i].total, cases[i].limit_percent),
-			cases[i].held);
-		(void)sync_plan_of(&plan, SYNC_REMOVE, &left);
-		assert_int_equal(left, cases[i].deletions - cases[i].held);
-		sync_plan_free(&plan);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(sync_guard_holds(cases[i].deletions, cases[i].total,
+						  cases[i].limit_percent),
+				 cases[i].is_held);
 }
 
 static void what_is_held_on_one_side_leaves_the_rest_of_the_plan(void **state)
@@ -60,7 +49,7 @@ static void what_is_held_on_one_side_leaves_the_rest_of_the_plan(void **state)
 		sync_plan_add(&plan, &(struct sync_action){ .kind = SYNC_REMOVE, .uid = uid + 50 });
 	}
 	sync_plan_sort(&plan);
-	assert_int_equal(sync_guard(&plan, SYNC_EXPUNGE, 30, 50), 25);
+	assert_int_equal(sync_plan_drop(&plan, SYNC_EXPUNGE), 25);
 	assert_null(sync_plan_of(&plan, SYNC_EXPUNGE, &count));
 	assert_non_null(sync_plan_of(&plan, SYNC_FETCH, &count));
 	assert_int_equal(count, 25);
