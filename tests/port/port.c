@@ -134,6 +134,7 @@ int main(void)
 
 	local_tests_add(&all);
 	local_look_tests_add(&all);
+	local_link_tests_add(&all);
 	local_tree_tests_add(&all);
 	store_tests_add(&all);
 	remote_tests_add(&all);

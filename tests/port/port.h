@@ -64,6 +64,7 @@ void port_tests_add(struct port_tests *tests, const char *kind_name, void *kind,
 
 void local_tests_add(struct port_tests *tests);
 void local_look_tests_add(struct port_tests *tests);
+void local_link_tests_add(struct port_tests *tests);
 void local_tree_tests_add(struct port_tests *tests);
 void store_tests_add(struct port_tests *tests);
 void remote_tests_add(struct port_tests *tests);

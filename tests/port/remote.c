@@ -445,6 +445,33 @@ static void identifying_up_to_the_highest_uid_gives_all_from_there(void **state)
 	assert_int_equal(result.found, 0);
 }
 
+static void email_id_found(struct remote_email_ids_req *req, uint32_t uid, uint64_t email_id,
+			uint64_t size_bytes)
+{
+	uint64_t expected_size = 0;
+	struct digest unused;
+
+	assert_true(uidset_contains(req->uids, uid));
+	assert_int_equal(email_id, model_email_id(uid));
+	model_identity(uid, &unused, &expected_size);
+	assert_int_equal(size_bytes, expected_size);
+}
+
+/* Dovecot 2.3 has none. */
+static void email_ids_are_told_where_open_says_so(void **state)
+{
+	struct remote_bench *bench = *state;
+	struct uidset uids = ask_set("1,3:9");
+	struct remote_email_ids_req req = { .uids = &uids, .found = email_id_found };
+
+	append_many(bench, 4, 0);
+	assert_int_equal(bench->open.has_email_ids, bench->turner.world != NULL);
+	op_prepare(&bench->turner, &req.op);
+	bench->open.mailbox->ops->email_ids(bench->open.mailbox, &req);
+	assert_int_equal(op_await(&bench->turner, &req.op), 0);
+	uidset_free(&uids);
+}
+
 /* --- The rest
  * --------------------------------------------------------------------------------------------------
  */
@@ -546,6 +573,7 @@ void remote_tests_add(struct port_tests *tests)
 		PORT_CASE(an_expunge_takes_only_the_uids_it_names),
 		PORT_CASE(messages_are_identified_by_what_their_files_would_be),
 		PORT_CASE(identifying_up_to_the_highest_uid_gives_all_from_there),
+		PORT_CASE(email_ids_are_told_where_open_says_so),
 		PORT_CASE(requests_are_answered_while_others_are_under_way),
 		PORT_CASE(cancelling_completes_what_is_under_way_as_cancelled),
 		PORT_CASE(the_mailbox_is_listed_and_making_it_again_is_success),

@@ -560,11 +560,76 @@ static void an_identity_is_forgotten_with_its_message_or_changed_with_it(void **
 	assert_int_equal(places_of(bench, &record.identity, places, ARRAY_LEN(places)), 0);
 }
 
+static void messages_are_found_by_their_email_id(void **state)
+{
+	struct store_bench *bench = *state;
+	struct message_record first = message_of(3, "first", 0);
+	struct message_record copy = message_of(7, "copy", FLAG_SEEN);
+	struct message_place places[3];
+	struct message_record out;
+	struct store_commit_req req = { .batch.count = 0 };
+	bool is_found = false;
+	size_t count = 99;
+
+	put_message(bench, 4, "other", 0);
+	first.email_id = copy.email_id = 0xfedcba9876543210;
+	store_batch_init(&req.batch);
+	store_batch_put_message(&req.batch, bench->mailbox_id, &copy);
+	store_batch_put_message(&req.batch, bench->mailbox_id, &first);
+	store_batch_set_flags(&req.batch, bench->mailbox_id, 3, FLAG_SEEN);
+	assert_int_equal(commit(bench, &req), 0);
+	assert_int_equal(bench->port->ops->messages_by_email_id(bench->port, first.email_id, places,
+								ARRAY_LEN(places), &count,
+								&bench->err),
+			 0);
+	assert_int_equal(count, 2);
+	assert_true(places[0].uid == 3 && places[1].uid == 7);
+	assert_int_equal(places[1].mailbox_id, bench->mailbox_id);
+	assert_int_equal(bench->port->ops->message_get(bench->port, bench->mailbox_id, 3, &is_found,
+						       &out, &bench->err),
+			 0);
+	assert_true(is_found && out.email_id == first.email_id && out.flags == FLAG_SEEN);
+	assert_string_equal(out.name, "first");
+	assert_int_equal(bench->port->ops->messages_by_email_id(bench->port, first.email_id ^ 1,
+								places, ARRAY_LEN(places), &count,
+								&bench->err),
+			 0);
+	assert_int_equal(count, 0);
+}
+
+static void an_email_id_is_forgotten_with_its_message_or_changed_with_it(void **state)
+{
+	struct store_bench *bench = *state;
+	struct message_record record = message_of(3, "a", 0);
+	const uint64_t ids[] = { 5, 6, 0, 5 };
+	struct message_place places[2];
+	struct store_commit_req req = { .batch.count = 0 };
+	size_t count = 99;
+
+	store_batch_init(&req.batch);
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		record.email_id = ids[i];
+		store_batch_put_message(&req.batch, bench->mailbox_id, &record);
+		if (i == ARRAY_LEN(ids) - 1)
+			store_batch_delete_message(&req.batch, bench->mailbox_id, 3);
+		assert_int_equal(commit(bench, &req), 0);
+		for (uint64_t id = 5; id <= 6; id++) {
+			assert_int_equal(bench->port->ops->messages_by_email_id(
+						 bench->port, id, places, ARRAY_LEN(places), &count,
+						 &bench->err),
+					 0);
+			assert_int_equal(count, i < 2 && ids[i] == id);
+		}
+	}
+}
+
 static void add_by_identity(struct port_tests *tests, struct store_kind *kind)
 {
 	static const struct port_case cases[] = {
 		PORT_CASE(messages_are_found_by_their_identity),
 		PORT_CASE(an_identity_is_forgotten_with_its_message_or_changed_with_it),
+		PORT_CASE(messages_are_found_by_their_email_id),
+		PORT_CASE(an_email_id_is_forgotten_with_its_message_or_changed_with_it),
 	};
 
 	port_tests_add(tests, kind->name, kind, cases, ARRAY_LEN(cases), setup, teardown);

@@ -93,6 +93,40 @@ class Policies(Case):
                          sorted(m.digest for m in remote.messages("INBOX")))
         self.assertEqual(len(remote.uids("INBOX")), 10)
 
+    def both_filled(self):
+        """30 messages in INBOX, and a mailbox Work."""
+        remote = self.remote()
+        remote.create("Work")
+        for number in range(30):
+            remote.append("INBOX", mailgen.Mail(number).plain("message %d" % number))
+        return remote
+
+    def test_messages_that_are_moved_on_the_server_do_not_count(self):
+        remote = self.both_filled()
+        client, local = self.account()
+        self.pass_once(client)
+        remote.select("INBOX")
+        remote.check(remote.imap.uid("MOVE", "1:25", "Work"))
+        self.pass_once(client)
+        self.assert_equal_sides(local, remote)
+        self.assertEqual(len(local.messages("Work")), 25)
+
+    def test_of_two_mailboxes_with_the_same_messages_that_are_emptied_one_is_held(self):
+        remote = self.both_filled()
+        remote.select("INBOX")
+        remote.check(remote.imap.uid("COPY", "1:30", "Work"))
+        client, local = self.account()
+        self.pass_once(client)
+        for name in ("INBOX", "Work"):
+            remote.delete(name, *remote.uids(name))
+        run = client.once()
+        self.assertEqual(run.code, 1)
+        self.assertIn("30 of 30 messages would be deleted in the maildir", run.err)
+        left = {name: len(local.messages(name)) for name in ("INBOX", "Work")}
+        self.assertIn(30, left.values(), left)
+        self.assertEqual(client.once().code, 1)
+        self.assertEqual({name: len(local.messages(name)) for name in left}, left)
+
     def test_what_is_not_supported_yet_is_refused(self):
         for key, value in (("max_size", "1M"),):
             client, _ = self.account(**{key: value})

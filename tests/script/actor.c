@@ -301,6 +301,7 @@ static const struct {
 	{ "fail-bodies", actor_fail_bodies },
 	{ "append", do_append },
 	{ "identify", actor_identify },
+	{ "email-ids", actor_email_ids },
 	{ "store", do_store },
 	{ "expunge", do_expunge },
 	{ "move", actor_move },

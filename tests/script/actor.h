@@ -57,6 +57,7 @@ struct actor {
 	struct remote_expunge_req expunge;
 	struct remote_transfer_req transfer;
 	struct remote_identify_req identify;
+	struct remote_email_ids_req email_ids;
 	struct actor_push pushes[ACTOR_PUSHES_MAX];
 	bool is_opening;
 	bool is_shut;
@@ -97,6 +98,7 @@ void actor_pause_at_end(struct actor *actor, char *words);
 void actor_resume(struct actor *actor, char *words);
 void actor_fail_bodies(struct actor *actor, char *words);
 void actor_identify(struct actor *actor, char *words);
+void actor_email_ids(struct actor *actor, char *words);
 
 /* actor_tree.c: verbs. */
 void actor_rename(struct actor *actor, char *words);

@@ -235,3 +235,24 @@ void actor_identify(struct actor *actor, char *words)
 	actor->identify.found = identify_found;
 	actor->mailbox->ops->identify(actor->mailbox, &actor->identify);
 }
+
+static void email_id_found(struct remote_email_ids_req *req, uint32_t uid, uint64_t email_id,
+			   uint64_t size_bytes)
+{
+	actor_tell(container_of(req, struct actor, email_ids), "email-id %u %llx size %llu", uid,
+		   (unsigned long long)email_id, (unsigned long long)size_bytes);
+}
+
+static void email_ids_done(struct port_op *op, int code)
+{
+	actor_tell_done(container_of(op, struct actor, email_ids.op), "email-ids", code, &op->err);
+}
+
+void actor_email_ids(struct actor *actor, char *words)
+{
+	actor_set_uids(actor, words);
+	actor->email_ids.op.done = email_ids_done;
+	actor->email_ids.uids = &actor->uids;
+	actor->email_ids.found = email_id_found;
+	actor->mailbox->ops->email_ids(actor->mailbox, &actor->email_ids);
+}

@@ -161,7 +161,8 @@ static int model_link(struct local_mailbox *mailbox, const struct mailbox_record
 		return code;
 	const struct model_file *old =
 		source != NULL ? model_file_find(world, source, slice_of(original)) : NULL;
-	if (old == NULL || !model_file_is_visible(old) || rng_below(&world->rng, 8) == 0)
+	if (old == NULL || !model_file_is_visible(old) ||
+	    (world->faults_are_on && rng_below(&world->rng, 8) == 0))
 		return error_set(err, SYNCD_ENOTFOUND, "%s is not where it should be", original);
 	must(old->content != 0);
 	struct model_file *file = model_file_new(opened->maildir, world);

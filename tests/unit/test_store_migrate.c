@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <cmocka.h>
+#include <lmdb.h>
 
 #include "../../src/store/env.h"
 #include "../../src/store/pack.h"
@@ -259,6 +260,89 @@ static void mailboxes_of_schema_2_keep_all_and_are_known_by_no_id_yet(void **sta
 	}
 }
 
+static void drop_email_ids(struct fixture *f)
+{
+	char *dir = temp_path(&f->dir, "work");
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi table;
+
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_set_maxdbs(env, 1), 0);
+	assert_int_equal(mdb_env_open(env, dir, 0, 0600), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, "email-id", 0, &table), 0);
+	assert_int_equal(mdb_drop(txn, table, 1), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+	free(dir);
+}
+
+/* As schema 3 had it: two ids behind the policy; and there was no table of email_ids. */
+static void make_schema_3(struct fixture *f)
+{
+	struct env *env;
+	struct env_txn *txn;
+	struct pack_key key = schema_mailbox_key(5);
+	struct pack_key name_key = schema_mailbox_name_key("INBOX", 5);
+	struct buf value;
+
+	env_open_raw(f, &env, &txn);
+	put_version(txn, 3);
+	buf_init(&value, PACK_VALUE_MAX);
+	pack_u32(&value, 705);
+	pack_u32(&value, 17);
+	pack_u64(&value, 99);
+	pack_u32(&value, 1000);
+	pack_u64(&value, 4);
+	pack_u64(&value, 5);
+	pack_u64(&value, 1600000000);
+	pack_u64(&value, 6);
+	pack_u64(&value, 7);
+	pack_u64(&value, 8);
+	assert_int_equal(buf_add(&value, "\1\4workINBOX", 11), 0);
+	put(txn, TABLE_MAILBOX, pack_key_slice(&key), buf_slice(&value));
+	put(txn, TABLE_MAILBOX_NAME, pack_key_slice(&name_key), slice_of(""));
+	buf_free(&value);
+	assert_int_equal(env_commit(&txn, &f->err), 0);
+	env_close(&env);
+	drop_email_ids(f);
+}
+
+static void a_table_that_is_missing_is_damage(void **state)
+{
+	struct fixture *f = *state;
+
+	drop_email_ids(f);
+	assert_int_equal(open_store(f), SYNCD_EIO);
+	assert_non_null(strstr(f->err.text, "a table is missing"));
+}
+
+static void mailboxes_of_schema_3_keep_all_and_ask_for_email_ids(void **state)
+{
+	struct fixture *f = *state;
+	struct mailbox_record mailbox;
+	struct message_place places[1];
+	size_t count = 99;
+	bool found = false;
+
+	make_schema_3(f);
+	assert_int_equal(open_store(f), 0);
+	assert_int_equal(store_mailbox_get(f->store, "INBOX", &found, &mailbox, &f->err), 0);
+	assert_true(found && mailbox.id == 5 && mailbox.uidvalidity == 705);
+	assert_true(mailbox.highestmodseq == 99 && mailbox.exists == 1000);
+	assert_true(mailbox.mtimes.cur_ns == 4 && mailbox.mtimes.new_ns == 5);
+	assert_true(mailbox.verified_s == 1600000000 && mailbox.policy == 6);
+	assert_true(mailbox.remote_id == 7 && mailbox.local_id == 8);
+	assert_int_equal(mailbox.email_uidnext, 0);
+	assert_string_equal(mailbox.keywords.names[0], "work");
+	keyword_table_free(&mailbox.keywords);
+	assert_int_equal(store_messages_by_email_id(f->store, 1, places, 1, &count, &f->err), 0);
+	assert_int_equal(count, 0);
+	store_close(&f->store);
+	assert_int_equal(version_of(f), STORE_SCHEMA);
+}
+
 static void an_older_state_cannot_be_opened_read_only(void **state)
 {
 	struct fixture *f = *state;
@@ -267,7 +351,7 @@ static void an_older_state_cannot_be_opened_read_only(void **state)
 	f->options.is_read_only = true;
 	assert_int_equal(open_store(f), SYNCD_EIO);
 	assert_null(f->store);
-	assert_non_null(strstr(f->err.text, "older syncd (schema 1, this one needs 3)"));
+	assert_non_null(strstr(f->err.text, "older syncd (schema 1, this one needs 4)"));
 	assert_non_null(strstr(f->err.text, "one ordinary pass brings it up to date"));
 	assert_int_equal(version_of(f), 1);
 	f->options.is_read_only = false;
@@ -345,6 +429,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(mailboxes_of_schema_1_keep_what_is_known_and_are_listed_anew),
 		TEST(mailboxes_of_schema_2_keep_all_and_are_known_by_no_id_yet),
+		TEST(mailboxes_of_schema_3_keep_all_and_ask_for_email_ids),
+		TEST(a_table_that_is_missing_is_damage),
 		TEST(an_older_state_cannot_be_opened_read_only),
 		TEST(a_damaged_record_leaves_the_older_state_as_it_was),
 		cmocka_unit_test_setup_teardown(
