@@ -288,6 +288,10 @@ int maildir_set_letters(struct maildir *maildir, const char *base, uint64_t expe
  * was none, that have some of the expected flags. Gone already is success. */
 int maildir_remove(struct maildir *maildir, const char *base, uint64_t expected, struct error *err);
 
+/* Whether the file is where these letters let expect it, and as long as the ",S=BYTES" of its base
+ * name; false for a name without. No directory is read. */
+bool maildir_is_whole(struct maildir *maildir, const char *base, uint64_t letters);
+
 /* Opens a message for reading. *letters (may be NULL): its flags. SYNCD_ENOTFOUND: gone;
  * SYNCD_EMESSAGE: not readable, not a regular file. */
 int maildir_message_open(struct maildir *maildir, const char *base, int *fd, uint64_t *letters,

@@ -461,6 +461,10 @@ struct local_mailbox_ops {
 	int (*remove)(struct local_mailbox *mailbox, const char *name, uint64_t expected,
 		      struct error *err);
 
+	/* Whether the file is there as long as its name says (",S="), which spares reading it where
+	 * the name says whose it is. False where that cannot be told at a glance. */
+	bool (*is_whole)(struct local_mailbox *mailbox, const char *name, uint64_t flags);
+
 	void (*examine)(struct local_mailbox *mailbox, struct local_examine_req *req);
 
 	/* Reads in CRLF form. Mails do not change, so this gives what examine measured, unless

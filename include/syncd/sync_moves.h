@@ -19,7 +19,8 @@ struct sync_gone {
 	struct digest identity;
 	char *name;
 	bool is_taken; /* a message that came is this one */
-	size_t next;   /* the module's */
+	size_t next;   /* the module's, too: */
+	size_t by;     /* which came, when its name was enough */
 };
 
 /* A file that the state does not know. */
@@ -36,6 +37,11 @@ struct sync_came {
 
 #define SYNC_NOT_MOVED SIZE_MAX
 
+struct sync_gone_name {
+	const char *name;
+	size_t index;
+};
+
 /* Both own the names of their entries. */
 struct sync_moves {
 	struct sync_gone *gone;
@@ -44,6 +50,8 @@ struct sync_moves {
 	struct sync_came *came;
 	size_t came_count;
 	size_t came_cap;
+	struct sync_gone_name *by_name; /* the module's: of the first `named` gone ones, in order */
+	size_t named;
 };
 
 void sync_moves_free(struct sync_moves *moves);
@@ -51,6 +59,11 @@ void sync_moves_free(struct sync_moves *moves);
 /* Copies what it is given, name and all. */
 void sync_moves_add_gone(struct sync_moves *moves, const struct sync_gone *gone);
 void sync_moves_add_came(struct sync_moves *moves, const struct sync_came *came);
+
+/* The same of a file that was not read: `came` without size and identity. Where exactly one that is
+ * gone so far has its name, it is that one, with the size and identity it had; else false, and
+ * nothing is added. */
+bool sync_moves_take_name(struct sync_moves *moves, const struct sync_came *came);
 
 /* What a reader may add to the header of a message that it saves: mutt a Content-Length. */
 #define SYNC_HEADER_ADDED_MAX 100

@@ -334,6 +334,14 @@ static int mailbox_clean_tmp(struct local_mailbox *mailbox,
 	return maildir_clean_tmp(box_of(mailbox)->maildir, is_staged, context, err);
 }
 
+static bool mailbox_is_whole(struct local_mailbox *mailbox, const char *name, uint64_t flags)
+{
+	struct adapter_mailbox *box = box_of(mailbox);
+
+	return maildir_is_whole(box->maildir, name,
+				maildir_flags_to_letters(box->maildir, box->keywords, flags));
+}
+
 /* --- Reading ------------------------------------------------------------------------------ */
 
 /* What was announced for a message must be what is read. */
@@ -536,6 +544,7 @@ static const struct local_mailbox_ops mailbox_ops = {
 	.reader_read = mailbox_reader_read,
 	.reader_close = mailbox_reader_close,
 	.clean_tmp = mailbox_clean_tmp,
+	.is_whole = mailbox_is_whole,
 	.cancel = mailbox_cancel,
 	.close = mailbox_close,
 };

@@ -1,9 +1,12 @@
-/* Delivery of what another mailbox has: no copy, a second name of its file.
+/* What is done with a file by its name alone: a second one for another mailbox, no copy; and a glance
+ * at whether it is what it is called.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,4 +54,42 @@ int maildir_link(struct maildir *maildir, struct maildir_namer *namer, int64_t n
 		return code;
 	pending_add(&maildir->pending, &(struct maildir_delivered){ .base = xstrdup(base) });
 	return 0;
+}
+
+/* The number behind the last ",S="; false when there is none. */
+static bool size_of_name(const char *base, uint64_t *size_bytes)
+{
+	const char *at = NULL;
+	char *end;
+
+	for (const char *next = strstr(base, ",S="); next != NULL; next = strstr(at, ",S="))
+		at = next + 3;
+	if (at == NULL || *at < '0' || *at > '9')
+		return false;
+	errno = 0;
+	*size_bytes = strtoull(at, &end, 10);
+	return errno == 0 && (*end == '\0' || *end == ',');
+}
+
+static int look_at_size(struct maildir *maildir, struct maildir_place *place, void *context)
+{
+	const uint64_t *size_bytes = context;
+	struct stat st;
+
+	if (fstatat(place->is_new ? maildir->new_fd : maildir->cur_fd, place->file, &st,
+		    AT_SYMLINK_NOFOLLOW) != 0)
+		return errno;
+	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == *size_bytes ? 0 : EINVAL;
+}
+
+bool maildir_is_whole(struct maildir *maildir, const char *base, uint64_t letters)
+{
+	struct maildir_target target = { .base = base, .letters = letters };
+	struct error ignored;
+	uint64_t size_bytes;
+	int errno_value;
+
+	return size_of_name(base, &size_bytes) &&
+	       locate_likely(maildir, &target, look_at_size, &size_bytes, &errno_value, &ignored) ==
+		       0;
 }

@@ -16,6 +16,7 @@ void sync_moves_free(struct sync_moves *moves)
 		free(moves->came[i].name);
 	free(moves->gone);
 	free(moves->came);
+	free(moves->by_name);
 	*moves = (struct sync_moves){ .gone = NULL };
 }
 
@@ -23,6 +24,7 @@ void sync_moves_add_gone(struct sync_moves *moves, const struct sync_gone *gone)
 {
 	moves->gone = xgrow(moves->gone, moves->gone_count, &moves->gone_cap, sizeof(*moves->gone));
 	moves->gone[moves->gone_count] = *gone;
+	moves->gone[moves->gone_count].by = SYNC_NOT_MOVED;
 	moves->gone[moves->gone_count++].name = xstrdup(gone->name);
 }
 
@@ -33,6 +35,60 @@ void sync_moves_add_came(struct sync_moves *moves, const struct sync_came *came)
 	moves->came[moves->came_count].was = SYNC_NOT_MOVED;
 	moves->came[moves->came_count++].name = xstrdup(came->name);
 }
+
+/* --- By name ------------------------------------------------------------------------------ */
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct sync_gone_name *)a)->name,
+		      ((const struct sync_gone_name *)b)->name);
+}
+
+static void sort_names(struct sync_moves *moves)
+{
+	if (moves->named == moves->gone_count)
+		return;
+	free(moves->by_name);
+	moves->by_name = xcalloc(moves->gone_count, sizeof(*moves->by_name));
+	for (size_t i = 0; i < moves->gone_count; i++)
+		moves->by_name[i] = (struct sync_gone_name){ moves->gone[i].name, i };
+	qsort(moves->by_name, moves->gone_count, sizeof(*moves->by_name), compare_names);
+	moves->named = moves->gone_count;
+}
+
+static bool has_name(const struct sync_moves *moves, size_t at, const char *name)
+{
+	return at < moves->named && strcmp(moves->by_name[at].name, name) == 0;
+}
+
+bool sync_moves_take_name(struct sync_moves *moves, const struct sync_came *came)
+{
+	size_t low = 0;
+	size_t high = moves->gone_count;
+
+	sort_names(moves);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(moves->by_name[middle].name, came->name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!has_name(moves, low, came->name) || has_name(moves, low + 1, came->name))
+		return false;
+	struct sync_gone *gone = &moves->gone[moves->by_name[low].index];
+	if (gone->is_taken)
+		return false;
+	struct sync_came known = *came;
+	known.size_bytes = gone->size_bytes;
+	known.identity = gone->identity;
+	gone->is_taken = true;
+	gone->by = moves->came_count;
+	sync_moves_add_came(moves, &known);
+	return true;
+}
+
+/* --- By content --------------------------------------------------------------------------- */
 
 bool sync_is_same_message(const struct sync_came *came, const struct digest *identity,
 			  uint64_t size_bytes, uint64_t flags, const char *name)
@@ -164,8 +220,14 @@ void sync_moves_find(struct sync_moves *moves)
 	if (moves->gone_count == 0)
 		return;
 	qsort(moves->gone, moves->gone_count, sizeof(*moves->gone), compare_gone);
-	for (size_t i = 0; i < moves->came_count; i++)
-		find_by_name(moves, &moves->came[i]);
+	for (size_t i = 0; i < moves->gone_count; i++) {
+		if (moves->gone[i].by != SYNC_NOT_MOVED)
+			moves->came[moves->gone[i].by].was = i;
+	}
+	for (size_t i = 0; i < moves->came_count; i++) {
+		if (moves->came[i].was == SYNC_NOT_MOVED)
+			find_by_name(moves, &moves->came[i]);
+	}
 	for (size_t i = 0; i < moves->came_count; i++) {
 		if (moves->came[i].was == SYNC_NOT_MOVED)
 			find_by_content(moves, &moves->came[i]);

@@ -63,30 +63,48 @@ static void peeked(struct port_op *op, int code)
 		peek_some(survey);
 }
 
+/* A name is a message's identity (CONTRACT 3), so that ten thousand files that were moved need not
+ * be read, where each is at least as long as the one that is gone. */
+static bool is_known_by_name(struct survey *survey, const struct delta_entry *entry)
+{
+	struct local_mailbox *local = survey->local;
+
+	return survey->moves.gone_count > 0 &&
+	       local->ops->is_whole(local, entry->name, entry->flags) &&
+	       sync_moves_take_name(
+		       &survey->moves,
+		       &(struct sync_came){
+			       .mailbox = (size_t)(survey->mailbox - tree_of(survey)->mailboxes),
+			       .flags = entry->flags,
+			       .name = (char *)(uintptr_t)entry->name,
+		       });
+}
+
+static void peek(struct survey *survey, const struct delta_entry *entry)
+{
+	struct survey_peek *peek = &survey->peeks[survey->peeking++];
+
+	peek->survey = survey;
+	peek->flags = entry->flags;
+	peek->req = (struct local_examine_req){ .name = entry->name, .is_peek = true };
+	peek->req.op.done = peeked;
+	survey->local->ops->examine(survey->local, &peek->req);
+}
+
 /* New ones come first in a delta. */
 static void peek_some(struct survey *survey)
 {
 	const struct delta *delta = &survey->delta;
-	size_t count = 0;
 
-	while (count < SURVEY_PEEKS && survey->peeked + count < delta->count &&
-	       delta->entries[survey->peeked + count].change == SIDE_NEW &&
-	       tree_of(survey)->err.code == 0)
-		count++;
-	if (count == 0) {
-		survey_leave(survey);
-		return;
-	}
-	survey->peeking = count;
-	for (size_t i = 0; i < count; i++) {
+	while (survey->peeking < SURVEY_PEEKS && survey->peeked < delta->count &&
+	       delta->entries[survey->peeked].change == SIDE_NEW &&
+	       tree_of(survey)->err.code == 0) {
 		const struct delta_entry *entry = &delta->entries[survey->peeked++];
-		struct survey_peek *peek = &survey->peeks[i];
-		peek->survey = survey;
-		peek->flags = entry->flags;
-		peek->req = (struct local_examine_req){ .name = entry->name, .is_peek = true };
-		peek->req.op.done = peeked;
-		survey->local->ops->examine(survey->local, &peek->req);
+		if (!is_known_by_name(survey, entry))
+			peek(survey, entry);
 	}
+	if (survey->peeking == 0)
+		survey_leave(survey);
 }
 
 /* --- What changed in one mailbox ------------------------------------------------------ */

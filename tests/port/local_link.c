@@ -130,12 +130,33 @@ static void what_is_gone_or_was_never_there_cannot_be_linked(void **state)
 	assert_int_equal(bench->kind->tmp_count(bench), 0);
 }
 
+/* The model's answer is a matter of chance, as a name may tell no size. */
+static void what_is_whole_is_there(void **state)
+{
+	struct local_bench *bench = *state;
+	struct local_mailbox *inbox = bench->mailbox;
+	char original[MAIL_NAME_MAX + 1];
+	char name[MAIL_NAME_MAX + 1];
+
+	bench->kind->put(bench, 5, 0, true, original); /* a user's, without a size */
+	if (bench->turner.world == NULL)
+		assert_false(inbox->ops->is_whole(inbox, original, 0));
+	assert_int_equal(link_into(bench, inbox, original, 0, name), 0);
+	assert_false(inbox->ops->is_whole(inbox, name, 0)); /* in tmp/ */
+	assert_int_equal(inbox->ops->publish(inbox, name, FLAG_SEEN, &bench->err), 0);
+	if (bench->turner.world == NULL)
+		assert_true(inbox->ops->is_whole(inbox, name, FLAG_SEEN));
+	assert_int_equal(inbox->ops->remove(inbox, name, FLAG_SEEN, &bench->err), 0);
+	assert_false(inbox->ops->is_whole(inbox, name, FLAG_SEEN));
+}
+
 void local_link_tests_add(struct port_tests *tests)
 {
 	static const struct port_case cases[] = {
 		PORT_CASE(a_linked_message_is_seen_when_it_is_published),
 		PORT_CASE(a_file_whose_flags_were_changed_is_linked_all_the_same),
 		PORT_CASE(cleaning_tmp_takes_the_new_name_only),
+		PORT_CASE(what_is_whole_is_there),
 		PORT_CASE(what_is_gone_or_was_never_there_cannot_be_linked),
 	};
 

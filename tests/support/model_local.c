@@ -266,6 +266,17 @@ static int model_remove(struct local_mailbox *mailbox, const char *name, uint64_
 	return world_leave(opened->world, fault, err);
 }
 
+/* Some names tell no size. */
+static bool model_is_whole(struct local_mailbox *mailbox, const char *name, uint64_t flags)
+{
+	const struct opened_maildir *opened = opened_of(mailbox);
+	const struct model_file *file =
+		opened_is_there(opened) ? find_visible(opened, name) : NULL;
+
+	(void)flags;
+	return file != NULL && file->content != 0 && rng_below(&opened->world->rng, 4) != 0;
+}
+
 /* --- examine and read
  * --------------------------------------------------------------------------------- */
 
@@ -391,6 +402,7 @@ const struct local_mailbox_ops model_maildir_ops = {
 	.reader_read = model_reader_read,
 	.reader_close = model_reader_close,
 	.clean_tmp = model_clean_tmp,
+	.is_whole = model_is_whole,
 	.cancel = model_local_cancel,
 	.close = model_local_close,
 };

@@ -222,6 +222,56 @@ static void ten_thousand_equal_messages_are_all_found(void **state)
 		assert_int_not_equal(was(moves, i), 0);
 }
 
+static bool take_name(struct sync_moves *moves, size_t mailbox, const char *name)
+{
+	return sync_moves_take_name(moves, &(struct sync_came){
+						   .mailbox = mailbox,
+						   .flags = FLAG_SEEN,
+						   .name = (char *)(uintptr_t)name,
+					   });
+}
+
+static void a_name_is_enough_for_a_file_that_was_not_read(void **state)
+{
+	struct sync_moves moves = { .gone = NULL };
+	struct digest first = digest_of(9);
+
+	(void)state;
+	assert_false(take_name(&moves, 1, "b"));
+	add_gone(&moves, 0, 1, 9, 0, "b");
+	add_gone(&moves, 0, 2, 3, 0, "a");
+	assert_true(take_name(&moves, 1, "b"));
+	assert_false(take_name(&moves, 2, "b")); /* that one was taken */
+	assert_false(take_name(&moves, 1, "c"));
+	add_gone(&moves, 0, 3, 1, 0, "c");
+	add_came(&moves, 2, 3, 1000, 0, "x");
+	assert_true(take_name(&moves, 1, "c"));
+	sync_moves_find(&moves);
+	assert_int_equal(moves.came_count, 3);
+	assert_int_equal(was(&moves, 0), 1);
+	assert_int_equal(was(&moves, 1), 2);
+	assert_int_equal(was(&moves, 2), 3);
+	assert_true(digest_equals(&moves.came[0].identity, &first));
+	assert_int_equal(moves.came[0].size_bytes, 1000);
+	assert_int_equal(moves.came[0].flags, FLAG_SEEN);
+	sync_moves_free(&moves);
+}
+
+static void a_name_that_two_had_is_not_enough(void **state)
+{
+	struct sync_moves moves = { .gone = NULL };
+
+	(void)state;
+	add_gone(&moves, 0, 1, 1, 0, "a");
+	add_gone(&moves, 2, 1, 2, 0, "a");
+	assert_false(take_name(&moves, 1, "a"));
+	assert_int_equal(moves.came_count, 0);
+	add_came(&moves, 1, 2, 1000, 0, "a");
+	sync_moves_find(&moves);
+	assert_int_equal(moves.gone[moves.came[0].was].mailbox, 2);
+	sync_moves_free(&moves);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -238,6 +288,8 @@ int main(void)
 		TEST(more_or_less_than_a_header_line_is_another_message),
 		TEST(edited_in_its_mailbox_it_is_another_message),
 		TEST(ten_thousand_equal_messages_are_all_found),
+		TEST(a_name_is_enough_for_a_file_that_was_not_read),
+		TEST(a_name_that_two_had_is_not_enough),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
