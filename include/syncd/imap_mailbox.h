@@ -55,6 +55,7 @@ struct imap_mailbox {
 	uint64_t highestmodseq;   /* the last one told; 0: none that is to be trusted */
 	bool has_no_modseq;       /* NOMODSEQ, or what cannot be trusted: never `highestmodseq` */
 	uint64_t flags_mask;      /* flags that can be stored (PERMANENTFLAGS) */
+	uint64_t named_flags;     /* without those that "\\*" stands for */
 	uint32_t changes;         /* counts EXISTS, EXPUNGE and VANISHED */
 	bool is_validity_changed; /* another UIDVALIDITY was told since SELECT */
 	bool has_permanent_flags;

@@ -124,7 +124,8 @@ struct remote_open_req {
 	uint32_t uidnext;               /* 0: the server does not say */
 	uint32_t exists;
 	bool is_read_only;
-	uint64_t flags_mask; /* flags the server keeps (PERMANENTFLAGS) */
+	uint64_t flags_mask;  /* flags the server keeps (PERMANENTFLAGS), */
+	uint64_t named_flags; /* and those of them that it names: others it only says it would */
 	bool has_email_ids;  /* email_ids tells them; else it tells nothing */
 };
 
@@ -242,6 +243,7 @@ struct remote_identify_req {
 	const struct uidset *uids; /* borrowed until done; a range up to UINT32_MAX is allowed */
 	void (*found)(struct remote_identify_req *req, uint32_t uid, const struct digest *identity,
 		      uint64_t size_bytes, uint64_t flags);
+	uint64_t named_flags; /* result: as of open, by now */
 };
 
 /* What is the same of all copies of a message in the account, and of no other message (EMAILID, RFC

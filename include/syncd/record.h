@@ -36,6 +36,7 @@ struct mailbox_record {
 	uint64_t remote_id;
 	uint64_t local_id;
 	uint32_t email_uidnext; /* smaller UIDs have their email_id, if the server has any */
+	uint64_t unkept; /* keywords that the server takes and does not keep: the maildir's alone */
 	uint64_t policy; /* a digest of what decided which changes matter; another: list anew */
 	struct keyword_table keywords;
 	char name[MAILBOX_NAME_MAX + 1];

@@ -32,6 +32,8 @@ static void identify_done(struct imap_identify *identify, int code)
 {
 	struct identify_work *work = container_of(identify, struct identify_work, identify);
 
+	if (work->req != NULL)
+		work->req->named_flags = remote_box_mailbox(work->work.box)->named_flags;
 	remote_work_finish(&work->work, code, &identify->err);
 }
 

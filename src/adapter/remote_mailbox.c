@@ -139,6 +139,7 @@ static void open_succeed(struct remote_open_work *work, const struct imap_mailbo
 	req->exists = mailbox->exists;
 	req->is_read_only = mailbox->is_read_only;
 	req->flags_mask = mailbox->flags_mask;
+	req->named_flags = mailbox->named_flags;
 	req->has_email_ids = remote_has_email_ids(work->box->conn->session);
 	free(work);
 	req->op.done(&req->op, 0);

@@ -67,7 +67,8 @@ static void take_permanent_flags(struct imap_mailbox *mailbox, const struct imap
 	if (list == NULL || list->kind != IMAP_LIST)
 		return;
 	mailbox->has_permanent_flags = true;
-	mailbox->flags_mask = flags_of(mailbox->keywords, list);
+	mailbox->named_flags = flags_of(mailbox->keywords, list);
+	mailbox->flags_mask = mailbox->named_flags;
 	for (const struct imap_arg *arg = list->child; arg != NULL; arg = arg->next) {
 		if (imap_arg_text(arg, &name) && slice_equals_str(name, "\\*"))
 			mailbox->flags_mask |= FLAGS_KEYWORDS | FLAG_FORWARDED;

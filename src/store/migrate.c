@@ -3,7 +3,8 @@
  *     1 to 2   a mailbox's record has room for where the next look may begin: message count,
  *              time of the last full listing, digest of the policy
  *     2 to 3   and for the two ids by which a renamed mailbox is known
- *     3 to 4   and for up to where email_ids are known; a table of these
+ *     3 to 4   and for up to where email_ids are known, and keywords that the server does not keep;
+ *              a table of email_ids
  * SPDX-License-Identifier: MIT */
 #include "migrate.h"
 
@@ -68,7 +69,7 @@ int migrate_check(struct env_txn *txn, bool is_read_only, bool *is_older, struct
 #define PLACE_1_LEN 24
 #define PLACE_2_LEN 44
 #define PLACE_3_LEN 60
-#define PLACE_4_LEN 64
+#define PLACE_4_LEN 72
 
 static const size_t place_lens[STORE_SCHEMA] = { 0, PLACE_1_LEN, PLACE_2_LEN, PLACE_3_LEN };
 

@@ -174,6 +174,7 @@ void pack_mailbox(struct buf *out, const struct mailbox_record *mailbox)
 	pack_u64(out, mailbox->remote_id);
 	pack_u64(out, mailbox->local_id);
 	pack_u32(out, mailbox->email_uidnext);
+	pack_u64(out, mailbox->unkept);
 	pack_bytes(out, &count, 1);
 	for (size_t i = 0; i < mailbox->keywords.count; i++)
 		pack_short_text(out, mailbox->keywords.names[i]);
@@ -208,6 +209,7 @@ bool unpack_mailbox(struct slice from, struct mailbox_record *mailbox)
 		unpack_i64(&from, &mailbox->verified_s) && unpack_u64(&from, &mailbox->policy) &&
 		unpack_u64(&from, &mailbox->remote_id) && unpack_u64(&from, &mailbox->local_id) &&
 		unpack_u32(&from, &mailbox->email_uidnext) &&
+		unpack_u64(&from, &mailbox->unkept) &&
 		unpack_keywords(&from, &mailbox->keywords) &&
 		unpack_text(&from, 1, mailbox->name, sizeof(mailbox->name));
 	if (!is_valid)

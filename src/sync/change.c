@@ -38,12 +38,14 @@ static void change_stored(struct port_op *op, int code)
 	store->is_in_flight = false;
 	must(pass->change.in_flight > 0);
 	pass->change.in_flight--;
-	if (code == 0)
+	if (code == 0) {
 		pass->result.counts.flags_remote += uidset_count(&store->uids);
-	else if (code == SYNCD_EMESSAGE)
+		kept_note(pass, uidset_lowest(&store->uids), store->req.add);
+	} else if (code == SYNCD_EMESSAGE) {
 		change_refused(pass, &store->uids, &op->err);
-	else
+	} else {
 		pass_fail(pass, &op->err);
+	}
 	change_continue(pass);
 }
 

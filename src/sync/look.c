@@ -91,6 +91,7 @@ static int make_local_delta(struct sync_pass *pass, struct error *err)
 	};
 
 	pass->local_delta.count = 0;
+	kept_strip(pass);
 	return sync_observe_local(&observer, &pass->listing, &pass->local_delta, err);
 }
 
@@ -128,6 +129,7 @@ static void look_opened(struct port_op *op, int code)
 
 	if (code == 0)
 		pass->remote = pass->open.mailbox;
+	pass->open.flags_mask &= ~pass->mailbox.unkept;
 	look_joined(pass, op, code);
 }
 
@@ -220,13 +222,14 @@ static void observed_local(struct port_op *op, int code)
 }
 
 /* The maildir is read once more where what was seen of it was a delta and a listing is wanted
- * by now: the server's UIDs mean nothing any more, or the keywords' letters changed. */
+ * by now: the server's UIDs mean nothing any more, or the keywords' letters changed; and where
+ * keywords were left out that the server, as it is now, may keep. */
 void observe_start(struct sync_pass *pass)
 {
 	bool wants_delta_first = pass->is_verifying && pass->mailbox.highestmodseq != 0;
 
 	pass->looking = 1;
-	if (pass->wants_all && pass->listing.is_delta) {
+	if (pass->wants_all && (pass->listing.is_delta || pass->is_listing_stripped)) {
 		pass->scan = (struct local_scan_req){ .hints = NULL };
 		scan_local(pass, observed_local);
 	}
@@ -249,6 +252,7 @@ int pass_make_deltas(struct sync_pass *pass, int64_t now_s, struct error *err)
 	if (code != 0)
 		return code;
 	observer.mask = pass->local->ops->flags_mask(pass->local);
+	kept_strip(pass);
 	return sync_observe_local(&observer, &pass->listing, &pass->local_delta, err);
 }
 

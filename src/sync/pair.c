@@ -41,6 +41,9 @@ static void reset_adopt(struct sync_pass *pass)
 	pass->mailbox.uidvalidity = pass_uidvalidity(pass);
 	pass->mailbox.uidnext = 0;
 	pass->mailbox.email_uidnext = 0;
+	pass->is_listing_stripped = pass->mailbox.unkept != 0;
+	pass->open.flags_mask |= pass->mailbox.unkept; /* it may be another server by now */
+	pass->mailbox.unkept = 0;
 	pass->mailbox.highestmodseq = 0;
 	pass->mailbox.exists = 0;
 	pass->mailbox.mtimes = (struct local_mtimes){ 0 };

@@ -141,6 +141,7 @@ static void enter_plan(struct sync_pass *pass)
 {
 	struct error err = { 0 };
 
+	kept_review(pass);
 	if (pass_make_deltas(pass, pass->now_s, &err) != 0) {
 		pass_fail(pass, &err);
 		pass_piece_done(pass);
@@ -207,6 +208,7 @@ static const struct pass_state_row states[PASS_STATE_COUNT] = {
 	[PASS_DELIVER] = { "deliver", deliver_start, true },
 	[PASS_UPLOAD] = { "upload", upload_start, true },
 	[PASS_CHANGE] = { "change", change_start, true },
+	[PASS_KEPT] = { "kept", kept_start, true },
 	[PASS_EMAIL] = { "email ids", email_start, true },
 	[PASS_SETTLE] = { "settle", settle_start, true },
 	[PASS_FINISH] = { "finish", finish_start, true },
@@ -234,6 +236,7 @@ static void pass_end(struct sync_pass *pass)
 	deliver_free(&pass->deliver);
 	upload_free(&pass->upload);
 	change_free(&pass->change);
+	kept_free(&pass->kept);
 	email_free(&pass->email);
 	store_batch_free(&pass->finish.batch);
 	free(pass);

@@ -154,6 +154,24 @@ struct change {
 	struct port_op turn;
 };
 
+/* --- Keywords that the server drops (kept.c) --- */
+
+#define KEPT_MAX 64 /* keywords there can be */
+
+struct kept {
+	struct {
+		uint32_t uid;
+		uint64_t flags;
+	} stored[KEPT_MAX]; /* one message for each that was given to the server */
+	size_t count;
+	uint64_t covered;
+	uint64_t missing; /* on those messages */
+	uint64_t dropped;
+	struct uidset uids;
+	struct remote_identify_req identify;
+	struct store_commit_req commit;
+};
+
 /* --- Email ids (email.c) --- */
 
 struct email {
@@ -201,6 +219,7 @@ enum pass_state {
 	PASS_DELIVER,
 	PASS_UPLOAD,
 	PASS_CHANGE,
+	PASS_KEPT,
 	PASS_EMAIL,
 	PASS_SETTLE,
 	PASS_FINISH,
@@ -247,12 +266,14 @@ struct sync_pass {
 	struct uidset told;
 	bool are_counts_equal; /* both sides have as many, so that nothing is gone */
 	bool is_left_over;     /* something was put off to the next pass */
+	bool is_listing_stripped; /* of keywords that are to be synchronised by now */
 	struct remote_settle_req settle;
 	struct recover recover;
 	struct pair pair;
 	struct deliver deliver;
 	struct upload upload;
 	struct change change;
+	struct kept kept;
 	struct email email;
 	struct store_commit_req finish;
 	struct local_flush_req flush; /* pass_flush_commit's */
@@ -365,6 +386,14 @@ bool deliver_links_are_over(const struct deliver *deliver);
 /* 0: not known. */
 uint64_t deliver_email_id(const struct deliver *deliver, uint32_t uid);
 void deliver_links_free(struct deliver_links *links);
+/* Notes that the server took these flags for a message. */
+void kept_note(struct sync_pass *pass, uint32_t uid, uint64_t flags);
+/* Takes those that are the maildir's alone out of what was seen of it. */
+void kept_strip(struct sync_pass *pass);
+/* Trusts the server again with keywords that it tells of. Before the deltas are made. */
+void kept_review(struct sync_pass *pass);
+void kept_start(struct sync_pass *pass);
+void kept_free(struct kept *kept);
 void email_start(struct sync_pass *pass);
 void email_free(struct email *email);
 void upload_start(struct sync_pass *pass);

@@ -43,6 +43,7 @@ static void upload_record(struct sync_pass *pass, const struct upload_item *item
 	memcpy(record.name, item->action->name, strlen(item->action->name) + 1);
 	if (uid >= pass->upload.uidnext && uid < UINT32_MAX)
 		pass->upload.uidnext = uid + 1;
+	kept_note(pass, uid, record.flags);
 	store_batch_put_message(batch, pass->mailbox.id, &record);
 	store_batch_delete_journal(batch, pass->mailbox.id, JOURNAL_APPEND, record.name);
 	pass_clear_aside(pass, batch, 0, record.name);

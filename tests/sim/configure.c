@@ -75,6 +75,8 @@ void run_configure(struct run *run)
 	server->tells_uidnext = rng_below(&rng, 4) != 0;
 	server->lies_about_size = rng_below(&rng, 4) == 0;
 	server->flags_mask = SERVER_FLAGS_MASK;
+	if (rng_below(&rng, 8) == 0)
+		server->drops = (uint64_t)2 << FLAGS_SYSTEM_COUNT;
 	run->world.may_see_moving = rng_below(&rng, 2) == 0;
 	if (rng_below(&rng, 4) == 0)
 		server->refuses_fetch = 1 + (uint32_t)rng_below(&rng, 12);

@@ -40,6 +40,7 @@ static int run_open(struct task *task)
 	req->uidnext = world->server.tells_uidnext ? mailbox->uidnext : 0;
 	req->exists = (uint32_t)mailbox->count;
 	req->flags_mask = session_flags_out(session, world->server.flags_mask);
+	req->named_flags = FLAGS_SYSTEM;
 	req->has_email_ids = world->server.tells_email_ids;
 	return 0;
 }

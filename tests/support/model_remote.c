@@ -207,6 +207,7 @@ static int run_identify(struct task *task)
 	const struct model_mailbox *mailbox = session->mailbox;
 	int code = session_check(task);
 
+	req->named_flags = session_flags_out(session, ~server->drops);
 	for (size_t i = 0; code == 0 && i < mailbox->count; i++) {
 		const struct model_message *message = &mailbox->messages[i];
 		struct digest identity;

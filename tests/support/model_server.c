@@ -79,7 +79,7 @@ struct model_message *model_server_add(struct world *world, struct model_mailbox
 	*message = (struct model_message){
 		.uid = mailbox->uidnext++,
 		.content = content,
-		.flags = flags,
+		.flags = flags & ~world->server.drops,
 		.date_s = world_now_s(world),
 		.modseq = is_silent ? mailbox->highestmodseq : model_next_modseq(world, mailbox),
 	};
@@ -102,6 +102,7 @@ struct model_message *model_server_copy(struct world *world, struct model_mailbo
 void model_server_set_flags(struct world *world, struct model_mailbox *mailbox,
 			    struct model_message *message, uint64_t flags, bool is_own)
 {
+	flags &= ~world->server.drops;
 	if (message->flags == flags &&
 	    (!world->server.bumps_for_nothing || rng_below(&world->rng, 2) == 0))
 		return;

@@ -334,7 +334,7 @@ static void mailboxes_of_schema_3_keep_all_and_ask_for_email_ids(void **state)
 	assert_true(mailbox.mtimes.cur_ns == 4 && mailbox.mtimes.new_ns == 5);
 	assert_true(mailbox.verified_s == 1600000000 && mailbox.policy == 6);
 	assert_true(mailbox.remote_id == 7 && mailbox.local_id == 8);
-	assert_int_equal(mailbox.email_uidnext, 0);
+	assert_true(mailbox.email_uidnext == 0 && mailbox.unkept == 0);
 	assert_string_equal(mailbox.keywords.names[0], "work");
 	keyword_table_free(&mailbox.keywords);
 	assert_int_equal(store_messages_by_email_id(f->store, 1, places, 1, &count, &f->err), 0);
