@@ -76,6 +76,9 @@ enum journal_kind {
 	/* The message `uid` was about to be removed on the server because its file was gone: it may
 	 * have been. A file that is back since then is a new message. Named by the UID. */
 	JOURNAL_EXPUNGE = 3,
+	/* Files were about to be removed because their messages are gone from the server: that one
+	 * is missing need not be somebody's doing. One for the mailbox, with no name of its own. */
+	JOURNAL_REMOVE = 4,
 };
 
 /* An action under way that is not safe to repeat blindly. Keyed by kind and name. */
@@ -154,6 +157,10 @@ void store_batch_delete_journal(struct store_batch *batch, uint32_t mailbox_id,
 void store_batch_put_expunge(struct store_batch *batch, uint32_t mailbox_id, uint32_t uidvalidity,
 			     uint32_t uid);
 void store_batch_delete_expunge(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid);
+
+/* And for JOURNAL_REMOVE. */
+void store_batch_put_removal(struct store_batch *batch, uint32_t mailbox_id);
+void store_batch_delete_removal(struct store_batch *batch, uint32_t mailbox_id);
 
 void store_batch_put_setaside(struct store_batch *batch, uint32_t mailbox_id,
 			      const struct setaside_record *setaside);

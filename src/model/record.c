@@ -140,6 +140,20 @@ void store_batch_delete_expunge(struct store_batch *batch, uint32_t mailbox_id, 
 	store_batch_delete_journal(batch, mailbox_id, JOURNAL_EXPUNGE, name);
 }
 
+#define REMOVAL_NAME "-"
+
+void store_batch_put_removal(struct store_batch *batch, uint32_t mailbox_id)
+{
+	const struct journal_record journal = { .kind = JOURNAL_REMOVE, .name = REMOVAL_NAME };
+
+	store_batch_put_journal(batch, mailbox_id, &journal);
+}
+
+void store_batch_delete_removal(struct store_batch *batch, uint32_t mailbox_id)
+{
+	store_batch_delete_journal(batch, mailbox_id, JOURNAL_REMOVE, REMOVAL_NAME);
+}
+
 void store_batch_put_setaside(struct store_batch *batch, uint32_t mailbox_id,
 			      const struct setaside_record *setaside)
 {

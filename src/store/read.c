@@ -263,7 +263,7 @@ static int gather_journal(void *context, const struct env *env, struct slice key
 		xgrow(gather->items, gather->count, &gather->cap, sizeof(struct journal_record));
 	struct journal_record *journal = (struct journal_record *)gather->items + gather->count;
 	if (!unpack_key_u32(&key, &mailbox_id) || !unpack_key_u8(&key, &kind) ||
-	    kind < JOURNAL_DELIVER || kind > JOURNAL_EXPUNGE ||
+	    kind < JOURNAL_DELIVER || kind > JOURNAL_REMOVE ||
 	    !unpack_text(&key, 1, journal->name, sizeof(journal->name)) ||
 	    !unpack_journal(value, journal))
 		return env_damaged(env, "a record of the journal", err);

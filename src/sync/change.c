@@ -290,6 +290,10 @@ static void change_commit(struct sync_pass *pass)
 		if (change_is_recorded(action->kind))
 			change_record(pass, action);
 	}
+	if (change->is_removing && change->recorded == pass->plan.count) {
+		store_batch_delete_removal(&change->commit.batch, pass->mailbox.id);
+		change->is_removing = false;
+	}
 	if (change->commit.batch.count > 0) {
 		pass_flush_commit(pass, &change->commit, change_committed);
 		return;
@@ -397,14 +401,25 @@ static void change_intend(struct sync_pass *pass)
 
 /* Before anything is removed on the server because it is gone here, that must be so for good: a
  * rename that a power cut takes back would bring the file back, and the next pass remove it too.
- * And the journal says so: a file that is put back while we are dead is no deletion on the server.
- */
+ * And the journal says so: a file that is put back while we are dead is no deletion on the server;
+ * and a copy that somebody makes of a message whose file we removed is not that file renamed. */
 void change_start(struct sync_pass *pass)
 {
-	store_batch_init(&pass->change.commit.batch);
+	struct change *change = &pass->change;
+	size_t removals = 0;
+
+	store_batch_init(&change->commit.batch);
 	change_intend(pass);
-	if (pass->change.commit.batch.count > 0)
-		pass_flush_commit(pass, &pass->change.commit, change_intended);
+	bool needs_flush = change->commit.batch.count > 0;
+	(void)sync_plan_of(&pass->plan, SYNC_REMOVE, &removals);
+	if (removals > 0 && !change->is_removing) {
+		store_batch_put_removal(&change->commit.batch, pass->mailbox.id);
+		change->is_removing = true;
+	}
+	if (needs_flush)
+		pass_flush_commit(pass, &change->commit, change_intended);
+	else if (change->commit.batch.count > 0)
+		pass_commit(pass, &change->commit, change_intended);
 	else
 		change_continue(pass);
 }

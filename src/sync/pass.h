@@ -149,6 +149,7 @@ struct change {
 	struct remote_store_req unmark; /* what goes to the trash */
 	struct remote_transfer_req transfer;
 	size_t recorded;          /* into the plan: up to here the state has it */
+	bool is_removing;         /* the journal says so (JOURNAL_REMOVE) */
 	struct store_batch batch; /* what the pieces before left for our commit */
 	struct store_commit_req commit;
 	struct port_op turn;

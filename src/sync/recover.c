@@ -33,10 +33,10 @@ static void recover_commit(struct sync_pass *pass)
 	struct recover *recover = &pass->recover;
 
 	for (size_t i = 0; i < recover->count; i++) {
-		if (recover->journal[i].kind != JOURNAL_EXPUNGE)
+		enum journal_kind kind = recover->journal[i].kind;
+		if (kind != JOURNAL_EXPUNGE && kind != JOURNAL_REMOVE)
 			store_batch_delete_journal(&recover->commit.batch, pass->mailbox.id,
-						   recover->journal[i].kind,
-						   recover->journal[i].name);
+						   kind, recover->journal[i].name);
 	}
 	if (recover->commit.batch.count > 0)
 		pass_flush_commit(pass, &recover->commit, recover_committed);
@@ -100,15 +100,16 @@ static uint32_t recover_list_appends(struct sync_pass *pass)
 	return first_uid;
 }
 
-/* --- Removals on the server that may have been carried out ------------------------------- */
+/* --- Removals that may have been carried out ------------------------------- */
 
-/* What to make of them is clear when both sides have been seen. */
-static void recover_note_expunges(struct sync_pass *pass)
+/* What to make of them, and of files, is clear when both sides have been seen. */
+static void recover_note_removals(struct sync_pass *pass)
 {
 	struct recover *recover = &pass->recover;
 
 	for (size_t i = 0; i < recover->count; i++) {
 		const struct journal_record *journal = &recover->journal[i];
+		pass->change.is_removing |= journal->kind == JOURNAL_REMOVE;
 		if (journal->kind != JOURNAL_EXPUNGE)
 			continue;
 		if (journal->uidvalidity == pass_uidvalidity(pass))
@@ -191,7 +192,7 @@ void recover_start(struct sync_pass *pass)
 		pass_piece_done(pass);
 		return;
 	}
-	recover_note_expunges(pass);
+	recover_note_removals(pass);
 	uint32_t first_uid = recover_list_appends(pass);
 	if (recover->match.locals.count > 0)
 		match_identify_from(pass, &recover->match, first_uid, recover_identified);
