@@ -33,6 +33,7 @@ void account_trim(struct account *account);
 const char *account_name(const struct account *account);
 struct adapter_remote *account_remote(struct account *account);
 struct store_port *account_store(struct account *account);
+struct local_account *account_local(struct account *account);
 
 /* --- Runs ------------------------------------------------------------------------ */
 

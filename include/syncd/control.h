@@ -50,6 +50,12 @@ enum control_push {
 	CONTROL_PUSH_NOTIFY,
 };
 
+struct control_names {
+	char **items;
+	size_t count;
+	size_t cap;
+};
+
 struct control_mailbox_status {
 	char *name; /* owned by the status */
 	enum special_use use;
@@ -59,6 +65,10 @@ struct control_mailbox_status {
 	struct setaside_record *aside; /* messages one side refuses; owned by the status */
 	size_t aside_count;
 	size_t aside_cap;
+	/* Keywords that one side alone has: for want of a letter, or because the server drops
+	 * them. Names, owned by the status. */
+	struct control_names server_keywords;
+	struct control_names local_keywords;
 	uint64_t held_deletions; /* 0: not held */
 	bool held_is_remote;     /* the deletions would be on the server */
 	struct error err;        /* code 0: none */
@@ -90,6 +100,7 @@ struct control_account_status *control_status_add_account(struct control_status 
 							  const char *name);
 struct control_mailbox_status *control_status_add_mailbox(struct control_account_status *account,
 							  const char *name);
+void control_names_add(struct control_names *names, const char *name);
 void control_status_add_aside(struct control_mailbox_status *mailbox,
 			      const struct setaside_record *record);
 

@@ -126,7 +126,7 @@ struct remote_open_req {
 	bool is_read_only;
 	uint64_t flags_mask;  /* flags the server keeps (PERMANENTFLAGS), */
 	uint64_t named_flags; /* and those of them that it names: others it only says it would */
-	bool has_email_ids;  /* email_ids tells them; else it tells nothing */
+	bool has_email_ids;   /* email_ids tells them; else it tells nothing */
 };
 
 struct remote_flags {

@@ -51,7 +51,8 @@ struct message_record {
 	uint64_t flags;
 	uint64_t size_bytes; /* CRLF form */
 	struct digest identity;
-	uint64_t email_id; /* equal ones are one message, wherever it is (RFC 8474 §5); 0: unknown */
+	uint64_t
+		email_id; /* equal ones are one message, wherever it is (RFC 8474 §5); 0: unknown */
 	char name[MAIL_NAME_MAX + 1];
 };
 

@@ -222,10 +222,9 @@ static int mailbox_link(struct local_mailbox *mailbox, const struct mailbox_reco
 		code = maildir_keywords_refresh(box->source, err);
 	if (code != 0)
 		return code;
-	return maildir_link(box->maildir, &box->local->namer, loop_wall_s(box->local->loop),
-			    box->source, original,
-			    maildir_flags_to_letters(box->source, &from->keywords, flags), name,
-			    err);
+	return maildir_link(
+		box->maildir, &box->local->namer, loop_wall_s(box->local->loop), box->source,
+		original, maildir_flags_to_letters(box->source, &from->keywords, flags), name, err);
 }
 
 /* --- Flushing --------------------------------------------------------------------------- */
@@ -559,6 +558,11 @@ int local_mailbox_open(struct adapter_local *local, const char *name,
 	*mailbox = NULL;
 	if (code != 0)
 		return code;
+	code = maildir_keywords_refresh(maildir, err); /* flags_mask is asked before a scan, too */
+	if (code != 0) {
+		maildir_close(&maildir);
+		return code;
+	}
 	struct adapter_mailbox *box = xcalloc(1, sizeof(*box));
 	box->mailbox.ops = &mailbox_ops;
 	box->local = local;

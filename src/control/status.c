@@ -25,6 +25,19 @@ struct control_mailbox_status *control_status_add_mailbox(struct control_account
 	return mailbox;
 }
 
+void control_names_add(struct control_names *names, const char *name)
+{
+	names->items = xgrow(names->items, names->count, &names->cap, sizeof(*names->items));
+	names->items[names->count++] = xstrdup(name);
+}
+
+static void names_free(struct control_names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->items[i]);
+	free(names->items);
+}
+
 void control_status_add_aside(struct control_mailbox_status *mailbox,
 			      const struct setaside_record *record)
 {
@@ -40,6 +53,8 @@ void status_free(struct control_status *status)
 		for (size_t j = 0; j < account->count; j++) {
 			free(account->mailboxes[j].name);
 			free(account->mailboxes[j].aside);
+			names_free(&account->mailboxes[j].server_keywords);
+			names_free(&account->mailboxes[j].local_keywords);
 		}
 		free(account->mailboxes);
 		free(account->name);

@@ -178,6 +178,24 @@ static void add_aside(struct buf *out, const json_t *mailbox)
 	}
 }
 
+static void add_keywords(struct buf *out, const json_t *mailbox, const char *key, const char *words)
+{
+	const json_t *names = json_object_get(mailbox, key);
+	size_t i;
+	json_t *name;
+
+	if (json_array_size(names) == 0)
+		return;
+	add(out, "    keywords ");
+	add(out, words);
+	json_array_foreach(names, i, name)
+	{
+		add(out, i == 0 ? ": " : ", ");
+		add_clean(out, json_is_string(name) ? json_string_value(name) : "");
+	}
+	add(out, "\n");
+}
+
 static void add_mailboxes(struct buf *out, const json_t *mailboxes)
 {
 	size_t width = strlen("MAILBOX");
@@ -204,6 +222,9 @@ static void add_mailboxes(struct buf *out, const json_t *mailboxes)
 		add_notes(out, mailbox);
 		add(out, "\n");
 		add_aside(out, mailbox);
+		add_keywords(out, mailbox, "server_keywords",
+			     "on the server only, for want of a letter");
+		add_keywords(out, mailbox, "local_keywords", "here only, as the server drops them");
 	}
 }
 

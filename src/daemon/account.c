@@ -136,3 +136,8 @@ struct store_port *account_store(struct account *account)
 {
 	return &account->state.port;
 }
+
+struct local_account *account_local(struct account *account)
+{
+	return account->local;
+}

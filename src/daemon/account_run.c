@@ -152,9 +152,9 @@ static void run_log_counts(const struct account_run *run, const char *name,
 		 "%s: %llu fetched, %llu linked, %llu sent, flags of %llu changed here and %llu on "
 		 "the server, %llu removed here and %llu on the server",
 		 name, (unsigned long long)counts->fetched, (unsigned long long)counts->linked,
-		 (unsigned long long)counts->appended,
-		 (unsigned long long)counts->flags_local, (unsigned long long)counts->flags_remote,
-		 (unsigned long long)counts->removed, (unsigned long long)counts->expunged);
+		 (unsigned long long)counts->appended, (unsigned long long)counts->flags_local,
+		 (unsigned long long)counts->flags_remote, (unsigned long long)counts->removed,
+		 (unsigned long long)counts->expunged);
 }
 
 static void run_ended(struct sync_tree *tree, const char *name, const struct sync_result *result)

@@ -144,6 +144,34 @@ static void status_add_aside(void *context, const struct setaside_record *record
 	control_status_add_aside(context, record);
 }
 
+static uint64_t letters_of(struct keeper *keeper, struct mailbox_record *record)
+{
+	struct local_account *account = account_local(keeper->account);
+	struct local_mailbox *mailbox;
+	struct error err = { 0 };
+	uint64_t mask = UINT64_MAX;
+
+	if (account->ops->open(account, record->name, &record->keywords, &mailbox, &err) != 0)
+		return mask; /* the mailbox's own error says more */
+	mask = mailbox->ops->flags_mask(mailbox);
+	mailbox->ops->close(mailbox);
+	return mask;
+}
+
+static void status_add_keywords(struct keeper *keeper, struct mailbox_record *record,
+				struct control_mailbox_status *row)
+{
+	uint64_t letters = record->keywords.count > 0 ? letters_of(keeper, record) : 0;
+
+	for (size_t i = 0; i < record->keywords.count; i++) {
+		uint64_t bit = (uint64_t)1 << (FLAGS_SYSTEM_COUNT + i);
+		if ((letters & bit) == 0)
+			control_names_add(&row->server_keywords, record->keywords.names[i]);
+		else if ((record->unkept & bit) != 0)
+			control_names_add(&row->local_keywords, record->keywords.names[i]);
+	}
+}
+
 static void status_add_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox,
 			       struct control_account_status *account)
 {
@@ -159,6 +187,7 @@ static void status_add_mailbox(struct keeper *keeper, struct keeper_mailbox *mai
 		if (!mailbox->is_counted)
 			status_count(mailbox, store, record.id);
 		(void)store->ops->setaside_each(store, record.id, status_add_aside, row, &err);
+		status_add_keywords(keeper, &record, row);
 		keyword_table_free(&record.keywords);
 	}
 	row->use = mailbox->use;

@@ -108,8 +108,9 @@ static bool identify_untagged(struct imap_command *command, const struct imap_re
 	return true;
 }
 
-/* EMAILID (M6d99ac3275bb4e): case counts (RFC 8474 §7). X-GM-MSGID is a number. The item's name goes
- * in, so that a server that begins to know the other does not tell the same of two messages. */
+/* EMAILID (M6d99ac3275bb4e): case counts (RFC 8474 §7). X-GM-MSGID is a number. The item's name
+ * goes in, so that a server that begins to know the other does not tell the same of two messages.
+ */
 static bool read_email_id(const struct imap_response *response, uint64_t *email_id)
 {
 	const struct imap_arg *emailid = imap_fetch_item(response, "EMAILID");

@@ -51,8 +51,8 @@ bool imap_quirk_is_about_message(const struct error *err)
 }
 
 /* Cyrus 3.6.1 fills MAILBOXID in STATUS with whatever is in its memory, parentheses and line ends
- * too, so that the response cannot be read (seen; its SELECT tells the right one, and FETCH the right
- * EMAILID). */
+ * too, so that the response cannot be read (seen; its SELECT tells the right one, and FETCH the
+ * right EMAILID). */
 uint32_t imap_quirk_lacks(struct slice server_name)
 {
 	return contains_word(server_name, "Cyrus") ? IMAP_CAP_OBJECTID : 0;

@@ -1,6 +1,5 @@
-/* What is done with a file by its name alone: a second one for another mailbox, no copy; and a glance
- * at whether it is what it is called.
- * SPDX-License-Identifier: MIT */
+/* What is done with a file by its name alone: a second one for another mailbox, no copy; and a
+ * glance at whether it is what it is called. SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -208,8 +208,7 @@ bool unpack_mailbox(struct slice from, struct mailbox_record *mailbox)
 		unpack_i64(&from, &mailbox->mtimes.new_ns) &&
 		unpack_i64(&from, &mailbox->verified_s) && unpack_u64(&from, &mailbox->policy) &&
 		unpack_u64(&from, &mailbox->remote_id) && unpack_u64(&from, &mailbox->local_id) &&
-		unpack_u32(&from, &mailbox->email_uidnext) &&
-		unpack_u64(&from, &mailbox->unkept) &&
+		unpack_u32(&from, &mailbox->email_uidnext) && unpack_u64(&from, &mailbox->unkept) &&
 		unpack_keywords(&from, &mailbox->keywords) &&
 		unpack_text(&from, 1, mailbox->name, sizeof(mailbox->name));
 	if (!is_valid)

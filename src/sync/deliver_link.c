@@ -1,8 +1,7 @@
-/* A message that came to this mailbox on the server, and whose like is in the maildir: its file gets
- * another name and nothing is fetched. The server says so by the email_id, and as two messages with
- * one would be one mail lost, the sizes have to agree as well. What is moved is linked like that
- * first and removed where it was by that mailbox's pass.
- * SPDX-License-Identifier: MIT */
+/* A message that came to this mailbox on the server, and whose like is in the maildir: its file
+ * gets another name and nothing is fetched. The server says so by the email_id, and as two messages
+ * with one would be one mail lost, the sizes have to agree as well. What is moved is linked like
+ * that first and removed where it was by that mailbox's pass. SPDX-License-Identifier: MIT */
 #include "pass.h"
 
 #include <stdlib.h>

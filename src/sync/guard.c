@@ -1,10 +1,10 @@
-/* Which of the removals that a pass has planned it carries out now. An emptied directory or a server
- * restored from nothing must not take the other side with it (CONTRACT 2.2 `deletion_limit`).
- * SPDX-License-Identifier: MIT */
+/* Which of the removals that a pass has planned it carries out now. An emptied directory or a
+ * server restored from nothing must not take the other side with it (CONTRACT 2.2
+ * `deletion_limit`). SPDX-License-Identifier: MIT */
 #include "pass.h"
 
 #define GUARD_MESSAGES_MIN 20 /* fewer deletions are never held */
-#define PLACES_MAX 16 /* copies of one message that are looked at */
+#define PLACES_MAX 16         /* copies of one message that are looked at */
 
 /* What is removed here may be what another mailbox is about to get. */
 static void leave_removals(struct sync_pass *pass)

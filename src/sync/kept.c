@@ -1,6 +1,6 @@
-/* Servers that take keywords, promise to keep them ("\\*" among PERMANENTFLAGS), and drop them. What they
- * do not have would look as if somebody had removed it there, and go from the maildir, too. So one
- * message is looked at of each keyword that the server did not name before.
+/* Servers that take keywords, promise to keep them ("\\*" among PERMANENTFLAGS), and drop them.
+ * What they do not have would look as if somebody had removed it there, and go from the maildir,
+ * too. So one message is looked at of each keyword that the server did not name before.
  * SPDX-License-Identifier: MIT */
 #include "pass.h"
 
@@ -16,7 +16,7 @@ void kept_free(struct kept *kept)
 void kept_note(struct sync_pass *pass, uint32_t uid, uint64_t flags)
 {
 	struct kept *kept = &pass->kept;
-	uint64_t new = flags & FLAGS_KEYWORDS & ~pass->open.named_flags & ~kept->covered;
+	uint64_t new = flags &FLAGS_KEYWORDS & ~pass->open.named_flags & ~kept->covered;
 
 	if (new == 0)
 		return;

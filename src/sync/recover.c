@@ -35,8 +35,8 @@ static void recover_commit(struct sync_pass *pass)
 	for (size_t i = 0; i < recover->count; i++) {
 		enum journal_kind kind = recover->journal[i].kind;
 		if (kind != JOURNAL_EXPUNGE && kind != JOURNAL_REMOVE)
-			store_batch_delete_journal(&recover->commit.batch, pass->mailbox.id,
-						   kind, recover->journal[i].name);
+			store_batch_delete_journal(&recover->commit.batch, pass->mailbox.id, kind,
+						   recover->journal[i].name);
 	}
 	if (recover->commit.batch.count > 0)
 		pass_flush_commit(pass, &recover->commit, recover_committed);

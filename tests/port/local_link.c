@@ -62,9 +62,8 @@ static void a_linked_message_is_seen_when_it_is_published(void **state)
 	assert_int_equal(other->ops->publish(other, name, FLAG_FLAGGED, &bench->err), 0);
 	assert_is(bench, other, name, 5);
 	/* Each has its flags, and one stays without the other. */
-	assert_int_equal(bench->mailbox->ops->remove(bench->mailbox, original, FLAG_SEEN,
-						     &bench->err),
-			 0);
+	assert_int_equal(
+		bench->mailbox->ops->remove(bench->mailbox, original, FLAG_SEEN, &bench->err), 0);
 	assert_is(bench, other, name, 5);
 	other->ops->close(other);
 	keyword_table_free(&keywords);
@@ -107,9 +106,9 @@ static void cleaning_tmp_takes_the_new_name_only(void **state)
 	assert_int_equal(link_into(bench, bench->mailbox, original, 0, name), 0);
 	flush(bench, bench->mailbox);
 	assert_int_equal(bench->kind->tmp_count(bench), 1);
-	assert_int_equal(bench->mailbox->ops->clean_tmp(bench->mailbox, is_none_staged, NULL,
-							&bench->err),
-			 0);
+	assert_int_equal(
+		bench->mailbox->ops->clean_tmp(bench->mailbox, is_none_staged, NULL, &bench->err),
+		0);
 	assert_int_equal(bench->kind->tmp_count(bench), 0);
 	assert_is(bench, bench->mailbox, original, 5);
 }
@@ -124,9 +123,9 @@ static void what_is_gone_or_was_never_there_cannot_be_linked(void **state)
 	bench->kind->put(bench, 5, 0, true, original);
 	bench->kind->take(bench, original);
 	assert_int_equal(link_into(bench, bench->mailbox, original, 0, name), SYNCD_ENOTFOUND);
-	assert_int_equal(bench->mailbox->ops->link(bench->mailbox, &none, original, 0, name,
-						   &bench->err),
-			 SYNCD_ENOTFOUND);
+	assert_int_equal(
+		bench->mailbox->ops->link(bench->mailbox, &none, original, 0, name, &bench->err),
+		SYNCD_ENOTFOUND);
 	assert_int_equal(bench->kind->tmp_count(bench), 0);
 }
 

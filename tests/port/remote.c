@@ -448,7 +448,7 @@ static void identifying_up_to_the_highest_uid_gives_all_from_there(void **state)
 }
 
 static void email_id_found(struct remote_email_ids_req *req, uint32_t uid, uint64_t email_id,
-			uint64_t size_bytes)
+			   uint64_t size_bytes)
 {
 	uint64_t expected_size = 0;
 	struct digest unused;

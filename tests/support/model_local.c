@@ -270,8 +270,7 @@ static int model_remove(struct local_mailbox *mailbox, const char *name, uint64_
 static bool model_is_whole(struct local_mailbox *mailbox, const char *name, uint64_t flags)
 {
 	const struct opened_maildir *opened = opened_of(mailbox);
-	const struct model_file *file =
-		opened_is_there(opened) ? find_visible(opened, name) : NULL;
+	const struct model_file *file = opened_is_there(opened) ? find_visible(opened, name) : NULL;
 
 	(void)flags;
 	return file != NULL && file->content != 0 && rng_below(&opened->world->rng, 4) != 0;

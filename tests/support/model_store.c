@@ -307,8 +307,7 @@ static int places_where(struct store_port *port,
 		for (size_t i = 0; i < store->message_count; i++) {
 			const struct model_record *record = &store->messages[i];
 			struct message_place place = { record->mailbox_id, record->message.uid };
-			if (!is_meant(&record->message, what) ||
-			    !place_is_before(&last, &place) ||
+			if (!is_meant(&record->message, what) || !place_is_before(&last, &place) ||
 			    (is_found && !place_is_before(&place, &out[*count])))
 				continue;
 			out[*count] = place;
