@@ -265,8 +265,8 @@ struct sync_pass {
 	bool is_remote_checked; /* verifying: `told` holds what the server's delta named, */
 	bool is_told_complete;  /* deletions too */
 	struct uidset told;
-	bool are_counts_equal; /* both sides have as many, so that nothing is gone */
-	bool is_left_over;     /* something was put off to the next pass */
+	bool are_counts_equal;    /* both sides have as many, so that nothing is gone */
+	bool is_left_over;        /* something was put off to the next pass */
 	bool is_listing_stripped; /* of keywords that are to be synchronised by now */
 	struct remote_settle_req settle;
 	struct recover recover;

@@ -209,8 +209,9 @@ struct sync_tree {
 	size_t listing;   /* lists awaited */
 	bool lists_inbox; /* the server does, wanted or not */
 	unsigned failures;
-	int64_t now_s; /* when the mailboxes were listed */
-	char *trash;   /* the server's \Trash, once listed; or NULL */
+	int64_t now_s;  /* when the mailboxes were listed */
+	char *trash;    /* the server's \Trash, once listed; or NULL */
+	bool has_trash; /* the one that the options name was listed */
 	struct error err;
 	struct remote_list_req remote_list;
 	struct local_list_req local_list;

@@ -151,6 +151,35 @@ static bool is_renamed_away(const struct sync_tree *tree, size_t at)
 	return false;
 }
 
+static void trash_created(struct port_op *op, int code)
+{
+	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.create.op);
+	char text[ERROR_FORMAT_MAX];
+
+	/* Of what is to go there the passes tell. */
+	if (code != 0)
+		log_warn(tree->options.account, "trash %s: %s", tree->options.trash,
+			 error_format(&op->err, text, sizeof(text)));
+	tree_note_failure(tree, &op->err);
+	tree_piece_done(tree);
+}
+
+/* One that is named and is nowhere is made, as any mailbox that the server lacks. */
+static bool create_trash(struct sync_tree *tree)
+{
+	const struct sync_tree_options *options = &tree->options;
+
+	if (options->trash == NULL || options->finds_trash || tree->has_trash ||
+	    !options->may_create_remote || options->direction == SYNC_PULL || options->is_dry_run)
+		return false;
+	log_info(options->account, "%s: making it on the server, for what is deleted",
+		 options->trash);
+	tree->boxes.create = (struct remote_create_req){ .name = options->trash };
+	tree->boxes.create.op.done = trash_created;
+	tree->ports.remote->ops->create(tree->ports.remote, &tree->boxes.create);
+	return true;
+}
+
 static void boxes_continue(struct sync_tree *tree)
 {
 	while (tree->err.code == 0 && tree->boxes.next < tree->count) {
@@ -163,7 +192,8 @@ static void boxes_continue(struct sync_tree *tree)
 		else if (boxes_carry_out(tree, at))
 			return;
 	}
-	tree_piece_done(tree);
+	if (tree->err.code != 0 || !create_trash(tree))
+		tree_piece_done(tree);
 }
 
 /* --- The plan ------------------------------------------------------------------------------ */

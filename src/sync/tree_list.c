@@ -45,6 +45,8 @@ static void tree_found_remote(struct remote_list_req *req, const struct mailbox_
 
 	if (tree->ops->listed != NULL)
 		tree->ops->listed(tree, info);
+	if (tree->options.trash != NULL && strcmp(info->name, tree->options.trash) == 0)
+		tree->has_trash = true;
 	if (info->use == SPECIAL_USE_TRASH && info->is_selectable && tree->trash == NULL)
 		tree->trash = xstrdup(info->name);
 	tree->lists_inbox |= info->is_selectable && strcmp(info->name, "INBOX") == 0;

@@ -275,7 +275,7 @@ class Policies(Case):
         self.assertEqual(len(remote.messages("INBOX")), 2)
 
     def test_without_the_trash_nothing_is_deleted(self):
-        client, local, remote = self.three(trash="Nowhere")
+        client, local, remote = self.three(trash="Nowhere", create="local")
         os.unlink(local.messages("INBOX")[0].where)
         run = self.pass_once(client, code=1)
         self.assertIn("Nowhere", run.err)

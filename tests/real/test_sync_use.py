@@ -63,6 +63,22 @@ class SpecialUse(Case):
         self.assertEqual(client.once("work/INBOX").code, 0)
         self.assertEqual(len(remote.messages("Bin")), 2)
 
+    def test_a_trash_that_is_nowhere_is_made(self):
+        client, local, remote = self.three(trash="Deleted/Messages")
+        self.assertIn("Deleted/Messages", remote.mailboxes())
+        message = local.messages("INBOX")[0]
+        os.unlink(message.where)
+        self.pass_once(client)
+        self.assertEqual([m.digest for m in remote.messages("Deleted/Messages")], [message.digest])
+
+    def test_without_leave_to_make_one_nothing_is_deleted(self):
+        client, local, remote = self.three(trash="Deleted", create="local")
+        self.assertNotIn("Deleted", remote.mailboxes())
+        os.unlink(local.messages("INBOX")[0].where)
+        run = self.pass_once(client, code=1)
+        self.assertIn("Deleted", run.err)
+        self.assertEqual(len(remote.messages("INBOX")), 3)
+
     def test_with_auto_and_no_trash_nothing_is_deleted(self):
         client, local, remote = self.three("Trash", "auto", trash="auto")
         os.unlink(local.messages("INBOX")[0].where)
