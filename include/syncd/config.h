@@ -140,7 +140,7 @@ char *config_fault_format(const struct config_faults *faults, size_t index);
 const struct config_account *config_find(const struct config *config, const char *name);
 
 /* Whether this version can run the account: 0, or SYNCD_ECONFIG saying what is
- * not supported yet (POP3 accounts, trash, expunge_deleted, max_size): nothing is ignored. An smtp
+ * not supported yet (POP3 accounts): nothing is ignored. An smtp
  * section alone does not forbid running. */
 int config_account_supported(const struct config_account *account, struct error *err);
 

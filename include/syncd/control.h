@@ -65,6 +65,7 @@ struct control_mailbox_status {
 	struct setaside_record *aside; /* messages one side refuses; owned by the status */
 	size_t aside_count;
 	size_t aside_cap;
+	uint64_t too_large; /* messages left on the server (max_size) */
 	/* Keywords that one side alone has: for want of a letter, or because the server drops
 	 * them. Names, owned by the status. */
 	struct control_names server_keywords;

@@ -146,8 +146,8 @@ void imap_fetch_cancel(struct imap_fetch *fetch);
 /* Identity digest, size and flags, without bodies; or email_id and size. */
 struct imap_identify {
 	const struct uidset *uids; /* input, borrowed */
-	/* One of the two. The email_id is of EMAILID (RFC 8474 §5.1) or X-GM-MSGID: the session
-	 * must have IMAP_CAP_EMAILID or IMAP_CAP_GMAIL. */
+	/* One of the two. The email_id is of EMAILID (RFC 8474 §5.1) or X-GM-MSGID where the
+	 * session has IMAP_CAP_EMAILID or IMAP_CAP_GMAIL, else 0. */
 	void (*found_email_id)(struct imap_identify *identify, uint32_t uid, uint64_t email_id,
 			       uint64_t size_bytes);
 	void (*found)(struct imap_identify *identify, uint32_t uid, const struct digest *identity,

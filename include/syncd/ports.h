@@ -126,7 +126,7 @@ struct remote_open_req {
 	bool is_read_only;
 	uint64_t flags_mask;  /* flags the server keeps (PERMANENTFLAGS), */
 	uint64_t named_flags; /* and those of them that it names: others it only says it would */
-	bool has_email_ids;   /* email_ids tells them; else it tells nothing */
+	bool has_email_ids;   /* email_ids tells them; else it tells sizes only */
 };
 
 struct remote_flags {
@@ -246,12 +246,12 @@ struct remote_identify_req {
 	uint64_t named_flags; /* result: as of open, by now */
 };
 
-/* What is the same of all copies of a message in the account, and of no other message (EMAILID, RFC
- * 8474 §5.1, or Gmail's X-GM-MSGID). */
+/* How large messages are; and what is the same of all copies of a message in the account, and of no
+ * other message (EMAILID, RFC 8474 §5.1, or Gmail's X-GM-MSGID). */
 struct remote_email_ids_req {
 	struct port_op op;
 	const struct uidset *uids; /* borrowed until done; unknown UIDs are no error */
-	/* In any order; the id is not 0. The size may lie. */
+	/* In any order; id 0: the server has none. The size may lie. */
 	void (*found)(struct remote_email_ids_req *req, uint32_t uid, uint64_t email_id,
 		      uint64_t size_bytes);
 };

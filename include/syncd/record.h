@@ -99,7 +99,7 @@ struct setaside_record {
 	uint32_t uid; /* refused to be fetched; 0: a local one refused by the server */
 	char name[MAIL_NAME_MAX + 1];
 	int64_t next_try_s;
-	uint32_t attempts;
+	uint32_t attempts; /* 0: it was not refused, but is larger than max_size */
 	char reason[REASON_MAX];
 };
 

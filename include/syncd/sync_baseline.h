@@ -11,14 +11,19 @@
 #include "syncd/record.h"
 #include "syncd/sync_plan.h"
 
-/* A digest of what decided which changes mattered: what was seen and left alone under one
- * direction, with other keyword letters, or while messages flagged \Deleted stayed, would never be
- * told again by a delta. */
-uint64_t sync_policy_digest(enum sync_direction direction, bool expunges_deleted,
-			    uint64_t local_mask);
+/* What the configuration says of which changes matter. */
+struct sync_terms {
+	enum sync_direction direction;
+	bool expunges_deleted;
+	uint64_t max_size_bytes; /* 0: none */
+};
 
-/* Whether the digest was made under these two. */
-bool sync_policy_is_of(uint64_t policy, enum sync_direction direction, bool expunges_deleted);
+/* A digest of what decided which changes mattered: what was seen and left alone under other terms
+ * or with other keyword letters would never be told again by a delta. Not 0. */
+uint64_t sync_policy_digest(const struct sync_terms *terms, uint64_t local_mask);
+
+/* Whether the digest was made under these terms. */
+bool sync_policy_is_of(uint64_t policy, const struct sync_terms *terms);
 
 /* Both sides have not been listed in full for `interval_s` (0: that is never asked), or the clock
  * was set back behind the last time. */

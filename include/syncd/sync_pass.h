@@ -31,6 +31,7 @@ struct sync_counts {
 	uint64_t expunged;  /* on the server */
 	uint64_t removed;   /* in the maildir */
 	uint64_t set_aside; /* messages that one side refuses now */
+	uint64_t too_large; /* that were left on the server */
 };
 
 void sync_counts_add(struct sync_counts *sum, const struct sync_counts *more);
@@ -58,6 +59,7 @@ struct sync_pass_options {
 	unsigned deletion_limit_percent; /* 0: none */
 	/* Messages flagged \Deleted on either side go from both. */
 	bool expunges_deleted;
+	uint64_t max_size_bytes; /* larger messages are left on the server; 0: none is */
 	/* What was deleted in the maildir goes to this mailbox (canonical) of the server, unless it
 	 * was in there; NULL: for good. Borrowed until done. */
 	const char *trash;

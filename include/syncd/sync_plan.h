@@ -63,6 +63,9 @@ void sync_plan_unchanged(struct sync_plan *plan, const struct sync_policy *polic
  * `limit_percent` of the mailbox's `total` agreed messages; 0 percent: no limit. */
 bool sync_guard_holds(size_t count, size_t total, unsigned limit_percent);
 
+/* Whether it was not refused but left on the server for its size. */
+bool sync_is_too_large(const struct setaside_record *record);
+
 /* --- Observers: listings merged with the agreed state ------------------------- */
 
 /* Messages that one side refuses, not to be planned before their time. */

@@ -26,6 +26,7 @@ struct sync_tree_options {
 	enum sync_direction direction;
 	unsigned deletion_limit_percent; /* as for a pass */
 	bool expunges_deleted;           /* as for a pass */
+	uint64_t max_size_bytes;         /* as for a pass */
 	/* As for a pass; or, with finds_trash, the server's \Trash: the first that it lists. With
 	 * targets nothing is listed, and it is what a former tree found (NULL: none). */
 	const char *trash;

@@ -80,10 +80,7 @@ void remote_email_ids(struct remote_mailbox *mailbox, struct remote_email_ids_re
 		return;
 	work->email_ids = req;
 	work->identify.found_email_id = identify_found_email_id;
-	if (remote_has_email_ids(work->work.box->conn->session))
-		identify_start(work, req->uids);
-	else
-		remote_work_finish_later(&work->work);
+	identify_start(work, req->uids);
 }
 
 bool remote_has_email_ids(const struct imap_session *session)

@@ -64,15 +64,15 @@ json_t *render_error(const struct error *err)
 
 static json_t *render_counts(const struct sync_counts *counts)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "fetched",
-			 render_count(counts->fetched), "fetched_bytes",
-			 render_count(counts->fetched_bytes), "linked",
-			 render_count(counts->linked), "appended", render_count(counts->appended),
-			 "appended_bytes", render_count(counts->appended_bytes), "flags_remote",
-			 render_count(counts->flags_remote), "flags_local",
-			 render_count(counts->flags_local), "expunged",
-			 render_count(counts->expunged), "removed", render_count(counts->removed),
-			 "set_aside", render_count(counts->set_aside));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "fetched",
+		render_count(counts->fetched), "fetched_bytes", render_count(counts->fetched_bytes),
+		"linked", render_count(counts->linked), "appended", render_count(counts->appended),
+		"appended_bytes", render_count(counts->appended_bytes), "flags_remote",
+		render_count(counts->flags_remote), "flags_local",
+		render_count(counts->flags_local), "expunged", render_count(counts->expunged),
+		"removed", render_count(counts->removed), "set_aside",
+		render_count(counts->set_aside), "too_large", render_count(counts->too_large));
 }
 
 static json_t *render_held(const struct control_mailbox_status *mailbox)
@@ -114,14 +114,14 @@ static json_t *render_mailbox(const struct control_mailbox_status *mailbox)
 {
 	const char *use = special_use_name(mailbox->use);
 
-	return json_pack("{s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+	return json_pack("{s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
 			 render_text(mailbox->name), "special_use", use, "messages",
 			 render_count(mailbox->messages), "unseen", render_count(mailbox->unseen),
 			 "pending", render_count(mailbox->pending), "set_aside",
-			 render_aside(mailbox), "server_keywords",
-			 render_names(&mailbox->server_keywords), "local_keywords",
-			 render_names(&mailbox->local_keywords), "held", render_held(mailbox),
-			 "error", render_error(&mailbox->err));
+			 render_aside(mailbox), "too_large", render_count(mailbox->too_large),
+			 "server_keywords", render_names(&mailbox->server_keywords),
+			 "local_keywords", render_names(&mailbox->local_keywords), "held",
+			 render_held(mailbox), "error", render_error(&mailbox->err));
 }
 
 static json_t *render_account(const struct control_account_status *account)

@@ -222,6 +222,9 @@ static void add_mailboxes(struct buf *out, const json_t *mailboxes)
 		add_notes(out, mailbox);
 		add(out, "\n");
 		add_aside(out, mailbox);
+		if (number_of(mailbox, "too_large") > 0)
+			(void)buf_printf(out, "    %" PRIu64 " left on the server (max_size)\n",
+					 number_of(mailbox, "too_large"));
 		add_keywords(out, mailbox, "server_keywords",
 			     "on the server only, for want of a letter");
 		add_keywords(out, mailbox, "local_keywords", "here only, as the server drops them");

@@ -286,6 +286,8 @@ struct account_run *account_run_start(struct account *account,
 		.direction = settings->direction,
 		.deletion_limit_percent = settings->deletion_limit,
 		.expunges_deleted = settings->expunge_deleted,
+		.max_size_bytes =
+			settings->max_size_bytes == CONFIG_NO_LIMIT ? 0 : settings->max_size_bytes,
 		.trash = settings->finds_trash ? account->trash : settings->trash,
 		.finds_trash = settings->finds_trash,
 		.may_create_local = settings->create == CONFIG_FOLLOW_BOTH ||

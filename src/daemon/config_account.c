@@ -256,13 +256,8 @@ void config_account_free(struct config_account *account)
 
 int config_account_supported(const struct config_account *account, struct error *err)
 {
-	const char *what = NULL;
-
-	if (account->protocol == CONFIG_POP3)
-		what = "POP3 accounts are";
-	else if (account->max_size_bytes != CONFIG_NO_LIMIT)
-		what = "max_size is";
-	if (what == NULL)
+	if (account->protocol != CONFIG_POP3)
 		return 0;
-	return error_set(err, SYNCD_ECONFIG, "%s not supported yet by this version of syncd", what);
+	return error_set(err, SYNCD_ECONFIG,
+			 "POP3 accounts are not supported yet by this version of syncd");
 }

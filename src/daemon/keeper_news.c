@@ -141,7 +141,12 @@ static void status_count(struct keeper_mailbox *mailbox, struct store_port *stor
 
 static void status_add_aside(void *context, const struct setaside_record *record)
 {
-	control_status_add_aside(context, record);
+	struct control_mailbox_status *row = context;
+
+	if (sync_is_too_large(record))
+		row->too_large++;
+	else
+		control_status_add_aside(row, record);
 }
 
 static uint64_t letters_of(struct keeper *keeper, struct mailbox_record *record)

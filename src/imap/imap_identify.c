@@ -16,6 +16,7 @@
 #define OBJECTID_MAX 255 /* RFC 8474 §7 */
 #define EMAILID_ITEMS " (UID RFC822.SIZE EMAILID)"
 #define GMAIL_ITEMS " (UID RFC822.SIZE X-GM-MSGID)"
+#define SIZE_ITEMS " (UID RFC822.SIZE)"
 
 static struct imap_identify *identify_of(struct imap_command *command)
 {
@@ -130,15 +131,21 @@ static bool read_email_id(const struct imap_response *response, uint64_t *email_
 	return *email_id != 0;
 }
 
+static bool has_email_ids(const struct imap_session *session)
+{
+	return (session->capabilities & (IMAP_CAP_EMAILID | IMAP_CAP_GMAIL)) != 0;
+}
+
 static bool email_id_untagged(struct imap_command *command, const struct imap_response *response)
 {
 	struct imap_identify *identify = identify_of(command);
 	uint32_t uid = imap_fetch_uid(response);
 	uint64_t size_bytes;
-	uint64_t email_id;
+	uint64_t email_id = 0;
 
 	if (!imap_arg_number(imap_fetch_item(response, "RFC822.SIZE"), &size_bytes) ||
-	    !read_email_id(response, &email_id) || !uidset_contains(identify->uids, uid))
+	    (!read_email_id(response, &email_id) && has_email_ids(command->session)) ||
+	    !uidset_contains(identify->uids, uid))
 		return false;
 	identify->found_email_id(identify, uid, email_id, size_bytes);
 	return true;
@@ -195,12 +202,18 @@ static void identify_done(struct imap_command *command, int code)
 	identify_next(identify);
 }
 
+static const char *email_id_items(const struct imap_session *session)
+{
+	if ((session->capabilities & IMAP_CAP_EMAILID) != 0)
+		return EMAILID_ITEMS;
+	return (session->capabilities & IMAP_CAP_GMAIL) != 0 ? GMAIL_ITEMS : SIZE_ITEMS;
+}
+
 static void identify_next(struct imap_identify *identify)
 {
 	struct imap_command *command = &identify->command;
-	bool is_gmail = (command->session->capabilities & IMAP_CAP_EMAILID) == 0;
-	const char *items = is_gmail ? GMAIL_ITEMS : EMAILID_ITEMS;
 	const struct imap_command_type *type = &email_id_type;
+	const char *items = email_id_items(command->session);
 	struct uidset_place place = { 0 };
 
 	if (uidset_is_empty(&identify->left)) {

@@ -25,7 +25,7 @@
 #include "syncd/record.h"
 
 #define SCHEMA_EMAIL_ID_LEN 8 /* bytes of an email_id in a key */
-#define SCHEMA_NAME_KEY 480 /* bytes of a mailbox's name in a key */
+#define SCHEMA_NAME_KEY 480   /* bytes of a mailbox's name in a key */
 
 struct pack_key schema_mailbox_key(uint32_t id);
 struct pack_key schema_mailbox_name_key(const char *name, uint32_t id);

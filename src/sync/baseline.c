@@ -2,25 +2,30 @@
  * SPDX-License-Identifier: MIT */
 #include "syncd/sync_baseline.h"
 
-#define POLICY_RULE_BITS 3
+#define POLICY_TERMS_BITS 16
+#define POLICY_SIZE_BITS 13
 
-static uint64_t rules_of(enum sync_direction direction, bool expunges_deleted)
+/* Spreads the number, so that all its bits count where the upper ones are pushed out. */
+static uint64_t spread(uint64_t number)
 {
-	return ((uint64_t)direction + 1) | (expunges_deleted ? 4 : 0);
+	return (number ^ (number >> 31)) * 0x9e3779b97f4a7c15u;
 }
 
-uint64_t sync_policy_digest(enum sync_direction direction, bool expunges_deleted,
-			    uint64_t local_mask)
+static uint64_t terms_number(const struct sync_terms *terms)
 {
-	/* Spreads the mask, so that its upper bits count where the rules' push it out. */
-	uint64_t mixed = (local_mask ^ (local_mask >> 31)) * 0x9e3779b97f4a7c15u;
+	uint64_t size = spread(terms->max_size_bytes) >> (64 - POLICY_SIZE_BITS);
 
-	return mixed << POLICY_RULE_BITS | rules_of(direction, expunges_deleted);
+	return ((uint64_t)terms->direction + 1) | (terms->expunges_deleted ? 4 : 0) | size << 3;
 }
 
-bool sync_policy_is_of(uint64_t policy, enum sync_direction direction, bool expunges_deleted)
+uint64_t sync_policy_digest(const struct sync_terms *terms, uint64_t local_mask)
 {
-	return (policy & ((1u << POLICY_RULE_BITS) - 1)) == rules_of(direction, expunges_deleted);
+	return spread(local_mask) << POLICY_TERMS_BITS | terms_number(terms);
+}
+
+bool sync_policy_is_of(uint64_t policy, const struct sync_terms *terms)
+{
+	return (policy & ((1u << POLICY_TERMS_BITS) - 1)) == terms_number(terms);
 }
 
 bool sync_verify_is_due(const struct mailbox_record *mailbox, int64_t now_s, int64_t interval_s)

@@ -366,7 +366,7 @@ void deliver_start(struct sync_pass *pass)
 	store_batch_init(&deliver->commit.batch);
 	for (size_t i = 0; i < deliver->count; i++)
 		must(uidset_add(&deliver->missing, deliver->actions[i].uid) == 0);
-	if (deliver->count > 0 && pass->open.has_email_ids)
+	if (deliver->count > 0 && (pass->open.has_email_ids || pass->options.max_size_bytes > 0))
 		deliver_links_start(pass);
 	else
 		deliver_continue(pass);

@@ -61,6 +61,27 @@ static void links_found(struct remote_email_ids_req *req, uint32_t uid, uint64_t
 	links->items[links->count++] = (struct deliver_link){ uid, email_id, size_bytes };
 }
 
+/* They stay where they are, and are not to be asked for. */
+static void leave_too_large(struct sync_pass *pass)
+{
+	struct deliver *deliver = &pass->deliver;
+	struct deliver_links *links = &deliver->links;
+	uint64_t max = pass->options.max_size_bytes;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < links->count; i++) {
+		const struct deliver_link *link = &links->items[i];
+		if (max > 0 && link->size_bytes > max) {
+			pass_leave_too_large(pass, &pass->change.batch, link->uid,
+					     link->size_bytes);
+			must(uidset_remove_range(&deliver->missing, link->uid, link->uid) == 0);
+		} else if (link->email_id != 0) {
+			links->items[kept++] = *link;
+		}
+	}
+	links->count = kept;
+}
+
 /* A server that refuses to tell has its messages fetched. */
 static void links_told(struct port_op *op, int code)
 {
@@ -69,6 +90,7 @@ static void links_told(struct port_op *op, int code)
 
 	if (code != 0 && code != SYNCD_EMESSAGE)
 		pass_fail(pass, &op->err);
+	leave_too_large(pass);
 	if (links->count > 1)
 		qsort(links->items, links->count, sizeof(*links->items), compare_links);
 	deliver_continue(pass);

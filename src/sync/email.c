@@ -27,7 +27,7 @@ static void email_found(struct remote_email_ids_req *req, uint32_t uid, uint64_t
 	bool is_known = false;
 
 	(void)size_bytes;
-	if (!uidset_contains(&pass->email.asked, uid))
+	if (email_id == 0 || !uidset_contains(&pass->email.asked, uid))
 		return;
 	if (store->ops->message_get(store, pass->mailbox.id, uid, &is_known, &record, &err) != 0)
 		pass_fail(pass, &err);

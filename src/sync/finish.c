@@ -81,9 +81,7 @@ static void note_remote(struct sync_pass *pass, struct mailbox_record *mailbox)
 		return;
 	mailbox->highestmodseq = pass->settle.highestmodseq;
 	mailbox->exists = mailbox->highestmodseq != 0 ? applied_exists(pass) : 0;
-	mailbox->policy =
-		sync_policy_digest(pass->options.direction, pass->options.expunges_deleted,
-				   pass->local->ops->flags_mask(pass->local));
+	mailbox->policy = pass_policy(pass);
 	if (pass->wants_all && !pass->listing.is_delta && !pass->observation.is_delta &&
 	    (pass->is_verifying || pass->mailbox.policy != mailbox->policy))
 		mailbox->verified_s = pass->now_s;

@@ -99,12 +99,11 @@ static int make_local_delta(struct sync_pass *pass, struct error *err)
 static void look_decide(struct sync_pass *pass)
 {
 	struct error err = { 0 };
-	uint64_t mask = pass->local->ops->flags_mask(pass->local);
 
-	if (pass->mailbox.policy !=
-	    sync_policy_digest(pass->options.direction, pass->options.expunges_deleted, mask)) {
+	if (pass->mailbox.policy != pass_policy(pass)) {
 		pass->wants_all = true;
 		pass->needs_remote = true;
+		pass_forget_too_large(pass);
 	}
 	if (pass->needs_remote)
 		return;

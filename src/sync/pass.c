@@ -218,7 +218,9 @@ static const struct pass_state_row states[PASS_STATE_COUNT] = {
 static void pass_end(struct sync_pass *pass)
 {
 	pass->result.err = pass->err.code != 0 ? pass->err : pass->refusal;
-	pass->result.counts.set_aside = pass->setaside.count;
+	for (size_t i = 0; i < pass->setaside.count; i++)
+		pass->result.counts.too_large += sync_is_too_large(&pass->setaside.records[i]);
+	pass->result.counts.set_aside = pass->setaside.count - pass->result.counts.too_large;
 	if (pass->result.err.code != 0)
 		error_mailbox(&pass->result.err, pass->name);
 	pass->done(pass, &pass->result);

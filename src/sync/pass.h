@@ -285,6 +285,9 @@ struct sync_pass {
 /* A piece is over; pass->err tells how. May be called inside its start. */
 void pass_piece_done(struct sync_pass *pass);
 
+/* A digest of what decides which changes matter. */
+uint64_t pass_policy(const struct sync_pass *pass);
+
 /* How many messages share a flush and a commit: `best` unless the options say. */
 size_t pass_group(const struct sync_pass *pass, size_t best);
 
@@ -317,6 +320,11 @@ void pass_set_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t 
 /* The same for ever: trying again could do harm. */
 void pass_set_aside_for_good(struct sync_pass *pass, struct store_batch *batch, const char *name,
 			     const struct error *why);
+/* A message that is larger than max_size is set aside without having been tried, until the
+ * configuration is another one. */
+void pass_leave_too_large(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,
+			  uint64_t size_bytes);
+void pass_forget_too_large(struct sync_pass *pass);
 void pass_clear_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,
 		      const char *name);
 

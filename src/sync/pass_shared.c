@@ -7,6 +7,7 @@
 
 #include "syncd/log.h"
 #include "syncd/must.h"
+#include "syncd/sync_baseline.h"
 
 void sync_counts_add(struct sync_counts *sum, const struct sync_counts *more)
 {
@@ -20,6 +21,7 @@ void sync_counts_add(struct sync_counts *sum, const struct sync_counts *more)
 	sum->expunged += more->expunged;
 	sum->removed += more->removed;
 	sum->set_aside += more->set_aside;
+	sum->too_large += more->too_large;
 }
 
 bool sync_counts_changed_maildir(const struct sync_counts *counts)
@@ -55,6 +57,17 @@ void pass_note_moving(struct sync_pass *pass)
 		return;
 	pass->result.is_local_moving = true;
 	pass->result.wants_another = true;
+}
+
+uint64_t pass_policy(const struct sync_pass *pass)
+{
+	const struct sync_terms terms = {
+		.direction = pass->options.direction,
+		.expunges_deleted = pass->options.expunges_deleted,
+		.max_size_bytes = pass->options.max_size_bytes,
+	};
+
+	return sync_policy_digest(&terms, pass->local->ops->flags_mask(pass->local));
 }
 
 size_t pass_group(const struct sync_pass *pass, size_t best)
@@ -129,6 +142,26 @@ void pass_set_aside_for_good(struct sync_pass *pass, struct store_batch *batch, 
 
 	(void)snprintf(record.name, sizeof(record.name), "%s", name);
 	pass_put_aside(pass, batch, &record, why);
+}
+
+void pass_leave_too_large(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,
+			  uint64_t size_bytes)
+{
+	struct setaside_record record = { .uid = uid, .next_try_s = INT64_MAX };
+
+	(void)snprintf(record.reason, sizeof(record.reason),
+		       "%llu bytes, which is more than max_size", (unsigned long long)size_bytes);
+	sync_setaside_put(&pass->setaside, &record);
+	store_batch_put_setaside(batch, pass->mailbox.id, &record);
+}
+
+void pass_forget_too_large(struct sync_pass *pass)
+{
+	for (size_t i = pass->setaside.count; i-- > 0;) {
+		struct setaside_record record = pass->setaside.records[i];
+		if (sync_is_too_large(&record))
+			pass_clear_aside(pass, &pass->change.batch, record.uid, record.name);
+	}
 }
 
 void pass_clear_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,

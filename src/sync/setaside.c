@@ -7,6 +7,11 @@
 
 #include "syncd/alloc.h"
 
+bool sync_is_too_large(const struct setaside_record *record)
+{
+	return record->attempts == 0;
+}
+
 static void setaside_add(void *context, const struct setaside_record *record)
 {
 	struct sync_setaside *setaside = context;

@@ -75,10 +75,14 @@ static bool tree_is_unchanged(struct sync_tree *tree, struct tree_mailbox *mailb
 	struct error err = { 0 };
 	bool has_aside = false;
 	bool has_journal = false;
+	const struct sync_terms terms = {
+		.direction = tree->options.direction,
+		.expunges_deleted = tree->options.expunges_deleted,
+		.max_size_bytes = tree->options.max_size_bytes,
+	};
 
 	if (!mailbox->is_known || is_other_local(mailbox) ||
-	    !sync_policy_is_of(record->policy, tree->options.direction,
-			       tree->options.expunges_deleted) ||
+	    !sync_policy_is_of(record->policy, &terms) ||
 	    sync_verify_is_due(record, tree->now_s, tree->options.verify_interval_s))
 		return false;
 	mailbox->is_remote_quiet = sync_remote_is_unchanged(record, &mailbox->status);
@@ -264,6 +268,7 @@ static void tree_start_pass(struct sync_tree *tree, struct tree_mailbox *mailbox
 		.direction = tree->options.direction,
 		.deletion_limit_percent = tree->options.deletion_limit_percent,
 		.expunges_deleted = tree->options.expunges_deleted,
+		.max_size_bytes = tree->options.max_size_bytes,
 		.trash = trash_of(tree),
 		.is_dry_run = tree->options.is_dry_run,
 		.is_repeat = mailbox->passes > 0,

@@ -1,10 +1,11 @@
-"""What the configuration forbids: directions, mass deletions, keys that are not there yet.
+"""What the configuration forbids: directions, mass deletions, sizes.
 
 SPDX-License-Identifier: MIT"""
 import os
 
 import dovecot
 import mailgen
+import scratch
 
 from case import Case, main
 
@@ -127,12 +128,35 @@ class Policies(Case):
         self.assertEqual(client.once().code, 1)
         self.assertEqual({name: len(local.messages(name)) for name in left}, left)
 
-    def test_what_is_not_supported_yet_is_refused(self):
-        for key, value in (("max_size", "1M"),):
-            client, _ = self.account(**{key: value})
-            run = client.once()
-            self.assertEqual(run.code, 78)
-            self.assertIn("%s is not supported yet" % key, run.err)
+    def test_what_is_larger_than_max_size_stays_on_the_server_and_is_counted(self):
+        remote = self.remote()
+        for number, size in enumerate((100, 60_000, 200, 300_000)):
+            remote.append("INBOX", mailgen.Mail(number).plain("message %d" % number, size))
+        client, local = self.account(max_size="50K", push=False)
+        self.pass_once(client)
+        self.assertEqual(len(local.messages("INBOX")), 2)
+        local.rest()
+        sessions = self.server.sessions()
+        self.pass_once(client)
+        self.assertNotIn(b"BODY.PEEK[]", b"".join(self.server.sent(sessions)))
+        client.start()
+        scratch.wait_for(lambda: client.account_status()["state"] == "idle", 30, client.said)
+        row = client.account_status()["mailboxes"][0]
+        self.assertEqual((row["too_large"], row["set_aside"], row["error"]), (2, [], None))
+        self.assertIn("2 left on the server (max_size)", client.ctl("status").out)
+        # What is deleted there counts no more, and what is sent from here has no limit.
+        remote.delete("INBOX", remote.uids("INBOX")[3])
+        local.add("INBOX", mailgen.Mail(9).plain("large", 70_000))
+        self.assertEqual(client.ctl("sync").code, 0)
+        row = client.account_status()["mailboxes"][0]
+        self.assertEqual((row["too_large"], row["messages"]), (1, 3))
+        self.assertEqual(client.stop(), 0)
+        client.configure(max_size="none")
+        self.pass_once(client)
+        self.assert_equal_sides(local, remote)
+        client.configure(max_size="50K")
+        self.pass_once(client)
+        self.assert_equal_sides(local, remote)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ struct model_server {
 	bool tells_uidnext;
 	bool lies_about_size;
 	uint64_t flags_mask;
-	uint64_t drops; /* keywords that it takes and does not keep, whoever gives them */
+	uint64_t drops;          /* keywords that it takes and does not keep, whoever gives them */
 	uint32_t refuses_fetch;  /* content it never gives, 0: none */
 	uint32_t refuses_append; /* content it never takes */
 	bool refuses_silently;   /* a FETCH of it succeeds without it */

@@ -238,14 +238,15 @@ static int run_email_ids(struct task *task)
 
 	if (code == 0 && session_refuses_set(task->world))
 		code = error_set(&task->op->err, SYNCD_EMESSAGE, "email ids refused");
-	for (size_t i = mailbox->count; code == 0 && server->tells_email_ids && i-- > 0;) {
+	for (size_t i = mailbox->count; code == 0 && i-- > 0;) {
 		const struct model_message *message = &mailbox->messages[i];
 		struct digest identity;
 		uint64_t size_bytes = 0;
 		if (!uidset_contains(req->uids, message->uid))
 			continue;
 		model_identity(message->content, &identity, &size_bytes);
-		req->found(req, message->uid, model_email_id(message->content),
+		req->found(req, message->uid,
+			   server->tells_email_ids ? model_email_id(message->content) : 0,
 			   size_bytes + server->lies_about_size);
 	}
 	return code;

@@ -59,27 +59,35 @@ static void what_was_not_told_is_never_unchanged(void **state)
 	assert_false(sync_remote_is_unchanged(&without, &nomodseq));
 }
 
-static void a_policy_tells_directions_and_masks_apart(void **state)
+static void a_policy_tells_terms_and_masks_apart(void **state)
 {
 	uint64_t masks[] = { 0, 1, FLAGS_SYSTEM, FLAGS_KEYWORDS, UINT64_MAX, UINT64_MAX >> 1 };
 
+	const uint64_t sizes[] = { 0, 1, 1000, 1u << 20, 25u << 20 };
+	struct sync_terms terms[SYNC_DIRECTION_COUNT * ARRAY_LEN(sizes) * 2];
+	size_t count = 0;
+
 	(void)state;
 	for (int direction = 0; direction < SYNC_DIRECTION_COUNT; direction++) {
-		for (size_t i = 0; i < ARRAY_LEN(masks); i++) {
-			uint64_t policy =
-				sync_policy_digest((enum sync_direction)direction, false, masks[i]);
-			assert_true(policy != 0); /* that stands for "none" */
-			for (int other = 0; other < SYNC_DIRECTION_COUNT; other++)
-				assert_int_equal(sync_policy_is_of(
-							 policy, (enum sync_direction)other, false),
-						 other == direction);
-			for (size_t k = 0; k < i; k++)
-				assert_true(policy !=
-					    sync_policy_digest((enum sync_direction)direction,
-							       false, masks[k]));
+		for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+			terms[count++] = (struct sync_terms){ (enum sync_direction)direction, false,
+							      sizes[i] };
+			terms[count++] = (struct sync_terms){ (enum sync_direction)direction, true,
+							      sizes[i] };
 		}
 	}
-	assert_false(sync_policy_is_of(0, SYNC_BOTH, false));
+	for (size_t t = 0; t < count; t++) {
+		for (size_t i = 0; i < ARRAY_LEN(masks); i++) {
+			uint64_t policy = sync_policy_digest(&terms[t], masks[i]);
+			assert_true(policy != 0); /* that stands for "none" */
+			for (size_t other = 0; other < count; other++)
+				assert_int_equal(sync_policy_is_of(policy, &terms[other]),
+						 other == t);
+			for (size_t k = 0; k < i; k++)
+				assert_true(policy != sync_policy_digest(&terms[t], masks[k]));
+		}
+	}
+	assert_false(sync_policy_is_of(0, &terms[0]));
 }
 
 static void a_look_at_everything_is_due_after_the_interval(void **state)
@@ -121,7 +129,7 @@ int main(void)
 		cmocka_unit_test(a_status_as_it_was_means_unchanged),
 		cmocka_unit_test(any_number_that_differs_means_changed),
 		cmocka_unit_test(what_was_not_told_is_never_unchanged),
-		cmocka_unit_test(a_policy_tells_directions_and_masks_apart),
+		cmocka_unit_test(a_policy_tells_terms_and_masks_apart),
 		cmocka_unit_test(a_look_at_everything_is_due_after_the_interval),
 		cmocka_unit_test(a_mailbox_that_is_being_forgotten_is_another_one),
 	};

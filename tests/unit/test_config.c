@@ -267,21 +267,6 @@ static void pop3_accounts_are_read_and_said_to_be_unsupported(void **state)
 	}
 }
 
-static void keys_not_supported_yet_are_refused_and_never_ignored(void **state)
-{
-	struct fixture *f = *state;
-	static const char *const keys[] = { "max_size = 1M" };
-
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		char text[512];
-		struct error err;
-		(void)snprintf(text, sizeof(text), MINIMAL " %s\n}\n", keys[i]);
-		assert_int_equal(config_account_supported(load_account(f, text), &err),
-				 SYNCD_ECONFIG);
-		assert_non_null(strstr(err.text, "not supported yet"));
-	}
-}
-
 static void smtp_takes_what_it_lacks_from_the_account(void **state)
 {
 	struct fixture *f = *state;
@@ -501,7 +486,6 @@ int main(void)
 		CONFIG_TEST(ports_follow_protocol_and_tls),
 		CONFIG_TEST(a_tunnel_needs_neither_host_nor_password_nor_tls),
 		CONFIG_TEST(pop3_accounts_are_read_and_said_to_be_unsupported),
-		CONFIG_TEST(keys_not_supported_yet_are_refused_and_never_ignored),
 		CONFIG_TEST(smtp_takes_what_it_lacks_from_the_account),
 		CONFIG_TEST(plaintext_to_loopback_is_allowed),
 		CONFIG_TEST(each_fault_is_told_with_its_line),

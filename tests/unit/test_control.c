@@ -310,9 +310,11 @@ static void status_has_what_the_contract_says(void **state)
 		"\"next_retry\":null,\"error\":{\"code\":\"auth\",\"message\":\"wrong password\"},"
 		"\"mailboxes\":[{\"name\":\"INBOX\",\"special_use\":\"trash\",\"messages\":3,"
 		"\"unseen\":1,\"pending\":0,"
-		"\"set_aside\":[],\"server_keywords\":[],\"local_keywords\":[],\"held\":null,"
+		"\"set_aside\":[],\"too_large\":0,\"server_keywords\":[],\"local_keywords\":[],"
+		"\"held\":null,"
 		"\"error\":null},{\"name\":\"odd ? name\","
 		"\"special_use\":null,\"messages\":0,\"unseen\":0,\"pending\":0,\"set_aside\":[],"
+		"\"too_large\":0,"
 		"\"server_keywords\":[],\"local_keywords\":[],"
 		"\"held\":{\"deletions\":120,\"side\":\"remote\"},\"error\":null}]}]}}");
 	free(line);
@@ -460,7 +462,8 @@ static void targets_are_accounts_and_mailboxes(void **state)
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"exit\":1,\"counts\":{\"fetched\":7,"
 		"\"fetched_bytes\":70,\"linked\":0,\"appended\":0,\"appended_bytes\":0,"
 		"\"flags_remote\":0,"
-		"\"flags_local\":0,\"expunged\":0,\"removed\":0,\"set_aside\":0},\"failures\":"
+		"\"flags_local\":0,\"expunged\":0,\"removed\":0,\"set_aside\":0,\"too_large\":0},"
+		"\"failures\":"
 		"[{\"account\":\"work\",\"mailbox\":\"INBOX\",\"error\":{\"code\":\"server\","
 		"\"message\":\"it said NO\"}}]}}");
 	free(line);
