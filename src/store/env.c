@@ -13,10 +13,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "syncd/alloc.h"
 #include "syncd/must.h"
+
+#define FULL_BLOCKS 16 /* fewer free ones are as good as none */
 
 struct env {
 	MDB_env *mdb; /* NULL: read-only, and there is no database */
@@ -280,11 +283,21 @@ int env_begin(struct env *env, bool is_write, struct env_txn **txn, struct error
 	return 0;
 }
 
+/* LMDB says EIO of a write that only went half, and cannot say why. */
+static bool env_disk_is_full(const struct env *env)
+{
+	struct statvfs disk;
+
+	return statvfs(env->path, &disk) == 0 && disk.f_bavail < FULL_BLOCKS;
+}
+
 int env_commit(struct env_txn **txn, struct error *err)
 {
 	const struct env *env = (*txn)->env;
 	int rc = mdb_txn_commit((*txn)->mdb);
 
+	if (rc == EIO && env_disk_is_full(env))
+		rc = ENOSPC;
 	free(*txn);
 	*txn = NULL;
 	return rc == 0 ? 0 : env_failed_write(env, rc, "write", err);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "syncd/alloc.h"
+#include "syncd/log.h"
 #include "syncd/must.h"
 
 static void group_free(struct deliver_group *group)
@@ -90,6 +91,24 @@ static void deliver_staged(struct port_op *op, int code)
 	deliver_continue(pass);
 }
 
+static bool is_none_staged(void *context, const char *name)
+{
+	(void)context;
+	(void)name;
+	return false;
+}
+
+/* What the state has not recorded would fill the disk until the next pass. */
+static void deliver_clean(struct sync_pass *pass)
+{
+	struct error err = { 0 };
+	char text[ERROR_FORMAT_MAX];
+
+	if (pass->local->ops->clean_tmp(pass->local, is_none_staged, NULL, &err) != 0)
+		log_debug(pass->options.account, "%s: %s", pass->name,
+			  error_format(&err, text, sizeof(text)));
+}
+
 static void deliver_flushed(struct port_op *op, int code)
 {
 	struct sync_pass *pass = container_of(op, struct sync_pass, deliver.flush.op);
@@ -99,6 +118,7 @@ static void deliver_flushed(struct port_op *op, int code)
 	if (code != 0) {
 		deliver->is_staging = false;
 		deliver_break(pass, &op->err);
+		deliver_clean(pass);
 		deliver_continue(pass);
 		return;
 	}
