@@ -124,9 +124,10 @@ struct remote_open_req {
 	uint32_t uidnext;               /* 0: the server does not say */
 	uint32_t exists;
 	bool is_read_only;
-	uint64_t flags_mask;  /* flags the server keeps (PERMANENTFLAGS), */
-	uint64_t named_flags; /* and those of them that it names: others it only says it would */
-	bool has_email_ids;   /* email_ids tells them; else it tells sizes only */
+	uint64_t flags_mask;    /* flags the server keeps (PERMANENTFLAGS), */
+	uint64_t named_flags;   /* and those of them that it names: others it only says it would */
+	uint64_t highestmodseq; /* 0: none that is to be trusted */
+	bool has_email_ids;     /* email_ids tells them; else it tells sizes only */
 };
 
 struct remote_flags {

@@ -137,6 +137,7 @@ static void open_succeed(struct remote_open_work *work, const struct imap_mailbo
 	req->uidvalidity = mailbox->uidvalidity;
 	req->uidnext = mailbox->uidnext;
 	req->exists = mailbox->exists;
+	req->highestmodseq = mailbox->highestmodseq;
 	req->is_read_only = mailbox->is_read_only;
 	req->flags_mask = mailbox->flags_mask;
 	req->named_flags = mailbox->named_flags;

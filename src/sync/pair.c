@@ -104,7 +104,7 @@ void reset_start(struct sync_pass *pass)
 	uint32_t known = pass->mailbox.uidvalidity;
 
 	store_batch_init(&pass->pair.commit.batch);
-	if (known == pass_uidvalidity(pass)) {
+	if (known == pass_uidvalidity(pass) && !pass->is_restored) {
 		pass_piece_done(pass);
 		return;
 	}
@@ -112,9 +112,15 @@ void reset_start(struct sync_pass *pass)
 		reset_adopt(pass);
 		return;
 	}
-	log_warn(pass->options.account,
-		 "%s: UIDVALIDITY changed from %u to %u; messages are paired again", pass->name,
-		 known, pass_uidvalidity(pass));
+	if (pass->is_restored)
+		log_warn(pass->options.account,
+			 "%s: the server gives UIDs anew that others had, as when it was restored "
+			 "from a backup; messages are paired again",
+			 pass->name);
+	else
+		log_warn(pass->options.account,
+			 "%s: UIDVALIDITY changed from %u to %u; messages are paired again",
+			 pass->name, known, pass_uidvalidity(pass));
 	reset_forget_aside(pass);
 	reset_continue(pass);
 }

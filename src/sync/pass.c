@@ -199,6 +199,7 @@ static const struct pass_state_row states[PASS_STATE_COUNT] = {
 	[PASS_MEND] = { "mend", mend_start, true },
 	[PASS_LOOK] = { "look", look_start, false },
 	[PASS_OPEN] = { "open", open_start, false },
+	[PASS_DOUBT] = { "doubt", doubt_start, true },
 	[PASS_RECOVER] = { "recover", recover_start, true },
 	[PASS_RESET] = { "reset", reset_start, true },
 	[PASS_OBSERVE] = { "observe", observe_start, false },
@@ -233,6 +234,7 @@ static void pass_end(struct sync_pass *pass)
 	uidset_free(&pass->present);
 	uidset_free(&pass->told);
 	sync_plan_free(&pass->plan);
+	doubt_free(&pass->doubt);
 	recover_free(&pass->recover);
 	pair_free(&pass->pair);
 	deliver_free(&pass->deliver);

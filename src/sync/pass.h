@@ -183,6 +183,16 @@ struct email {
 	struct store_commit_req commit;
 };
 
+/* --- A mailbox that may not be the known one (doubt.c) --- */
+
+struct doubt {
+	struct remote_search_req search;
+	struct remote_identify_req identify;
+	struct uidset uids;
+	uint32_t last[64]; /* known UIDs; */
+	uint32_t highest;  /* of them, that the server told of */
+};
+
 /* --- Recovery (recover.c) --- */
 
 struct recover {
@@ -211,6 +221,7 @@ enum pass_state {
 	PASS_MEND,
 	PASS_LOOK,
 	PASS_OPEN,
+	PASS_DOUBT,
 	PASS_RECOVER,
 	PASS_RESET,
 	PASS_OBSERVE,
@@ -269,6 +280,8 @@ struct sync_pass {
 	bool is_left_over;        /* something was put off to the next pass */
 	bool is_listing_stripped; /* of keywords that are to be synchronised by now */
 	struct remote_settle_req settle;
+	struct doubt doubt;
+	bool is_restored; /* its UIDs mean others, although UIDVALIDITY is the same */
 	struct recover recover;
 	struct pair pair;
 	struct deliver deliver;
@@ -409,6 +422,8 @@ void upload_start(struct sync_pass *pass);
 void upload_free(struct upload *upload);
 void change_start(struct sync_pass *pass);
 void change_free(struct change *change);
+void doubt_start(struct sync_pass *pass);
+void doubt_free(struct doubt *doubt);
 void recover_start(struct sync_pass *pass);
 void recover_free(struct recover *recover);
 /* Whether what the server lacks was removed there by ourselves, and its file is back by now. */

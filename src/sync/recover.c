@@ -85,7 +85,7 @@ static uint32_t recover_list_appends(struct sync_pass *pass)
 	for (size_t i = 0; i < recover->count; i++) {
 		const struct journal_record *journal = &recover->journal[i];
 		if (journal->kind != JOURNAL_APPEND ||
-		    journal->uidvalidity != pass_uidvalidity(pass))
+		    journal->uidvalidity != pass_uidvalidity(pass) || pass->is_restored)
 			continue;
 		if (journal->uidnext < first_uid)
 			first_uid = journal->uidnext;
@@ -112,7 +112,7 @@ static void recover_note_removals(struct sync_pass *pass)
 		pass->change.is_removing |= journal->kind == JOURNAL_REMOVE;
 		if (journal->kind != JOURNAL_EXPUNGE)
 			continue;
-		if (journal->uidvalidity == pass_uidvalidity(pass))
+		if (journal->uidvalidity == pass_uidvalidity(pass) && !pass->is_restored)
 			must(uidset_add(&recover->expunged, journal->uid) == 0);
 		store_batch_delete_expunge(&pass->change.batch, pass->mailbox.id, journal->uid);
 	}

@@ -41,6 +41,7 @@ static int run_open(struct task *task)
 	req->exists = (uint32_t)mailbox->count;
 	req->flags_mask = session_flags_out(session, world->server.flags_mask);
 	req->named_flags = FLAGS_SYSTEM;
+	req->highestmodseq = session->open_modseq;
 	req->has_email_ids = world->server.tells_email_ids;
 	return 0;
 }
