@@ -102,7 +102,7 @@ static int authenticate_start(struct imap_session *session, const char *mechanis
 
 	sasl_free(&session->sasl);
 	error_clear(&session->sasl_err);
-	session->sasl = sasl_new(mechanism, &identity, session->stream, err);
+	session->sasl = sasl_new(mechanism, &identity, session->link.stream, err);
 	if (session->sasl == NULL)
 		return err->code;
 	imap_command_init(session, command, &authenticate_type, done);
@@ -120,13 +120,14 @@ int imap_auth_start(struct imap_session *session, imap_command_done done, struct
 {
 	const char *offered[SASL_MECHANISMS_MAX];
 	const char *mechanism;
-	bool is_secure = session->settings.allow_plaintext || stream_is_secure(session->stream);
+	bool is_secure =
+		session->settings.allow_plaintext || stream_is_secure(session->link.stream);
 
 	for (size_t i = 0; i < session->mechanism_count; i++)
 		offered[i] = session->mechanisms[i];
 	int rc = sasl_choose(offered, session->mechanism_count, session->settings.auth,
 			     !imap_session_can(session, IMAP_CAP_LOGINDISABLED), is_secure,
-			     session->stream, &mechanism, err);
+			     session->link.stream, &mechanism, err);
 	if (rc < 0)
 		return rc;
 	if (strcmp(mechanism, "LOGIN-COMMAND") == 0)

@@ -7,8 +7,8 @@
 #include "syncd/imap_parser.h"
 #include "syncd/imap_session.h"
 #include "syncd/log.h"
+#include "syncd/net_link.h"
 #include "syncd/sasl.h"
-#include "syncd/stream.h"
 #include "syncd/uidset.h"
 
 struct imap_news;
@@ -58,13 +58,8 @@ struct imap_session {
 	bool is_told;     /* broken() was called */
 	struct loop_defer over;
 
-	struct stream_user stream_user;
-	struct stream *stream;
-	bool is_stream_closing;
-	struct net_dial dial;
-	bool is_dialling;
-	struct net_starttls starttls;
-	bool is_upgrading;
+	struct net_link link;
+	bool is_link_closed;
 	bool is_upgraded;
 	bool is_upgrade_due;  /* the server said OK; TLS begins when the parser has returned */
 	bool is_compress_due; /* the same, with DEFLATE */
@@ -72,11 +67,8 @@ struct imap_session {
 	struct imap_parser *parser;
 	struct imap_command *literal; /* gets the literal being read, or NULL: dropped */
 	struct imap_command *taker;   /* of the last literal; sees the response before others */
-	struct loop_timer progress;
-	size_t unsent_seen;
-	unsigned pauses;
-	bool is_idling;    /* silence is fine */
-	uint64_t heard_ms; /* when the server last said anything */
+	bool is_idling;               /* silence is fine */
+	uint64_t heard_ms;            /* when the server last said anything */
 
 	struct list queue;
 	struct list flight;
@@ -113,13 +105,7 @@ struct imap_session {
 /* The session is over: remembers the first reason; everything completes in the loop's next turn. */
 void imap_session_fail(struct imap_session *session, const struct error *err);
 
-/* Something moved: the timeout starts anew, or stops when nothing is waited for. */
-void imap_session_touch(struct imap_session *session);
-
 bool imap_session_is_over(const struct imap_session *session);
-
-/* Takes a stream into use (from dialling, STARTTLS or COMPRESS) and reads. */
-void imap_session_attach(struct imap_session *session, struct stream *stream);
 
 /* --- imap_command.c --- */
 
