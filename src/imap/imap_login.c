@@ -198,16 +198,9 @@ static enum imap_login authenticate_event(struct imap_session *session,
 {
 	struct error err;
 
-	if (session->sasl_err.code != 0)
-		return fail(session, &session->sasl_err);
-	if (event->code < 0)
-		return fail(session, &session->login_command.err);
-	if (session->sasl != NULL && !sasl_is_done(session->sasl)) {
-		(void)error_set(&err, SYNCD_EAUTH,
-				"the server ended the exchange before it had proved itself");
+	const struct error *refusal = event->code < 0 ? &session->login_command.err : NULL;
+	if (sasl_exchange_end(&session->exchange, refusal, &err) < 0)
 		return fail(session, &err);
-	}
-	sasl_free(&session->sasl);
 	return IMAP_LOGIN_CAPABILITY_AGAIN;
 }
 

@@ -14,7 +14,6 @@
 struct imap_news;
 struct imap_uid_run;
 
-#define IMAP_MECHANISM_LEN_MAX 32
 #define IMAP_LOGOUT_TIMEOUT_MS 3000
 #define IMAP_INTRODUCTIONS 4 /* ID, NAMESPACE, ENABLE, COMPRESS */
 
@@ -78,16 +77,14 @@ struct imap_session {
 	uint32_t capabilities;
 	struct imap_limits limits;
 	bool has_capabilities;
-	char mechanisms[SASL_MECHANISMS_MAX][IMAP_MECHANISM_LEN_MAX];
-	size_t mechanism_count;
+	struct sasl_offer offer;
 
 	enum imap_login login;
 	struct imap_command login_command;
 	struct imap_command introductions[IMAP_INTRODUCTIONS];
 	unsigned introductions_left; /* not answered yet */
 	bool has_qresync;            /* ENABLED */
-	struct sasl *sasl;
-	struct error sasl_err; /* our side's reason to give an exchange up */
+	struct sasl_exchange exchange;
 	char prefix[IMAP_PREFIX_MAX];
 	struct imap_namespace *namespaces; /* but for the first personal one, */
 	size_t namespace_count;

@@ -85,7 +85,7 @@ static void session_free_if_closed(struct imap_session *session)
 		return;
 	loop_defer_cancel(&session->over);
 	imap_parser_free(&session->parser);
-	sasl_free(&session->sasl);
+	sasl_exchange_free(&session->exchange);
 	buf_free(&session->selected);
 	imap_namespace_forget(session);
 	free(session);
