@@ -264,7 +264,6 @@ void imap_trace_received(const struct imap_session *session, const struct imap_r
 uint32_t imap_quirk_lacks(struct slice server_name);
 
 /* --- imap_quirks.c --- */
-bool imap_quirk_is_throttled(struct slice text);
 bool imap_quirk_is_about_message(const struct error *err);
 uint32_t imap_quirk_uidvalidity(uint32_t uidvalidity);
 
