@@ -71,6 +71,7 @@ void net_link_touch(struct net_link *link);
 /* Stops and goes on reading; calls nest. Time does not count against the other side meanwhile. */
 void net_link_pause(struct net_link *link);
 void net_link_resume(struct net_link *link);
+bool net_link_is_paused(const struct net_link *link);
 
 /* The session is over: nothing more is read or timed, and but for closed() nothing is called. */
 void net_link_halt(struct net_link *link);

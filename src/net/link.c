@@ -187,6 +187,11 @@ void net_link_resume(struct net_link *link)
 	net_link_touch(link);
 }
 
+bool net_link_is_paused(const struct net_link *link)
+{
+	return link->pauses > 0;
+}
+
 void net_link_halt(struct net_link *link)
 {
 	if (link->is_halted)
