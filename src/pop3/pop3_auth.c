@@ -42,7 +42,6 @@ const struct pop3_command_type pop3_auth_type = {
 	.name = "AUTH",
 	.refused = SYNCD_EAUTH,
 	.is_secret = true,
-	.is_login = true,
 	.write = auth_write,
 	.challenge = auth_challenge,
 };
@@ -78,7 +77,6 @@ static bool apop_write(struct pop3_command *command, struct pop3_asked *asked, s
 const struct pop3_command_type pop3_user_type = {
 	.name = "USER",
 	.refused = SYNCD_EAUTH,
-	.is_login = true,
 	.write = user_write,
 };
 
@@ -86,7 +84,6 @@ const struct pop3_command_type pop3_pass_type = {
 	.name = "PASS",
 	.refused = SYNCD_EAUTH,
 	.is_secret = true,
-	.is_login = true,
 	.write = pass_write,
 };
 
@@ -94,7 +91,6 @@ const struct pop3_command_type pop3_apop_type = {
 	.name = "APOP",
 	.refused = SYNCD_EAUTH,
 	.is_secret = true,
-	.is_login = true,
 	.write = apop_write,
 };
 

@@ -152,11 +152,10 @@ void pop3_fetch_resume(struct pop3_fetch *fetch)
 	pop3_session_resume(fetch->command.session);
 }
 
-/* The pump finds that it has nothing more to ask. A paused one reads on, as its end is awaited. */
+/* It has nothing more to ask from here on. A paused one reads on, as its end is awaited. */
 void pop3_fetch_cancel(struct pop3_fetch *fetch)
 {
 	give_up(fetch, SYNCD_ECANCELLED);
 	if (fetch->is_paused)
 		pop3_fetch_resume(fetch);
-	pop3_command_pump_later(fetch->command.session);
 }

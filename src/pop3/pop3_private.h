@@ -30,7 +30,6 @@ struct pop3_command_type {
 	bool is_run;               /* asks again and again, until `write` has nothing more */
 	bool is_last;              /* goes when nothing else is to be asked */
 	bool is_secret;            /* the log shows its name only */
-	bool is_login;             /* proves who we are */
 
 	/* Adds the line to be sent, without its end; false: there is nothing more. NULL: the name.
 	 */

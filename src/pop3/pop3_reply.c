@@ -55,9 +55,8 @@ static int code_of(const struct pop3_status *status, const struct pop3_command_t
 		if (pop3_line_has_code(status, codes[i].name))
 			return type->refused == SYNCD_EMESSAGE ? codes[i].message : codes[i].code;
 	}
-	if (refusal_is_temporary(status->text) || is_login_limit(status->text))
-		return SYNCD_EBUSY;
-	if (type->is_login && is_locked(status->text))
+	if (refusal_is_temporary(status->text) || is_login_limit(status->text) ||
+	    is_locked(status->text))
 		return SYNCD_EBUSY;
 	return type->refused != 0 ? type->refused : SYNCD_ESERVER;
 }

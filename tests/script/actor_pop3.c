@@ -294,6 +294,7 @@ static bool fetch_next(struct pop3_fetch *fetch, uint32_t *number, uint64_t *siz
 
 static int fetch_begin(struct pop3_fetch *fetch, uint32_t number, uint64_t size_bytes)
 {
+	must(fetch->command.err.code == 0); /* given up, it tells nothing more */
 	buf_reset(&fetcher_of(fetch)->body);
 	actor_tell(fetcher_of(fetch)->pop3->actor, "begin %u size %llu", number,
 		   (unsigned long long)size_bytes);
@@ -304,6 +305,7 @@ static int fetch_data(struct pop3_fetch *fetch, struct slice data)
 {
 	struct pop3_fetcher *fetcher = fetcher_of(fetch);
 
+	must(fetch->command.err.code == 0);
 	must(buf_add(&fetcher->body, data.data, data.len) == 0);
 	return fetcher->pop3->body_failure;
 }
@@ -314,6 +316,7 @@ static int fetch_end(struct pop3_fetch *fetch, uint32_t number)
 	struct pop3_fetcher *fetcher = fetcher_of(fetch);
 	struct buf text;
 
+	must(fetch->command.err.code == 0);
 	buf_init(&text, BODY_MAX);
 	for (size_t i = 0; i < fetcher->body.len; i++) {
 		char c = fetcher->body.data[i];
@@ -335,6 +338,7 @@ static int fetch_refused(struct pop3_fetch *fetch, uint32_t number, const struct
 {
 	char what[32];
 
+	must(fetch->command.err.code == 0);
 	(void)snprintf(what, sizeof(what), "refused %u", number);
 	actor_tell_done(fetcher_of(fetch)->pop3->actor, what, err->code, err);
 	return err->code == SYNCD_EBUSY ? SYNCD_EBUSY : 0;

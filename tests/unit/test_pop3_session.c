@@ -420,6 +420,29 @@ static void commands_of_a_broken_session_complete_with_its_error(void **state)
 	assert_int_equal(f->noop.err.code, SYNCD_ENET);
 }
 
+static void session_that_failed_reads_no_more(void **state)
+{
+	struct fixture *f = *state;
+
+	log_in(f);
+	assert_true(memory_stream_is_reading(fake_net_connection(0)));
+	say(f, "gibberish\r\n");
+	assert_int_equal(f->broken, SYNCD_EPROTO);
+	assert_false(memory_stream_is_reading(fake_net_connection(0)));
+}
+
+static void session_that_has_quit_reads_no_more(void **state)
+{
+	struct fixture *f = *state;
+
+	log_in(f);
+	pop3_quit_start(f->session, &f->quit, on_quit_done);
+	turn(f);
+	say(f, "+OK\r\n");
+	assert_int_equal(f->done, 1);
+	assert_false(memory_stream_is_reading(fake_net_connection(0)));
+}
+
 /* As much as is told of it is held, whatever its size. */
 static void large_message_passes_through(void **state)
 {
@@ -449,6 +472,8 @@ int main(void)
 		TEST(completed_command_may_be_started_again),
 		TEST(pause_reaches_the_stream),
 		TEST(commands_of_a_broken_session_complete_with_its_error),
+		TEST(session_that_failed_reads_no_more),
+		TEST(session_that_has_quit_reads_no_more),
 		TEST(large_message_passes_through),
 	};
 
