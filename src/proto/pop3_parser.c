@@ -107,7 +107,7 @@ static int read_one_line(struct pop3_parser *parser, struct slice line)
 
 static int read_line(struct pop3_parser *parser, struct slice *in)
 {
-	struct slice line;
+	struct slice line = { "", 0 };
 	int rc = take_line(parser, in, &line);
 
 	if (rc <= 0)
