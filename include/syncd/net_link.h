@@ -19,7 +19,7 @@ struct net_link;
 struct net_link_ops {
 	/* The stream is there and read: dialled, or with TLS over it. */
 	void (*open)(struct net_link *link);
-	/* As of a stream (stream.h). */
+	/* As of a stream (stream.h). What of it is progress the session says by net_link_touch. */
 	void (*data)(struct net_link *link, struct slice data);
 	void (*drained)(struct net_link *link);
 	/* How long the other side may make no progress from now on; 0: nothing is awaited of it.

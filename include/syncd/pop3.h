@@ -131,11 +131,12 @@ struct pop3_command {
 	bool is_asking;     /* there may be more to ask */
 };
 
-#define POP3_PIPE_COMMANDS 256             /* most in the pipe */
-#define POP3_PIPE_BYTES (1024 * 1024)      /* of messages: no more while so many are awaited, */
-#define POP3_PIPE_MESSAGES_LEAST 2         /* but for so many of them */
-#define POP3_SIZE_GUESS (64 * 1024)        /* of one whose size nobody told */
-#define POP3_LISTING_MAX (4 * 1024 * 1024) /* lines of one LIST or UIDL */
+#define POP3_PIPE_COMMANDS 256               /* most in the pipe */
+#define POP3_PIPE_BYTES (1024 * 1024)        /* of messages: no more while so many are awaited, */
+#define POP3_PIPE_MESSAGES_LEAST 2           /* but for so many of them */
+#define POP3_SIZE_GUESS (64 * 1024)          /* of one whose size nobody told */
+#define POP3_LISTING_MAX (256 * 1024 * 1024) /* bytes of one LIST or UIDL, and 32 a line */
+#define POP3_MESSAGE_MAX UINT32_MAX          /* bytes; a larger one never ends */
 
 /* STAT: how many messages, and their size together. SYNCD_EPROTO: not to be understood. */
 struct pop3_stat {
@@ -155,7 +156,7 @@ struct pop3_listing {
 	void (*sized)(struct pop3_listing *listing, uint32_t number, uint64_t size_bytes);
 	void (*named)(struct pop3_listing *listing, uint32_t number, struct slice uid);
 	bool is_damaged; /* result: some lines could not be read, so it is not complete */
-	uint32_t lines;
+	uint64_t bytes;  /* the module's */
 };
 void pop3_list_start(struct pop3_session *session, struct pop3_listing *listing,
 		     pop3_command_done done);
@@ -169,7 +170,8 @@ void pop3_uidl_start(struct pop3_session *session, struct pop3_listing *listing,
  *
  * Negative codes of the callbacks give the fetch up: nothing more is asked for and told, what is in
  * the pipe is read past (who does not want to wait for that closes the session), `done` brings the
- * code. A message that never ends is for the callbacks to notice. */
+ * code. One beyond POP3_MESSAGE_MAX ends the
+ * session; whether one that is larger than LIST said is worth it, the callbacks decide. */
 struct pop3_fetch {
 	struct pop3_command command;
 	/* Inputs: TOP with so many lines of each body in place of RETR; with POP3_CAP_TOP only. */

@@ -384,6 +384,7 @@ static void link_data(struct net_link *link, struct slice data)
 	struct error err;
 
 	session->heard_ms = loop_now_ms(session->settings.loop);
+	net_link_touch(link);
 	error_clear(&err);
 	int rc = imap_parser_feed(session->parser, data, &err);
 	if (imap_session_is_over(session))
@@ -402,6 +403,7 @@ static void link_data(struct net_link *link, struct slice data)
 
 static void link_drained(struct net_link *link)
 {
+	net_link_touch(link);
 	imap_command_drained(session_of_link(link));
 }
 

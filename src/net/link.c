@@ -59,20 +59,16 @@ static void stream_data(struct stream_user *user, struct slice data)
 {
 	struct net_link *link = link_of_stream(user);
 
-	if (link->is_halted)
-		return;
-	net_link_touch(link);
-	link->ops->data(link, data);
+	if (!link->is_halted)
+		link->ops->data(link, data);
 }
 
 static void stream_drained(struct stream_user *user)
 {
 	struct net_link *link = link_of_stream(user);
 
-	if (link->is_halted)
-		return;
-	net_link_touch(link);
-	link->ops->drained(link);
+	if (!link->is_halted)
+		link->ops->drained(link);
 }
 
 static void stream_broken(struct stream_user *user, const struct error *err)

@@ -29,8 +29,11 @@ static void auth_challenge(struct pop3_command *command, struct slice text)
 	struct pop3_session *session = command->session;
 	struct sasl_exchange *exchange = &session->exchange;
 
-	if (!session->is_initial_owed && !sasl_exchange_answer(exchange, text))
+	/* "*" ends the exchange; who goes on behind it would do so for ever. */
+	if (!session->is_initial_owed && !sasl_exchange_answer(exchange, text)) {
+		pop3_session_fail(session, &exchange->err);
 		return;
+	}
 	session->is_initial_owed = false;
 	log_trace(session->settings.account, "C: ***");
 	(void)stream_write(session->link.stream, buf_slice(&exchange->line));

@@ -33,15 +33,16 @@ static struct pop3_listing *listing_of(struct pop3_command *command)
 	return container_of(command, struct pop3_listing, command);
 }
 
-/* An answer that never ends. */
-static bool is_too_long(struct pop3_listing *listing)
+/* An answer that never ends. An empty line counts, too. */
+static bool is_too_long(struct pop3_listing *listing, struct slice line)
 {
 	struct error err;
 
-	if (++listing->lines <= POP3_LISTING_MAX)
+	listing->bytes += line.len + 32;
+	if (listing->bytes <= POP3_LISTING_MAX)
 		return false;
-	(void)error_set(&err, SYNCD_ELIMIT, "the server's answer to %s has more than %d lines",
-			listing->command.type->name, POP3_LISTING_MAX);
+	(void)error_set(&err, SYNCD_ELIMIT, "the server's answer to %s does not come to an end",
+			listing->command.type->name);
 	pop3_session_fail(listing->command.session, &err);
 	return true;
 }
@@ -52,7 +53,7 @@ static void list_line(struct pop3_command *command, struct slice line)
 	uint64_t size_bytes;
 	uint32_t number;
 
-	if (is_too_long(listing))
+	if (is_too_long(listing, line))
 		return;
 	if (pop3_line_scan(line, &number, &size_bytes))
 		listing->sized(listing, number, size_bytes);
@@ -66,7 +67,7 @@ static void uidl_line(struct pop3_command *command, struct slice line)
 	struct slice uid;
 	uint32_t number;
 
-	if (is_too_long(listing))
+	if (is_too_long(listing, line))
 		return;
 	if (pop3_line_unique_id(line, &number, &uid))
 		listing->named(listing, number, uid);
@@ -90,7 +91,7 @@ static void listing_start(struct pop3_session *session, struct pop3_listing *lis
 			  const struct pop3_command_type *type, pop3_command_done done)
 {
 	listing->is_damaged = false;
-	listing->lines = 0;
+	listing->bytes = 0;
 	pop3_command_start(session, &listing->command, type, done);
 }
 

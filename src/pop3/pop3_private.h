@@ -94,6 +94,7 @@ struct pop3_session {
 	bool is_upgraded;
 	bool is_upgrade_due; /* the server said +OK; TLS begins when the parser has returned */
 	struct pop3_parser *parser;
+	uint64_t message_bytes; /* of the one being read */
 
 	struct list queue;                            /* commands that have more to ask */
 	struct list sent;                             /* those that only wait for answers */

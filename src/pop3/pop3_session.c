@@ -128,6 +128,7 @@ static int take_status(void *context, const struct pop3_status *status)
 	enum pop3_follows follows = POP3_FOLLOWS_STATUS;
 
 	pop3_trace_status(session, status);
+	session->message_bytes = 0;
 	if (session->phase == POP3_PHASE_LOGIN && session->login == POP3_LOGIN_GREETING)
 		pop3_login_event(session, &(struct pop3_login_event){ .greeting = status });
 	else if (session->flight_count == 0)
@@ -144,10 +145,20 @@ static int take_line(void *context, struct slice line)
 	return go_on(context);
 }
 
+/* Bytes are progress, so that one without end would keep the session for ever. */
 static int take_data(void *context, struct slice data)
 {
-	pop3_command_data(context, data);
-	return go_on(context);
+	struct pop3_session *session = context;
+	struct error err;
+
+	session->message_bytes += data.len;
+	if (session->message_bytes > POP3_MESSAGE_MAX) {
+		(void)error_set(&err, SYNCD_ELIMIT, "the server sends a message of more than 4 GB");
+		pop3_session_fail(session, &err);
+	} else {
+		pop3_command_data(session, data);
+	}
+	return go_on(session);
 }
 
 static int take_end(void *context)
@@ -180,6 +191,7 @@ static void link_data(struct net_link *link, struct slice data)
 	struct pop3_session *session = session_of_link(link);
 	struct error err;
 
+	net_link_touch(link);
 	error_clear(&err);
 	int rc = pop3_parser_feed(session->parser, data, &err);
 	if (pop3_session_is_over(session))
@@ -195,7 +207,7 @@ static void link_data(struct net_link *link, struct slice data)
 /* What is in the pipe is little: nobody waits for it to drain. */
 static void link_drained(struct net_link *link)
 {
-	(void)link;
+	net_link_touch(link);
 }
 
 static uint64_t link_patience_ms(const struct net_link *link)

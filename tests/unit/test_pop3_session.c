@@ -462,6 +462,51 @@ static void large_message_passes_through(void **state)
 	assert_int_equal(f->ended, 1);
 }
 
+/* Pushes `piece` until the session has had enough; how many bytes that took. */
+static uint64_t push_without_end(struct fixture *f, struct slice piece)
+{
+	uint64_t pushed = 0;
+
+	while (f->broken == 0 && pushed < (uint64_t)UINT32_MAX + 2 * piece.len) {
+		memory_stream_push(fake_net_connection(0), piece);
+		turn(f);
+		pushed += piece.len;
+	}
+	return pushed;
+}
+
+static void listing_without_end_ends_the_session(void **state)
+{
+	struct fixture *f = *state;
+	static char lines[1 << 20];
+
+	log_in(f);
+	pop3_list_start(f->session, &f->list, on_list_done);
+	turn(f);
+	say(f, "+OK\r\n");
+	memset(lines, '\n', sizeof(lines));
+	assert_in_range(push_without_end(f, (struct slice){ lines, sizeof(lines) }), 1,
+			POP3_LISTING_MAX / 32 + sizeof(lines));
+	assert_int_equal(f->broken, SYNCD_ELIMIT);
+	assert_int_equal(f->list.command.err.code, SYNCD_ELIMIT);
+}
+
+static void message_without_end_ends_the_session(void **state)
+{
+	struct fixture *f = *state;
+	static char piece[32 << 20];
+
+	log_in(f);
+	pop3_fetch_start(f->session, &f->fetch);
+	turn(f);
+	say(f, "+OK\r\n");
+	memset(piece, 'x', sizeof(piece));
+	assert_in_range(push_without_end(f, (struct slice){ piece, sizeof(piece) }),
+			POP3_MESSAGE_MAX, (uint64_t)POP3_MESSAGE_MAX + sizeof(piece));
+	assert_int_equal(f->broken, SYNCD_ELIMIT);
+	assert_int_equal(f->ended, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -474,6 +519,8 @@ int main(void)
 		TEST(commands_of_a_broken_session_complete_with_its_error),
 		TEST(session_that_failed_reads_no_more),
 		TEST(session_that_has_quit_reads_no_more),
+		TEST(listing_without_end_ends_the_session),
+		TEST(message_without_end_ends_the_session),
 		TEST(large_message_passes_through),
 	};
 
