@@ -20,6 +20,7 @@ bool slice_equals_str(struct slice a, const char *text);
 
 /* ASCII case-insensitive, as IMAP keywords compare. */
 bool slice_case_equals_str(struct slice a, const char *text);
+bool slice_case_contains(struct slice a, const char *text);
 
 /* A growing buffer that never passes `max` bytes. Always NUL-terminated behind
  * `len` once anything was added. Zero-initialised is not valid: use buf_init. */

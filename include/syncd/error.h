@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What went wrong. Functions return 0 or one of these. */
 enum syncd_error_code {
@@ -62,8 +63,9 @@ int error_exit_merge(int first, int second);
 /* What a person should read. Filled where the failure is known and passed up
  * unchanged; plain data, copied by assignment. */
 struct error {
-	int code;                                /* as above; 0 means none */
-	char server_code[ERROR_SERVER_CODE_MAX]; /* RFC 5530 response code, or "" */
+	int code;               /* as above; 0 means none */
+	uint32_t retry_after_s; /* the server wants that long a pause; 0: says nothing */
+	char server_code[ERROR_SERVER_CODE_MAX]; /* RFC 5530, RFC 2449 response code, or "" */
 	char text[ERROR_TEXT_MAX];               /* the sentence, or the server's words */
 	char context[ERROR_CONTEXT_MAX]; /* what was being done to what: path, mailbox, command */
 };

@@ -26,22 +26,32 @@ struct sasl_identity {
 };
 
 #define SASL_MECHANISMS_MAX 16
+#define SASL_MECHANISM_LEN_MAX 32
 
-/* Chooses the strongest mechanism that both sides can do. `offered` are the
- * server's mechanism names (as in AUTH=NAME); `allowed` the configuration's
- * list in lower case (CONTRACT 2.1 `auth`), NULL-terminated, or NULL for all that
- * fit: xoauth2/oauthbearer, external and anonymous only when listed.
- * "login" in `allowed` with `has_login_command` and no AUTH=LOGIN gives "LOGIN-COMMAND":
+/* What a server offers for logging in. Zeroed: nothing. */
+struct sasl_offer {
+	char names[SASL_MECHANISMS_MAX][SASL_MECHANISM_LEN_MAX]; /* as in AUTH=NAME */
+	size_t count;
+	bool has_login_command; /* the protocol's own, which sends the password readably */
+};
+
+/* Adds a mechanism; what is too long for one, or too many, is left out. */
+void sasl_offer_add(struct sasl_offer *offer, struct slice name);
+
+/* Chooses the strongest mechanism that both sides can do. `allowed` is the
+ * configuration's list in lower case (CONTRACT 2.1 `auth`), NULL-terminated, or NULL for all that
+ * fit: xoauth2/oauthbearer, external, apop and anonymous only when listed.
+ * "login" in `allowed` with has_login_command and no AUTH=LOGIN gives "LOGIN-COMMAND":
  * the protocol's own plain login command; it is also the last resort of a NULL
- * list. Mechanisms that send the password readably are skipped unless `is_secure`.
+ * list. "APOP" is a command of POP3 too, offered where the greeting has a timestamp (RFC 1939 §7).
+ * Mechanisms that send the password readably are skipped unless `is_secure`.
  * `stream` tells which channel bindings exist (-PLUS).
  * Returns 0 and the name in *mechanism (a static string), or SYNCD_EAUTH, or
  * SYNCD_ETRUST when only clear text would have worked, `err` saying what was offered. */
-int sasl_choose(const char *const *offered, size_t offered_count, const char *const *allowed,
-		bool has_login_command, bool is_secure, const struct stream *stream,
-		const char **mechanism, struct error *err);
+int sasl_choose(const struct sasl_offer *offer, const char *const *allowed, bool is_secure,
+		const struct stream *stream, const char **mechanism, struct error *err);
 
-/* Begins an exchange of a mechanism that sasl_choose gave (but LOGIN-COMMAND).
+/* Begins an exchange of a mechanism that sasl_choose gave (but LOGIN-COMMAND and APOP).
  * NULL with `err`: SYNCD_ECONFIG when user or password is missing, SYNCD_EAUTH when
  * libgsasl does not have the mechanism or the stream has no channel binding. */
 struct sasl *sasl_new(const char *mechanism, const struct sasl_identity *identity,
@@ -67,6 +77,50 @@ int sasl_step(struct sasl *sasl, struct slice challenge_base64, struct buf *out,
 /* True once the mechanism has verified all it can; a server's OK before that
  * (SCRAM without the server's signature) must be treated as SYNCD_EAUTH. */
 bool sasl_is_done(const struct sasl *sasl);
+
+/* --- An exchange over a protocol's lines (RFC 4422 §4) ---------------------------- */
+
+#define SASL_LINE_MAX (128 * 1024) /* bytes of base64 of one step of ours */
+
+/* Zeroed: none. */
+struct sasl_exchange {
+	struct sasl *sasl;
+	struct error err; /* why we gave it up; code 0: we did not */
+	struct buf line;  /* what to send next, without the line's end; a secret */
+};
+
+/* As sasl_new. What was begun before is freed. */
+int sasl_exchange_begin(struct sasl_exchange *exchange, const char *mechanism,
+			const struct sasl_identity *identity, const struct stream *stream,
+			struct error *err);
+
+/* Puts the initial response into the line: "=" for an empty one (RFC 4959 §3, RFC 5034 §4), and
+ * nothing when the server is to speak first. Returns as sasl_step. */
+int sasl_exchange_initial(struct sasl_exchange *exchange, struct error *err);
+
+/* Puts the answer to a challenge into the line: "*" when there is none, exchange->err says why then
+ * and more than the server's refusal, which follows. False: we have given up before, and there is
+ * nothing to send. */
+bool sasl_exchange_answer(struct sasl_exchange *exchange, struct slice challenge_base64);
+
+/* The server has accepted (`refusal` NULL) or refused; none of the exchange is left. Returns 0, or
+ * the code with `err` filled: our reason before the server's; SYNCD_EAUTH when it accepted before
+ * it had proved itself. Without an exchange the server's word is all. */
+int sasl_exchange_end(struct sasl_exchange *exchange, const struct error *refusal,
+		      struct error *err);
+
+/* Wipes and frees, at any time. */
+void sasl_exchange_free(struct sasl_exchange *exchange);
+
+/* --- APOP (RFC 1939 §7) ---------------------------------------------------------- */
+
+#define SASL_APOP_SIZE 33 /* 32 hex digits and NUL */
+
+/* The digest of a greeting's timestamp, "<" and ">" with it, and the password, into `out`. The
+ * password is prepared by SASLprep where it can be (RFC 6856 §2.2). Returns 0, or SYNCD_EAUTH when
+ * this machine's OpenSSL does no MD5. */
+int sasl_apop_digest(struct slice timestamp, const struct secret *password,
+		     char out[SASL_APOP_SIZE], struct error *err);
 
 /* --- Password commands ------------------------------------------------------ */
 

@@ -10,19 +10,26 @@
 #define OFFER_TEXT_MAX 200 /* of the server's names in an error */
 
 struct choice {
-	const char *const *offered;
-	size_t offered_count;
+	const struct sasl_offer *offer;
 	const char *const *allowed;
-	bool has_login_command;
 	bool is_secure;
 	bool has_binding;
 	bool has_met_readable; /* one would have done, but for the plaintext */
 };
 
+void sasl_offer_add(struct sasl_offer *offer, struct slice name)
+{
+	if (offer->count == SASL_MECHANISMS_MAX || name.len >= SASL_MECHANISM_LEN_MAX)
+		return;
+	char *to = offer->names[offer->count++];
+	memcpy(to, name.data, name.len);
+	to[name.len] = '\0';
+}
+
 static bool is_offered(const struct choice *choice, const char *name)
 {
-	for (size_t i = 0; i < choice->offered_count; i++) {
-		if (strcasecmp(choice->offered[i], name) == 0)
+	for (size_t i = 0; i < choice->offer->count; i++) {
+		if (strcasecmp(choice->offer->names[i], name) == 0)
 			return true;
 	}
 	return false;
@@ -65,7 +72,7 @@ static bool fits(struct choice *choice, const struct mechanism *mechanism)
 
 static bool login_command_fits(struct choice *choice)
 {
-	if (!choice->has_login_command)
+	if (!choice->offer->has_login_command)
 		return false;
 	if (choice->allowed != NULL && !is_listed(choice, "login"))
 		return false;
@@ -77,9 +84,9 @@ static int refuse(const struct choice *choice, struct error *err)
 	struct buf names;
 
 	buf_init(&names, OFFER_TEXT_MAX);
-	for (size_t i = 0; i < choice->offered_count; i++)
-		(void)buf_printf(&names, " %s", choice->offered[i]);
-	if (choice->has_login_command)
+	for (size_t i = 0; i < choice->offer->count; i++)
+		(void)buf_printf(&names, " %s", choice->offer->names[i]);
+	if (choice->offer->has_login_command)
 		(void)buf_add_str(&names, " LOGIN command");
 	if (names.len == 0)
 		(void)buf_add_str(&names, " nothing");
@@ -98,18 +105,11 @@ static int refuse(const struct choice *choice, struct error *err)
 	return rc;
 }
 
-int sasl_choose(const char *const *offered, size_t offered_count, const char *const *allowed,
-		bool has_login_command, bool is_secure, const struct stream *stream,
-		const char **mechanism, struct error *err)
+int sasl_choose(const struct sasl_offer *offer, const char *const *allowed, bool is_secure,
+		const struct stream *stream, const char **mechanism, struct error *err)
 {
 	unsigned char binding[MECHANISM_BINDING_MAX];
-	struct choice choice = {
-		.offered = offered,
-		.offered_count = offered_count,
-		.allowed = allowed,
-		.has_login_command = has_login_command,
-		.is_secure = is_secure,
-	};
+	struct choice choice = { .offer = offer, .allowed = allowed, .is_secure = is_secure };
 
 	choice.has_binding = stream != NULL && stream_binding(stream, MECHANISM_BINDING, binding,
 							      sizeof(binding)) > 0;

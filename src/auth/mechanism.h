@@ -21,7 +21,7 @@ struct mechanism {
 	bool needs_password;
 };
 
-#define MECHANISM_COUNT 11
+#define MECHANISM_COUNT 12
 
 /* Strongest first. */
 extern const struct mechanism mechanisms[MECHANISM_COUNT];

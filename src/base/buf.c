@@ -32,6 +32,17 @@ bool slice_case_equals_str(struct slice a, const char *text)
 	return a.len == strlen(text) && (a.len == 0 || strncasecmp(a.data, text, a.len) == 0);
 }
 
+bool slice_case_contains(struct slice a, const char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t at = 0; at + len <= a.len; at++) {
+		if (slice_case_equals_str((struct slice){ a.data + at, len }, text))
+			return true;
+	}
+	return false;
+}
+
 void buf_init(struct buf *buf, size_t max)
 {
 	*buf = (struct buf){ .max = max };

@@ -174,6 +174,7 @@ static void read_smtp(const struct config_reader *account, struct config_account
 					config_section_line(section) };
 	out->smtp = xcalloc(1, sizeof(*out->smtp));
 	config_read_connection(&reader, 465, 587, &out->connection, &out->smtp->connection);
+	config_refuse_apop(&reader, &out->smtp->connection, "smtp");
 	out->smtp->from = read_list(&reader, "from");
 	if (!read_has(&reader, "from"))
 		read_fault(&reader, "from", "is missing");
@@ -227,10 +228,12 @@ void config_read_account(const struct config_reader *reader, struct config_accou
 		read_duration(reader, "poll_interval", 1, (is_imap ? 5 : 10) * MINUTE_S);
 	out->crlf = read_word(reader, "line_endings", line_ending_words, false) != 0;
 	out->on_new = read_string(reader, "on_new");
-	if (is_imap)
+	if (is_imap) {
 		refuse_keys(reader, pop3_keys, ARRAY_LEN(pop3_keys), "imap");
-	else
+		config_refuse_apop(reader, &out->connection, "imap");
+	} else {
 		refuse_keys(reader, imap_keys, ARRAY_LEN(imap_keys), "pop3");
+	}
 	read_imap(reader, out);
 	out->verify_interval_s = read_verify_interval(reader);
 	read_keep(reader, out);

@@ -30,6 +30,7 @@ static const char *const mechanisms[] = {
 	"oauthbearer",
 	"external",
 	"anonymous",
+	"apop",
 };
 
 static bool is_mechanism(const char *name)
@@ -134,6 +135,35 @@ static void check_login(const struct config_reader *reader, const struct config_
 			c->host);
 }
 
+void config_refuse_apop(const struct config_reader *reader, const struct config_connection *c,
+			const char *protocol)
+{
+	for (size_t i = 0; c->auth != NULL && c->auth[i] != NULL; i++) {
+		if (strcmp(c->auth[i], "apop") == 0)
+			read_fault(reader, "auth", "\"apop\" is a command of pop3; %s has none",
+				   protocol);
+	}
+}
+
+/* What a POP3 account allows, but for APOP; nothing left means the strongest. */
+static char **inherited_auth(char *const *auth)
+{
+	char **list = value_list_copy(auth);
+	size_t count = 0;
+
+	for (size_t i = 0; list[i] != NULL; i++) {
+		if (strcmp(list[i], "apop") == 0)
+			free(list[i]);
+		else
+			list[count++] = list[i];
+	}
+	list[count] = NULL;
+	if (count > 0)
+		return list;
+	value_list_free(list);
+	return NULL;
+}
+
 /* What an smtp section has not, the account has. */
 static void inherit(const struct config_reader *reader, const struct config_connection *account,
 		    struct config_connection *out)
@@ -141,7 +171,7 @@ static void inherit(const struct config_reader *reader, const struct config_conn
 	if (!read_has(reader, "user") && account->user != NULL)
 		out->user = xstrdup(account->user);
 	if (!read_has(reader, "auth") && account->auth != NULL)
-		out->auth = value_list_copy(account->auth);
+		out->auth = inherited_auth(account->auth);
 	if (read_has(reader, "password") || read_has(reader, "password_command"))
 		return;
 	if (account->password != NULL)

@@ -11,6 +11,9 @@
 void config_read_connection(const struct config_reader *reader, uint16_t implicit_port,
 			    uint16_t plain_port, const struct config_connection *account,
 			    struct config_connection *out);
+/* A fault if `auth` names APOP, which `protocol` does not have. */
+void config_refuse_apop(const struct config_reader *reader,
+			const struct config_connection *connection, const char *protocol);
 void config_connection_free(struct config_connection *connection);
 
 /* Reads an account's section; its fields are valid where no fault was noted. */

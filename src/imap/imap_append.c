@@ -37,7 +37,7 @@ static int append_chunk(struct imap_append *append, struct imap_append_message *
 		return error_set(&command->err, SYNCD_EMESSAGE,
 				 "the message is shorter than it was");
 	append->sent += len;
-	return (int)stream_write(command->session->stream, (struct slice){ chunk, len });
+	return (int)stream_write(command->session->link.stream, (struct slice){ chunk, len });
 }
 
 static int append_body(struct imap_command *command)

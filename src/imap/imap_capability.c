@@ -42,15 +42,6 @@ static const struct {
 			       IMAP_CAP_UNSELECT },
 };
 
-static void take_mechanism(struct imap_session *session, struct slice name)
-{
-	if (session->mechanism_count == SASL_MECHANISMS_MAX || name.len >= IMAP_MECHANISM_LEN_MAX)
-		return;
-	char *to = session->mechanisms[session->mechanism_count++];
-	memcpy(to, name.data, name.len);
-	to[name.len] = '\0';
-}
-
 /* "PREFIX123": the smallest told counts. Without a number APPENDLIMIT means that each mailbox has
  * its own (RFC 7889 §2): then the server's word on the message itself has to do. */
 static void take_limit(struct slice name, const char *prefix, uint64_t least, uint64_t *limit)
@@ -83,7 +74,7 @@ void imap_capability_forget(struct imap_session *session)
 {
 	session->capabilities = 0;
 	session->limits = (struct imap_limits){ UINT64_MAX, UINT64_MAX, UINT64_MAX };
-	session->mechanism_count = 0;
+	session->offer = (struct sasl_offer){ 0 };
 	session->has_capabilities = false;
 }
 
@@ -97,7 +88,8 @@ void imap_capability_take(struct imap_session *session, const struct imap_arg *n
 			continue;
 		if (name.len > 5 &&
 		    slice_case_equals_str((struct slice){ name.data, 5 }, "AUTH=")) {
-			take_mechanism(session, (struct slice){ name.data + 5, name.len - 5 });
+			sasl_offer_add(&session->offer,
+				       (struct slice){ name.data + 5, name.len - 5 });
 			continue;
 		}
 		take_limits(session, name);

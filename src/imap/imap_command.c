@@ -95,7 +95,7 @@ static void command_send(struct imap_command *command)
 		if (piece.is_body && !command_send_body(command))
 			return;
 		if (!piece.is_body)
-			(void)stream_write(session->stream, piece.bytes);
+			(void)stream_write(session->link.stream, piece.bytes);
 		command->piece++;
 		/* Refused already: without the messages that would follow, the command is complete
 		 * (RFC 3502). */
@@ -135,7 +135,7 @@ void imap_command_pump(struct imap_session *session)
 		if (imap_session_is_over(session))
 			return;
 	}
-	imap_session_touch(session);
+	net_link_touch(&session->link);
 }
 
 /* The body is out and its answer was there already: only now may it finish, as
@@ -211,7 +211,7 @@ void imap_command_line(struct imap_command *command, struct slice line)
 		log_trace(session->settings.account, "C: ***");
 	else
 		log_trace(session->settings.account, "C: %.*s", (int)line.len, line.data);
-	(void)stream_write(session->stream, line);
-	(void)stream_write(session->stream, SLICE_LITERAL("\r\n"));
-	imap_session_touch(session);
+	(void)stream_write(session->link.stream, line);
+	(void)stream_write(session->link.stream, SLICE_LITERAL("\r\n"));
+	net_link_touch(&session->link);
 }

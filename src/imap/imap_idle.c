@@ -49,7 +49,7 @@ static void idle_continuation(struct imap_command *command, struct slice text)
 		return;
 	}
 	command->session->is_idling = true;
-	imap_session_touch(command->session);
+	net_link_touch(&command->session->link);
 	idle->began_ms = loop_now_ms(command->session->settings.loop);
 	loop_timer_start(&idle->renew, idle_left_ms(idle));
 }

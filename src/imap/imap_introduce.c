@@ -78,7 +78,7 @@ static const struct imap_command_type compress_type = {
 static bool wants_compression(const struct imap_session *session)
 {
 	return session->settings.compress && imap_session_can(session, IMAP_CAP_COMPRESS_DEFLATE) &&
-	       !stream_is_loopback(session->stream);
+	       !stream_is_loopback(session->link.stream);
 }
 
 static void compress_start(struct imap_session *session, struct imap_command *command,

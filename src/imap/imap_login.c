@@ -30,24 +30,9 @@ static const struct imap_command_type plain_type = { .name = "CAPABILITY" };
 
 /* --- dial --- */
 
-static void dial_done(struct net_dial *dial, struct stream *stream, const struct error *err)
-{
-	struct imap_session *session = container_of(dial, struct imap_session, dial);
-
-	session->is_dialling = false;
-	if (stream != NULL) {
-		imap_session_attach(session, stream);
-		if (!imap_session_is_over(session))
-			imap_login_event(session, &(struct imap_login_event){ 0 });
-		return;
-	}
-	imap_session_fail(session, err);
-}
-
 static enum imap_login dial_enter(struct imap_session *session)
 {
-	session->is_dialling = true;
-	net_dial_start(session->settings.net, &session->dial, dial_done);
+	net_link_dial(&session->link);
 	return IMAP_LOGIN_WAIT;
 }
 
@@ -172,32 +157,12 @@ static enum imap_login starttls_event(struct imap_session *session,
 
 /* --- secure: TLS is being put over the stream --- */
 
-static void secure_done(struct net_starttls *req, struct stream *stream, const struct error *err)
-{
-	struct imap_session *session = container_of(req, struct imap_session, starttls);
-
-	session->is_upgrading = false;
-	session->is_upgraded = stream != NULL;
-	if (stream != NULL) {
-		imap_session_attach(session, stream);
-		if (!imap_session_is_over(session))
-			imap_login_event(session, &(struct imap_login_event){ 0 });
-		return;
-	}
-	imap_session_fail(session, err);
-}
-
 void imap_login_upgrade(struct imap_session *session, size_t unread)
 {
-	struct stream *plain = session->stream;
-
 	session->is_upgrade_due = false;
-	session->stream = NULL;
-	session->is_upgrading = true;
 	/* What was offered without TLS may have been written by anyone. */
 	imap_capability_forget(session);
-	imap_session_touch(session);
-	net_starttls_start(session->settings.net, &session->starttls, plain, unread, secure_done);
+	net_link_secure(&session->link, unread);
 }
 
 static enum imap_login secure_enter(struct imap_session *session)
@@ -209,8 +174,8 @@ static enum imap_login secure_enter(struct imap_session *session)
 static enum imap_login secure_event(struct imap_session *session,
 				    const struct imap_login_event *event)
 {
-	(void)session;
 	(void)event;
+	session->is_upgraded = true;
 	return IMAP_LOGIN_CAPABILITY;
 }
 
@@ -233,16 +198,9 @@ static enum imap_login authenticate_event(struct imap_session *session,
 {
 	struct error err;
 
-	if (session->sasl_err.code != 0)
-		return fail(session, &session->sasl_err);
-	if (event->code < 0)
-		return fail(session, &session->login_command.err);
-	if (session->sasl != NULL && !sasl_is_done(session->sasl)) {
-		(void)error_set(&err, SYNCD_EAUTH,
-				"the server ended the exchange before it had proved itself");
+	const struct error *refusal = event->code < 0 ? &session->login_command.err : NULL;
+	if (sasl_exchange_end(&session->exchange, refusal, &err) < 0)
 		return fail(session, &err);
-	}
-	sasl_free(&session->sasl);
 	return IMAP_LOGIN_CAPABILITY_AGAIN;
 }
 
@@ -294,7 +252,8 @@ static enum imap_login introduce_event(struct imap_session *session,
 void imap_login_compress(struct imap_session *session, struct slice unread)
 {
 	session->is_compress_due = false;
-	imap_session_attach(session, net_compress(session->settings.loop, session->stream, unread));
+	net_link_cover(&session->link,
+		       net_compress(session->settings.loop, session->link.stream, unread));
 	if (session->login == IMAP_LOGIN_COMPRESS)
 		imap_login_event(session, &(struct imap_login_event){ 0 });
 }
@@ -333,7 +292,7 @@ static enum imap_login separator_event(struct imap_session *session,
 static enum imap_login ready_enter(struct imap_session *session)
 {
 	session->phase = IMAP_PHASE_READY;
-	imap_session_touch(session);
+	net_link_touch(&session->link);
 	session->user->ops->ready(session->user);
 	return IMAP_LOGIN_WAIT;
 }

@@ -7,14 +7,13 @@
 #include "syncd/imap_parser.h"
 #include "syncd/imap_session.h"
 #include "syncd/log.h"
+#include "syncd/net_link.h"
 #include "syncd/sasl.h"
-#include "syncd/stream.h"
 #include "syncd/uidset.h"
 
 struct imap_news;
 struct imap_uid_run;
 
-#define IMAP_MECHANISM_LEN_MAX 32
 #define IMAP_LOGOUT_TIMEOUT_MS 3000
 #define IMAP_INTRODUCTIONS 4 /* ID, NAMESPACE, ENABLE, COMPRESS */
 
@@ -58,13 +57,8 @@ struct imap_session {
 	bool is_told;     /* broken() was called */
 	struct loop_defer over;
 
-	struct stream_user stream_user;
-	struct stream *stream;
-	bool is_stream_closing;
-	struct net_dial dial;
-	bool is_dialling;
-	struct net_starttls starttls;
-	bool is_upgrading;
+	struct net_link link;
+	bool is_link_closed;
 	bool is_upgraded;
 	bool is_upgrade_due;  /* the server said OK; TLS begins when the parser has returned */
 	bool is_compress_due; /* the same, with DEFLATE */
@@ -72,11 +66,8 @@ struct imap_session {
 	struct imap_parser *parser;
 	struct imap_command *literal; /* gets the literal being read, or NULL: dropped */
 	struct imap_command *taker;   /* of the last literal; sees the response before others */
-	struct loop_timer progress;
-	size_t unsent_seen;
-	unsigned pauses;
-	bool is_idling;    /* silence is fine */
-	uint64_t heard_ms; /* when the server last said anything */
+	bool is_idling;               /* silence is fine */
+	uint64_t heard_ms;            /* when the server last said anything */
 
 	struct list queue;
 	struct list flight;
@@ -86,16 +77,14 @@ struct imap_session {
 	uint32_t capabilities;
 	struct imap_limits limits;
 	bool has_capabilities;
-	char mechanisms[SASL_MECHANISMS_MAX][IMAP_MECHANISM_LEN_MAX];
-	size_t mechanism_count;
+	struct sasl_offer offer;
 
 	enum imap_login login;
 	struct imap_command login_command;
 	struct imap_command introductions[IMAP_INTRODUCTIONS];
 	unsigned introductions_left; /* not answered yet */
 	bool has_qresync;            /* ENABLED */
-	struct sasl *sasl;
-	struct error sasl_err; /* our side's reason to give an exchange up */
+	struct sasl_exchange exchange;
 	char prefix[IMAP_PREFIX_MAX];
 	struct imap_namespace *namespaces; /* but for the first personal one, */
 	size_t namespace_count;
@@ -113,13 +102,7 @@ struct imap_session {
 /* The session is over: remembers the first reason; everything completes in the loop's next turn. */
 void imap_session_fail(struct imap_session *session, const struct error *err);
 
-/* Something moved: the timeout starts anew, or stops when nothing is waited for. */
-void imap_session_touch(struct imap_session *session);
-
 bool imap_session_is_over(const struct imap_session *session);
-
-/* Takes a stream into use (from dialling, STARTTLS or COMPRESS) and reads. */
-void imap_session_attach(struct imap_session *session, struct stream *stream);
 
 /* --- imap_command.c --- */
 
@@ -281,7 +264,6 @@ void imap_trace_received(const struct imap_session *session, const struct imap_r
 uint32_t imap_quirk_lacks(struct slice server_name);
 
 /* --- imap_quirks.c --- */
-bool imap_quirk_is_throttled(struct slice text);
 bool imap_quirk_is_about_message(const struct error *err);
 uint32_t imap_quirk_uidvalidity(uint32_t uidvalidity);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "syncd/must.h"
+#include "syncd/refusal.h"
 
 #include "imap_private.h"
 
@@ -44,7 +45,7 @@ static int code_of(const struct imap_response *response, const struct imap_comma
 			return codes[i].upload;
 		return type->refused == SYNCD_EMESSAGE ? codes[i].message : codes[i].code;
 	}
-	if (imap_quirk_is_throttled(response->text))
+	if (refusal_is_temporary(response->text))
 		return SYNCD_EBUSY;
 	return type->refused != 0 ? type->refused : SYNCD_ESERVER;
 }

@@ -1,4 +1,4 @@
-/* The life of an IMAP session: stream and parser below, commands and user
+/* The life of an IMAP session: connection and parser below, commands and user
  * above, and the orderly end whatever happens.
  * SPDX-License-Identifier: MIT */
 #include "syncd/imap_session.h"
@@ -80,14 +80,12 @@ static void session_free_if_closed(struct imap_session *session)
 {
 	struct imap_user *user = session->user;
 
-	if (session->phase != IMAP_PHASE_CLOSING || session->is_dialling || session->is_upgrading ||
-	    session->stream != NULL || session->notify != NULL || !list_is_empty(&session->queue) ||
-	    !list_is_empty(&session->flight))
+	if (!session->is_link_closed || session->notify != NULL ||
+	    !list_is_empty(&session->queue) || !list_is_empty(&session->flight))
 		return;
 	loop_defer_cancel(&session->over);
-	loop_timer_stop(&session->progress);
 	imap_parser_free(&session->parser);
-	sasl_free(&session->sasl);
+	sasl_exchange_free(&session->exchange);
 	buf_free(&session->selected);
 	imap_namespace_forget(session);
 	free(session);
@@ -121,9 +119,7 @@ void imap_session_fail(struct imap_session *session, const struct error *err)
 	if (!imap_session_is_over(session)) {
 		session->phase = IMAP_PHASE_BROKEN;
 		session->err = *err;
-		loop_timer_stop(&session->progress);
-		if (session->stream != NULL && !session->is_stream_closing)
-			stream_read_stop(session->stream);
+		net_link_halt(&session->link);
 	}
 	loop_defer(session->settings.loop, &session->over, session_over);
 }
@@ -134,15 +130,7 @@ void imap_session_close(struct imap_session *session)
 	if (session->phase != IMAP_PHASE_BROKEN)
 		(void)error_set(&session->err, SYNCD_ECANCELLED, "the session was given up");
 	session->phase = IMAP_PHASE_CLOSING;
-	loop_timer_stop(&session->progress);
-	if (session->is_dialling)
-		net_dial_cancel(&session->dial);
-	if (session->is_upgrading)
-		net_starttls_cancel(&session->starttls);
-	if (session->stream != NULL && !session->is_stream_closing) {
-		session->is_stream_closing = true;
-		stream_close(session->stream);
-	}
+	net_link_close(&session->link);
 	loop_defer(session->settings.loop, &session->over, session_over);
 }
 
@@ -178,59 +166,32 @@ void imap_session_logout(struct imap_session *session)
 
 /* --- Time -------------------------------------------------------------------- */
 
-static bool session_is_waiting(const struct imap_session *session)
+static struct imap_session *session_of_link(const struct net_link *link)
 {
-	if (imap_session_is_over(session) || session->pauses > 0 || session->is_idling)
-		return false;
-	return session->phase == IMAP_PHASE_LOGIN ? session->stream != NULL
-						  : !list_is_empty(&session->flight);
+	return container_of(link, struct imap_session, link);
 }
 
-void imap_session_touch(struct imap_session *session)
+static uint64_t link_patience_ms(const struct net_link *link)
 {
-	uint64_t timeout_ms = session->settings.target->timeout_ms;
+	const struct imap_session *session = session_of_link(link);
 
+	if (imap_session_is_over(session) || session->is_idling)
+		return 0;
+	if (session->phase != IMAP_PHASE_LOGIN && list_is_empty(&session->flight))
+		return 0;
 	if (session->phase == IMAP_PHASE_LOGOUT)
-		timeout_ms = IMAP_LOGOUT_TIMEOUT_MS;
-	session->unsent_seen = session->stream != NULL ? stream_unsent(session->stream) : 0;
-	if (session_is_waiting(session))
-		loop_timer_start(&session->progress, timeout_ms);
-	else
-		loop_timer_stop(&session->progress);
-}
-
-/* Bytes that left are progress too: a large APPEND on a slow link. */
-static void session_timeout(struct loop_timer *timer)
-{
-	struct imap_session *session = container_of(timer, struct imap_session, progress);
-	struct error err;
-
-	if (stream_unsent(session->stream) < session->unsent_seen) {
-		imap_session_touch(session);
-		return;
-	}
-	if (session->phase == IMAP_PHASE_LOGOUT) {
-		imap_session_close(session);
-		return;
-	}
-	(void)error_set(&err, SYNCD_ETIMEOUT, "no answer from the server for %llu s",
-			(unsigned long long)(session->settings.target->timeout_ms / 1000));
-	imap_session_fail(session, &err);
+		return IMAP_LOGOUT_TIMEOUT_MS;
+	return session->settings.target->timeout_ms;
 }
 
 void imap_session_pause(struct imap_session *session)
 {
-	if (session->pauses++ == 0 && session->stream != NULL && !imap_session_is_over(session))
-		stream_read_stop(session->stream);
-	imap_session_touch(session);
+	net_link_pause(&session->link);
 }
 
 void imap_session_resume(struct imap_session *session)
 {
-	must(session->pauses > 0);
-	if (--session->pauses == 0 && session->stream != NULL && !imap_session_is_over(session))
-		stream_read_start(session->stream);
-	imap_session_touch(session);
+	net_link_resume(&session->link);
 }
 
 /* --- What arrives --------------------------------------------------------------- */
@@ -410,22 +371,20 @@ static const struct imap_parser_ops parser_ops = {
 	.range = take_range,
 };
 
-/* --- The stream ------------------------------------------------------------------ */
+/* --- The connection ---------------------------------------------------------------- */
 
-static struct imap_session *session_of_stream(struct stream_user *user)
+static void link_open(struct net_link *link)
 {
-	return container_of(user, struct imap_session, stream_user);
+	imap_login_event(session_of_link(link), &(struct imap_login_event){ 0 });
 }
 
-static void stream_data(struct stream_user *user, struct slice data)
+static void link_data(struct net_link *link, struct slice data)
 {
-	struct imap_session *session = session_of_stream(user);
+	struct imap_session *session = session_of_link(link);
 	struct error err;
 
-	if (imap_session_is_over(session))
-		return;
 	session->heard_ms = loop_now_ms(session->settings.loop);
-	imap_session_touch(session);
+	net_link_touch(link);
 	error_clear(&err);
 	int rc = imap_parser_feed(session->parser, data, &err);
 	if (imap_session_is_over(session))
@@ -442,19 +401,15 @@ static void stream_data(struct stream_user *user, struct slice data)
 				    (struct slice){ data.data + (data.len - unread), unread });
 }
 
-static void stream_drained(struct stream_user *user)
+static void link_drained(struct net_link *link)
 {
-	struct imap_session *session = session_of_stream(user);
-
-	if (imap_session_is_over(session))
-		return;
-	imap_session_touch(session);
-	imap_command_drained(session);
+	net_link_touch(link);
+	imap_command_drained(session_of_link(link));
 }
 
-static void stream_broken(struct stream_user *user, const struct error *err)
+static void link_failed(struct net_link *link, const struct error *err)
 {
-	struct imap_session *session = session_of_stream(user);
+	struct imap_session *session = session_of_link(link);
 
 	if (session->phase == IMAP_PHASE_LOGOUT)
 		imap_session_close(session);
@@ -462,33 +417,22 @@ static void stream_broken(struct stream_user *user, const struct error *err)
 		imap_session_fail(session, err);
 }
 
-static void stream_closed(struct stream_user *user)
+static void link_closed(struct net_link *link)
 {
-	struct imap_session *session = session_of_stream(user);
+	struct imap_session *session = session_of_link(link);
 
-	session->stream = NULL;
+	session->is_link_closed = true;
 	session_free_if_closed(session);
 }
 
-static const struct stream_user_ops stream_ops = {
-	.data = stream_data,
-	.drained = stream_drained,
-	.broken = stream_broken,
-	.closed = stream_closed,
+static const struct net_link_ops link_ops = {
+	.open = link_open,
+	.data = link_data,
+	.drained = link_drained,
+	.patience_ms = link_patience_ms,
+	.failed = link_failed,
+	.closed = link_closed,
 };
-
-void imap_session_attach(struct imap_session *session, struct stream *stream)
-{
-	session->stream = stream;
-	stream_set_user(stream, &session->stream_user);
-	if (session->phase == IMAP_PHASE_CLOSING) {
-		session->is_stream_closing = true;
-		stream_close(stream);
-		return;
-	}
-	stream_read_start(stream);
-	imap_session_touch(session);
-}
 
 struct imap_session *imap_session_new(const struct imap_settings *settings, struct imap_user *user)
 {
@@ -496,13 +440,12 @@ struct imap_session *imap_session_new(const struct imap_settings *settings, stru
 
 	session->settings = *settings;
 	session->user = user;
-	session->stream_user.ops = &stream_ops;
 	session->parser = imap_parser_new(&parser_ops, session);
 	imap_capability_forget(session);
 	list_init(&session->queue);
 	list_init(&session->flight);
 	buf_init(&session->selected, IMAP_NAME_MAX);
-	loop_timer_init(settings->loop, &session->progress, session_timeout);
+	net_link_init(&session->link, &link_ops, settings->loop, settings->net);
 	return session;
 }
 

@@ -51,7 +51,7 @@ static void timed_out(struct loop_timer *timer)
 	must_fail("a request that completes", __FILE__, __LINE__);
 }
 
-static void run_loop_until(struct loop *loop, const bool *is_done)
+void run_loop_until(struct loop *loop, const bool *is_done)
 {
 	struct loop_timer timer;
 
@@ -138,8 +138,10 @@ int main(void)
 	local_tree_tests_add(&all);
 	store_tests_add(&all);
 	remote_tests_add(&all);
+	pop3_tests_add(&all);
 	int failed = cmocka_run_group_tests(all.tests, NULL, NULL);
 	remote_tests_end();
+	pop3_tests_end();
 	for (size_t i = 0; i < all.count; i++)
 		free((char *)(uintptr_t)all.tests[i].name);
 	return failed;

@@ -31,6 +31,9 @@ void op_prepare(struct turner *turner, struct port_op *op);
  * the call that started it, twice, or with a code that op->err does not tell. */
 int op_await(struct turner *turner, struct port_op *op);
 
+/* Runs the loop until it is so; fails the test when that takes too long. */
+void run_loop_until(struct loop *loop, const bool *is_done);
+
 /* Runs what can run without waiting for anything that is held back. */
 void turner_idle(struct turner *turner);
 
@@ -69,7 +72,10 @@ void local_tree_tests_add(struct port_tests *tests);
 void store_tests_add(struct port_tests *tests);
 void remote_tests_add(struct port_tests *tests);
 
-/* Ends what remote_tests_add started. */
+void pop3_tests_add(struct port_tests *tests);
+
+/* End what these started. */
 void remote_tests_end(void);
+void pop3_tests_end(void);
 
 #endif

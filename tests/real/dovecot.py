@@ -18,7 +18,7 @@ CAPABILITIES = """IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT SORT=DIS
     SAVEDATE LITERAL+ NOTIFY""".split()
 
 CONFIG = """
-protocols = imap
+protocols = {protocols}
 listen = 127.0.0.1
 base_dir = {root}/run
 state_dir = {root}/state
@@ -86,12 +86,37 @@ service stats {{
 {extra}
 """
 
+POP3 = """
+protocol pop3 {{
+  rawlog_dir = {root}/rawlog
+  pop3_lock_session = yes
+}}
+service pop3-login {{
+  chroot =
+  service_count = 0
+  process_min_avail = 1
+  inet_listener pop3 {{
+    port = {port}
+  }}
+  inet_listener pop3s {{
+    port = {tls_port}
+    ssl = yes
+  }}
+}}
+"""
+
 
 def program():
     found = shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if not found:
         raise RuntimeError("dovecot is not installed: run contrib/bootstrap test")
     return found
+
+
+def has_pop3():
+    """Debian has it in a package of its own."""
+    return any(os.access(os.path.join(where, "dovecot", "pop3"), os.X_OK)
+               for where in ("/usr/lib", "/usr/libexec", "/usr/local/libexec"))
 
 
 class Dovecot(Server):
@@ -102,6 +127,8 @@ class Dovecot(Server):
     plaintext           whether a password may be sent without TLS
     layout              '' for Maildir++, ':LAYOUT=fs' for directories
     certificates        scratch.Certificates; its own authority by default
+    pop3                whether it speaks POP3 too, on pop3_port and pop3_tls_port; a maildrop is
+                        locked then for as long as a session has it
     extra               more lines of dovecot.conf
     """
 
@@ -109,12 +136,16 @@ class Dovecot(Server):
 
     def __init__(self, separator="/", prefix="", without=(), plaintext=False, layout="",
                  certificates=None, mechanisms="plain login cram-md5 scram-sha-1 scram-sha-256",
-                 extra="", users=None):
+                 pop3=False, extra="", users=None):
         super().__init__("dovecot", separator, prefix, certificates, users, without)
         self._directories()
         capability = [c for c in CAPABILITIES if c not in without] if without else []
+        if pop3:
+            self.pop3_port, self.pop3_tls_port = scratch.free_port(), scratch.free_port()
+            extra += POP3.format(root=self.root, port=self.pop3_port, tls_port=self.pop3_tls_port)
         self.config = scratch.write(os.path.join(self.root, "dovecot.conf"), CONFIG.format(
-            root=self.root, user=pwd.getpwuid(os.getuid()).pw_name, login_user=mail_user().pw_name,
+            root=self.root, protocols="imap pop3" if pop3 else "imap",
+            user=pwd.getpwuid(os.getuid()).pw_name, login_user=mail_user().pw_name,
             group=grp.getgrgid(os.getgid()).gr_name, uid=mail_user().pw_uid, gid=mail_user().pw_gid,
             cert=self.certificates.cert, key=self.certificates.key, separator=separator,
             prefix=prefix, port=self.port, tls_port=self.tls_port, layout=layout,

@@ -318,6 +318,8 @@ bool actor_do(struct actor *actor, char *words)
 	struct error err;
 	size_t len = strcspn(words, " ");
 
+	if (strncmp(words, "pop3 ", 5) == 0)
+		return actor_pop3_do(actor, words + 5);
 	if (actor->adapter == NULL)
 		actor->adapter = adapter_remote_new(actor->loop, &actor->settings, &err);
 	char *rest = words + len + strspn(words + len, " ");
@@ -371,6 +373,7 @@ void actor_init(struct actor *actor, struct loop *loop)
 
 void actor_free(struct actor *actor)
 {
+	actor_pop3_free(actor);
 	if (actor->adapter != NULL && !actor->is_shut)
 		do_shutdown(actor, NULL);
 	loop_fake_advance(actor->loop, 0);

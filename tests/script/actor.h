@@ -1,4 +1,4 @@
-/* The client side of a script: the remote port's real implementation on a fake
+/* The client side of a script: the remote port's real implementation (or a POP3 session) on a fake
  * loop, told what to do in words and telling in words what came of it.
  * SPDX-License-Identifier: MIT */
 #ifndef TESTS_SCRIPT_ACTOR_H
@@ -13,6 +13,7 @@
 #define EVENTS_MAX (1 << 20)
 
 struct actor;
+struct actor_pop3;
 struct actor_append {
 	struct remote_append_req req;
 	struct actor *actor;
@@ -64,6 +65,7 @@ struct actor {
 	bool is_pausing;  /* at the end of each body */
 	int body_failure; /* what taking a body returns */
 	struct port_op shutdown;
+	struct actor_pop3 *pop3; /* or NULL */
 };
 
 void actor_init(struct actor *actor, struct loop *loop);
@@ -111,5 +113,10 @@ void actor_copy(struct actor *actor, char *words);
 void actor_push(struct actor *actor, char *words);
 void actor_push_more(struct actor *actor, char *words);
 void actor_push_stop(struct actor *actor, char *words);
+
+/* actor_pop3.c: "fetch 1 2" and the like of `do pop3`; false: no such thing to do. */
+bool actor_pop3_do(struct actor *actor, char *words);
+/* With or without one. */
+void actor_pop3_free(struct actor *actor);
 
 #endif

@@ -1,5 +1,5 @@
 /* Runs scripts of what a client must send, what a server says and what must
- * come of it: the remote port and IMAP over memory streams and a fake clock.
+ * come of it: the remote port and IMAP, or a POP3 session, over memory streams and a fake clock.
  *
  *     # comment                  tls implicit|starttls|none        auth MECHANISM...
  *     do VERB [WORDS]            starts something (actor.c)
@@ -10,11 +10,13 @@
  *     deflate                    from here on this connection is compressed, both ways
  *     E: LINE                    what must come of it next
  *     login CAPABILITIES         greeting and login up to the authenticated state
+ *     pop3-login CAPABILITIES    the same of a POP3 session, started
  *     swallow MIN MAX            the client has sent that many bytes more, looked at no further
  *     skip N                     the same of the next N bytes that it has sent
  *     silence                    the client must have sent nothing, nothing must have come
  *     compress                   the account wants COMPRESS=DEFLATE
- *     mailboxes PATTERN...       of the configuration
+ *     mailboxes PATTERN...       of the configuration; as are
+ *     user NAME | password TEXT | allow-plaintext
  *     loopback                   the server is on this machine
  *     wait 29m | drop | split N | block | unblock | connection N | connections N | refuse NAME
  *     closed                     the client has closed the connection
@@ -46,6 +48,8 @@ struct script {
 	char auth_text[3][32];
 	char *mailboxes[8];
 	char mailboxes_text[128];
+	char user[512];
+	char password[512];
 	bool has_leaked; /* the log showed a secret */
 	struct buf failure;
 	struct buf scratch;
@@ -309,6 +313,27 @@ static bool step_mailboxes(struct script *script, char *words)
 	return true;
 }
 
+static bool step_user(struct script *script, char *words)
+{
+	(void)snprintf(script->user, sizeof(script->user), "%s", words);
+	script->actor.settings.user = script->user;
+	return true;
+}
+
+static bool step_password(struct script *script, char *words)
+{
+	(void)snprintf(script->password, sizeof(script->password), "%s", words);
+	script->actor.settings.password = script->password;
+	return true;
+}
+
+static bool step_allow_plaintext(struct script *script, char *words)
+{
+	(void)words;
+	script->actor.settings.allow_plaintext = true;
+	return true;
+}
+
 static bool step_compress(struct script *script, char *words)
 {
 	(void)words;
@@ -389,6 +414,29 @@ static bool step_login(struct script *script, char *words)
 	       login_enable(script, words);
 }
 
+/* UIDL, TOP and USER are always there; without PIPELINING the client asks once more. */
+static bool step_pop3_login(struct script *script, char *words)
+{
+	char start[] = "pop3 start";
+	char capa[] = "CAPA";
+	char user[] = "USER me";
+	char pass[] = "PASS secret";
+	char ready[] = "ready";
+	char line[512];
+
+	(void)snprintf(line, sizeof(line), "+OK\r\nUIDL\r\nTOP\r\nUSER\r\n%s%s.", words,
+		       *words != '\0' ? "\r\n" : "");
+	if (!actor_do(&script->actor, start) || !say(script, "+OK hello", "\r\n") ||
+	    !step_client(script, capa) || !say(script, line, "\r\n") ||
+	    !step_client(script, user) || !say(script, "+OK", "\r\n") ||
+	    !step_client(script, pass) || !say(script, "+OK", "\r\n"))
+		return false;
+	if (strstr(words, "PIPELINING") == NULL &&
+	    (!step_client(script, capa) || !say(script, line, "\r\n")))
+		return false;
+	return step_event(script, ready);
+}
+
 static const struct {
 	const char *word;
 	bool (*run)(struct script *script, char *words);
@@ -399,6 +447,7 @@ static const struct {
 	{ "E:", step_event },
 	{ "do", step_do },
 	{ "login", step_login },
+	{ "pop3-login", step_pop3_login },
 	{ "silence", step_silence },
 	{ "wait", step_wait },
 	{ "drop", step_drop },
@@ -417,6 +466,9 @@ static const struct {
 	{ "S+", step_server_later },
 	{ "deflate", step_deflate },
 	{ "mailboxes", step_mailboxes },
+	{ "user", step_user },
+	{ "password", step_password },
+	{ "allow-plaintext", step_allow_plaintext },
 	{ "compress", step_compress },
 	{ "loopback", step_loopback },
 };
@@ -448,6 +500,8 @@ static void look_for_secrets(enum log_level level, const char *line, void *conte
 		if (strstr(line, secrets[i]) != NULL)
 			script->has_leaked = true;
 	}
+	if (script->password[0] != '\0' && strstr(line, script->password) != NULL)
+		script->has_leaked = true;
 }
 
 /* Runs the lines; the number of the one that failed, or 0. */

@@ -36,6 +36,16 @@ static void slices_compare_by_length_and_bytes(void **state)
 	assert_false(slice_equals(SLICE_LITERAL("a\0b"), SLICE_LITERAL("a\0c")));
 }
 
+static void words_are_found_in_any_case(void **state)
+{
+	(void)state;
+	assert_true(slice_case_contains(SLICE_LITERAL("Mailbox is LOCKED"), "locked"));
+	assert_true(slice_case_contains(SLICE_LITERAL("locked"), "locked"));
+	assert_false(slice_case_contains(SLICE_LITERAL("locke"), "locked"));
+	assert_false(slice_case_contains(SLICE_LITERAL("unlocke"), "locked"));
+	assert_false(slice_case_contains((struct slice){ NULL, 0 }, "locked"));
+}
+
 static void adding_grows_and_stays_terminated(void **state)
 {
 	struct buf buf;
@@ -135,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slices_compare_by_length_and_bytes),
+		cmocka_unit_test(words_are_found_in_any_case),
 		cmocka_unit_test(adding_grows_and_stays_terminated),
 		cmocka_unit_test(nothing_is_added_beyond_the_maximum),
 		cmocka_unit_test(consuming_takes_from_the_front),

@@ -294,6 +294,22 @@ static void smtp_takes_what_it_lacks_from_the_account(void **state)
 	assert_string_equal(a->smtp->connection.password_command[2], "pw");
 }
 
+#define POP3_APOP(list)                                                                            \
+	"account w {\n protocol = pop3\n host = h\n user = u\n password = p\n maildir = /m\n"      \
+	" auth = " list "\n smtp {\n host = s\n from = a@b\n }\n}\n"
+
+static void apop_is_for_pop3_and_not_for_its_smtp_section(void **state)
+{
+	struct fixture *f = *state;
+	const struct config_account *a = load_account(f, POP3_APOP("{APOP, plain}"));
+
+	assert_string_equal(a->connection.auth[0], "apop");
+	assert_string_equal(a->smtp->connection.auth[0], "plain");
+	assert_null(a->smtp->connection.auth[1]);
+	a = load_account(f, POP3_APOP("apop"));
+	assert_null(a->smtp->connection.auth);
+}
+
 static void plaintext_to_loopback_is_allowed(void **state)
 {
 	struct fixture *f = *state;
@@ -345,6 +361,8 @@ static const struct fault_case {
 	{ LINE_7("mailboxes = {\"*\",\n \"!\"}"), 8, "pattern is empty" },
 	{ LINE_7("mailboxes = {}"), 2, "empty" },
 	{ LINE_7("auth = rot13"), 7, "rot13" },
+	{ LINE_7("auth = {plain, apop}"), 7, "\"apop\" is a command of pop3; imap has none" },
+	{ LINE_7("smtp {\n host = s\n from = a@b\n auth = APOP\n }"), 10, "smtp has none" },
 	{ LINE_7("tls_fingerprint = \"sha256:12\""), 7, "64 hex digits" },
 	{ LINE_7("tls_fingerprint = \"md5:12\""), 7, "64 hex digits" },
 	{ LINE_7("tls_client_cert = /x"), 7, "tls_client_key" },
@@ -487,6 +505,7 @@ int main(void)
 		CONFIG_TEST(a_tunnel_needs_neither_host_nor_password_nor_tls),
 		CONFIG_TEST(pop3_accounts_are_read_and_said_to_be_unsupported),
 		CONFIG_TEST(smtp_takes_what_it_lacks_from_the_account),
+		CONFIG_TEST(apop_is_for_pop3_and_not_for_its_smtp_section),
 		CONFIG_TEST(plaintext_to_loopback_is_allowed),
 		CONFIG_TEST(each_fault_is_told_with_its_line),
 		CONFIG_TEST(all_faults_are_told_in_line_order),

@@ -113,6 +113,23 @@ static const struct choice_case choice_cases[] = {
 	  false,
 	  0,
 	  "PLAIN" },
+	{ "apop only when listed", { "APOP" }, { 0 }, false, false, false, SYNCD_EAUTH, NULL },
+	{ "apop when listed",
+	  { "APOP", "PLAIN" },
+	  { "plain", "apop" },
+	  true,
+	  false,
+	  false,
+	  0,
+	  "APOP" },
+	{ "scram before apop",
+	  { "APOP", "SCRAM-SHA-256" },
+	  { "apop", "scram-sha-256" },
+	  false,
+	  true,
+	  false,
+	  0,
+	  "SCRAM-SHA-256" },
 	{ "nothing in common", { "GSSAPI" }, { 0 }, false, true, false, SYNCD_EAUTH, NULL },
 	{ "login command as last resort", { 0 }, { 0 }, true, true, false, 0, "LOGIN-COMMAND" },
 	{ "login command when listed",
@@ -159,13 +176,13 @@ static const struct choice_case choice_cases[] = {
 	  NULL },
 };
 
-static size_t names_count(const char *const names[NAMES_MAX])
+static struct sasl_offer offer_of(const struct choice_case *c)
 {
-	size_t count = 0;
+	struct sasl_offer offer = { .has_login_command = c->has_login_command };
 
-	while (count < NAMES_MAX && names[count] != NULL)
-		count++;
-	return count;
+	for (size_t i = 0; i < NAMES_MAX && c->offered[i] != NULL; i++)
+		sasl_offer_add(&offer, slice_of(c->offered[i]));
+	return offer;
 }
 
 static void strongest_mechanism_of_both_sides_is_chosen(void **state)
@@ -175,16 +192,16 @@ static void strongest_mechanism_of_both_sides_is_chosen(void **state)
 		const struct choice_case *c = &choice_cases[i];
 		struct loop *loop = loop_new_fake();
 		struct memory_stream *memory = memory_stream_new(loop);
+		const struct sasl_offer offer = offer_of(c);
 		const char *mechanism = NULL;
 		struct error err;
 
 		print_message("  %s\n", c->what);
 		if (c->has_binding)
 			memory_stream_set_binding(memory, "tls-exporter", SLICE_LITERAL("0123"));
-		assert_int_equal(sasl_choose(c->offered, names_count(c->offered),
-					     c->allowed[0] != NULL ? c->allowed : NULL,
-					     c->has_login_command, c->is_secure,
-					     memory_stream_stream(memory), &mechanism, &err),
+		assert_int_equal(sasl_choose(&offer, c->allowed[0] != NULL ? c->allowed : NULL,
+					     c->is_secure, memory_stream_stream(memory), &mechanism,
+					     &err),
 				 c->code);
 		if (c->code == 0)
 			assert_string_equal(mechanism, c->mechanism);
