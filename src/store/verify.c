@@ -75,6 +75,7 @@ struct node {
 struct verify {
 	int fd;
 	int errno_value; /* of a read that failed */
+	bool is_foreign; /* of another format */
 	size_t page_size;
 	size_t page_count;
 	size_t transaction;
@@ -411,11 +412,18 @@ static bool read_header(struct verify *v, size_t index, struct header *header)
 		return false;
 	if (head.number != index || head.flags != PAGE_HEADER || header->magic != MAGIC)
 		return fail(v, "is no header", index);
+	v->is_foreign = header->version != FORMAT_VERSION;
+	if (v->is_foreign)
+		return true;
 	size_t page_size = header->trees[0].pad;
 	if (page_size < PAGE_SIZE_MIN || page_size > PAGE_SIZE_MAX ||
 	    (page_size & (page_size - 1)) != 0 || (index > 0 && page_size != v->page_size))
 		return fail(v, "has a wrong page size", index);
 	v->page_size = page_size;
+	/* By its evenness LMDB knows which header is whose. Both begin with 0. */
+	if (header->transaction > SIZE_MAX / 2 ||
+	    (header->transaction != 0 && header->transaction % HEADERS != index))
+		return fail(v, "has a wrong transaction", index);
 	return true;
 }
 
@@ -426,7 +434,7 @@ static bool check_file(struct verify *v, size_t file_size)
 	for (size_t i = 0; i < HEADERS; i++) {
 		if (!read_header(v, i, &headers[i]))
 			return false;
-		if (headers[i].version != FORMAT_VERSION)
+		if (v->is_foreign)
 			return true;
 	}
 	const struct header *newest =

@@ -211,6 +211,12 @@ static void spoil_page_size(struct fixture *f)
 {
 	put_u16(header(f) + AT_PAGE_SIZE, 0);
 }
+static void spoil_transaction(struct fixture *f)
+{
+	char *at = header(f) + AT_TRANSACTION;
+
+	put_size(at, size_at(at) + 1);
+}
 static void spoil_last_page(struct fixture *f)
 {
 	put_size(header(f) + AT_LAST_PAGE, SIZE_MAX / 2);
@@ -310,6 +316,7 @@ static const struct spoil_case {
 } spoils[] = {
 	{ spoil_magic, "no header" },
 	{ spoil_page_size, "page size" },
+	{ spoil_transaction, "wrong transaction" },
 	{ spoil_last_page, "beyond the end of the file" },
 	{ spoil_root, "beyond the end" },
 	{ spoil_tree_flags, "no tree's beginning" },
