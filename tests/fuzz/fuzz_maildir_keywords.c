@@ -52,7 +52,7 @@ static void check_enlist(struct maildir *maildir, struct keyword_table *table, u
 	struct error err;
 	uint64_t before = maildir_letters_to_flags(maildir, table, letters);
 	uint64_t wanted = 0;
-	char name[16];
+	char name[32];
 
 	for (size_t i = 0; i < count; i++) {
 		(void)snprintf(name, sizeof(name), "new%zu", i);
