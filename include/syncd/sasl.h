@@ -43,8 +43,8 @@ int sasl_choose(const char *const *offered, size_t offered_count, const char *co
 
 /* Begins an exchange of a mechanism that sasl_choose gave (but LOGIN-COMMAND).
  * NULL with `err`: SYNCD_ECONFIG when user or password is missing, SYNCD_EAUTH when
- * libgsasl does not have the mechanism, the stream has no channel binding, or an OAuth token (or its
- * user) has control characters, which would be read as further fields. */
+ * libgsasl does not have the mechanism, the stream has no channel binding, or an OAuth token (or
+ * its user) has control characters, which would be read as further fields. */
 struct sasl *sasl_new(const char *mechanism, const struct sasl_identity *identity,
 		      const struct stream *stream, struct error *err);
 void sasl_free(struct sasl **sasl);
