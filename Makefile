@@ -13,8 +13,8 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-protot
 SAN := -O1 -g -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 OPT_debug := -O0 -g3
-OPT_asan := $(SAN) -fsanitize=address,undefined
-OPT_fuzz := $(SAN) -fsanitize=fuzzer-no-link,address,undefined
+OPT_asan := $(SAN) -fsanitize=address,undefined,float-cast-overflow
+OPT_fuzz := $(SAN) -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow
 LINK_release := -Wl,-z,relro,-z,now
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)

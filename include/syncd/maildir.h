@@ -232,6 +232,11 @@ uint64_t maildir_keywords_seen(struct maildir *maildir, uint64_t letters, bool a
 uint64_t maildir_flags_to_letters(const struct maildir *maildir, const struct keyword_table *table,
 				  uint64_t flags);
 
+/* All letters that say one of the flags, to be taken away with it: a list may name two letters
+ * alike, and Dovecot's has a letter for $Forwarded, which is `P` besides. */
+uint64_t maildir_letters_saying(const struct maildir *maildir, const struct keyword_table *table,
+				uint64_t flags);
+
 /* Gives every keyword in `flags` a letter, while there are any, durably; none while
  * maildir_keywords_seen knows letters without a name. Reads the directories for the letters in use
  * when no scan has. SYNCD_EBUSY while another program holds

@@ -53,7 +53,8 @@ int sasl_choose(const struct sasl_offer *offer, const char *const *allowed, bool
 
 /* Begins an exchange of a mechanism that sasl_choose gave (but LOGIN-COMMAND and APOP).
  * NULL with `err`: SYNCD_ECONFIG when user or password is missing, SYNCD_EAUTH when
- * libgsasl does not have the mechanism or the stream has no channel binding. */
+ * libgsasl does not have the mechanism, the stream has no channel binding, or an OAuth token (or
+ * its user) has control characters, which would be read as further fields. */
 struct sasl *sasl_new(const char *mechanism, const struct sasl_identity *identity,
 		      const struct stream *stream, struct error *err);
 void sasl_free(struct sasl **sasl);

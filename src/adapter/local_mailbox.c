@@ -291,13 +291,13 @@ static int mailbox_set_flags(struct local_mailbox *mailbox, const char *name, ui
 	uint64_t letters;
 	int code = letters_to_set(box, add, &letters, err);
 
-	if (code == 0 && (remove & FLAGS_KEYWORDS) != 0)
+	if (code == 0 && remove != 0)
 		code = maildir_keywords_refresh(box->maildir, err);
 	if (code != 0)
 		return code;
 	return maildir_set_letters(
 		box->maildir, name, maildir_flags_to_letters(box->maildir, box->keywords, expected),
-		letters, maildir_flags_to_letters(box->maildir, box->keywords, remove), err);
+		letters, maildir_letters_saying(box->maildir, box->keywords, remove), err);
 }
 
 /* Its letters so far are those of the mailbox it was moved here from. */

@@ -74,8 +74,21 @@ static int begin_gsasl(struct sasl *sasl, const struct sasl_identity *identity,
 	return sasl->mechanism->is_bound ? set_binding(sasl, stream, err) : 0;
 }
 
+static bool has_control(const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 static int begin_oauth(struct sasl *sasl, const struct sasl_identity *identity, struct error *err)
 {
+	/* They are the message's own marks (RFC 7628 §3.1). */
+	if (has_control(identity->user) || has_control(secret_bytes(identity->password)))
+		return error_set(err, SYNCD_EAUTH,
+				 "the user or the access token has a control character");
 	sasl->message = oauth_message(sasl->mechanism, identity);
 	if (sasl->message == NULL)
 		return error_set(err, SYNCD_ELIMIT, "the access token is too long");
@@ -141,7 +154,8 @@ static int add_answer(struct buf *out, const char *text, struct error *err)
 }
 
 /* The server chooses how long we compute (RFC 5802 §5.1, "i="): without a limit it
- * could stop the whole program. */
+ * could stop the whole program. libGSASL reads on behind a NUL, and would compute what we
+ * do not see. */
 static int check_iterations(const char *challenge, struct error *err)
 {
 	char *text = NULL;
@@ -150,10 +164,14 @@ static int check_iterations(const char *challenge, struct error *err)
 	if (gsasl_base64_from(challenge, strlen(challenge), &text, &len) != GSASL_OK)
 		return 0; /* gsasl_step64 will say so */
 	char *copy = xstrndup(text, len);
-	const char *count = strncmp(copy, "r=", 2) == 0 ? strstr(copy, ",i=") : NULL;
+	bool is_scram = strncmp(copy, "r=", 2) == 0;
+	bool has_nul = is_scram && strlen(copy) != len;
+	const char *count = is_scram ? strstr(copy, ",i=") : NULL;
 	unsigned long long iterations = count != NULL ? strtoull(count + 3, NULL, 10) : 0;
 	free(copy);
 	gsasl_free(text);
+	if (has_nul)
+		return error_set(err, SYNCD_EPROTO, "the server's challenge has a NUL byte");
 	if (iterations > SASL_SCRAM_ITERATIONS_MAX)
 		return error_set(err, SYNCD_ELIMIT, "the server asks for %llu iterations of SCRAM",
 				 iterations);

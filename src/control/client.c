@@ -1,5 +1,6 @@
 /* The bytes of one client: lines in, lines out, never waited for.
  * SPDX-License-Identifier: MIT */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,6 +54,15 @@ void client_end_if_done(struct control_client *client)
 	if (client->is_input_over && client->waiting == 0 && client->reply_count == 0 &&
 	    !client->is_subscribed)
 		client_drop(client);
+}
+
+/* A UNIX socket whose other end is closed, not only shut for sending: nothing reaches it. */
+static bool client_is_gone(const struct control_client *client)
+{
+	struct pollfd end = { .fd = -1 };
+
+	return uv_fileno((const uv_handle_t *)&client->pipe, &end.fd) == 0 &&
+	       poll(&end, 1, 0) == 1 && (end.revents & POLLHUP) != 0;
 }
 
 /* --- Output ------------------------------------------------------------------------ */
@@ -174,7 +184,7 @@ static void client_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 
 	if (len > 0) {
 		client_take(client, buf->base, (size_t)len);
-	} else if (len == UV_EOF) {
+	} else if (len == UV_EOF && !client_is_gone(client)) {
 		/* Half-closed: it may wait for answers still. */
 		(void)uv_read_stop(stream);
 		client->is_input_over = true;
@@ -185,6 +195,19 @@ static void client_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 }
 
 /* --- Arrival --------------------------------------------------------------------------- */
+
+/* Those that had shut their end for sending, and left since: nobody has told us. */
+static void drop_gone(struct control *control)
+{
+	struct list *next;
+
+	for (struct list *link = control->clients.next; link != &control->clients; link = next) {
+		struct control_client *client = container_of(link, struct control_client, link);
+		next = link->next;
+		if (client->is_input_over && client_is_gone(client))
+			client_drop(client);
+	}
+}
 
 static bool client_is_welcome(const struct control_client *client)
 {
@@ -199,6 +222,8 @@ static bool client_is_welcome(const struct control_client *client)
 		log_warn(NULL, "a control client of user %ld: refused", (long)uid);
 		return false;
 	}
+	if (client->control->client_count > CONTROL_CLIENTS_MAX)
+		drop_gone(client->control);
 	if (client->control->client_count > CONTROL_CLIENTS_MAX) {
 		log_warn(NULL, "more than %d control clients: refused", CONTROL_CLIENTS_MAX);
 		return false;

@@ -150,9 +150,12 @@ static void add_notes(struct buf *out, const json_t *mailbox)
 		add_clean(out, use);
 		add(out, "]");
 	}
-	if (json_is_object(held))
-		(void)buf_printf(out, "  held: %" PRIu64 " deletions on the %s side",
-				 number_of(held, "deletions"), text_of(held, "side"));
+	if (json_is_object(held)) {
+		(void)buf_printf(out, "  held: %" PRIu64 " deletions on the ",
+				 number_of(held, "deletions"));
+		add_clean(out, text_of(held, "side"));
+		add(out, " side");
+	}
 	if (json_is_object(error)) {
 		add(out, "  ");
 		add_clean(out, text_of(error, "message"));
@@ -236,7 +239,9 @@ void render_status_text(const json_t *status, const struct render_options *optio
 	size_t i;
 	json_t *account;
 
-	(void)buf_printf(out, "syncd %s, up ", text_of(status, "version"));
+	add(out, "syncd ");
+	add_clean(out, text_of(status, "version"));
+	add(out, ", up ");
 	render_duration(number_of(status, "uptime_s"), out);
 	add(out, "\n");
 	json_array_foreach(json_object_get(status, "accounts"), i, account)
@@ -244,8 +249,11 @@ void render_status_text(const json_t *status, const struct render_options *optio
 		const json_t *error = json_object_get(account, "error");
 		add(out, "\n");
 		add_clean(out, text_of(account, "name"));
-		(void)buf_printf(out, " (%s, %s)  ", text_of(account, "protocol"),
-				 text_of(account, "push"));
+		add(out, " (");
+		add_clean(out, text_of(account, "protocol"));
+		add(out, ", ");
+		add_clean(out, text_of(account, "push"));
+		add(out, ")  ");
 		add_state(out, text_of(account, "state"), options);
 		add_times(out, account, options->now_s);
 		add(out, "\n");
@@ -389,9 +397,10 @@ void render_progress_text(const struct render_progress *p, size_t columns, struc
 	(void)buf_printf(out, "%" PRIu64 "/%" PRIu64 " messages  ", done, p->total);
 	render_bytes(p->bytes, out);
 	if (done > 0 && done < p->total && p->elapsed_ms >= ETA_AFTER_MS) {
-		double left_ms = (double)p->elapsed_ms * (double)(p->total - done) / (double)done;
+		double left_s = (double)p->elapsed_ms / 1000 * (double)(p->total - done);
+		left_s = left_s / (double)done + 1;
 		add(out, "  ETA ");
-		render_duration((uint64_t)(left_ms / 1000) + 1, out);
+		render_duration(left_s < UINT32_MAX ? (uint64_t)left_s : UINT32_MAX, out);
 	}
 	if (out->len - start > columns) {
 		out->len = start + columns;

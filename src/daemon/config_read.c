@@ -9,17 +9,19 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "config_scan.h"
 #include "config_value.h"
 #include "syncd/alloc.h"
+#include "syncd/buf.h"
 #include "syncd/must.h"
 
 #define MESSAGE_MAX 512
+#define CONFIG_TEXT_MAX (1024 * 1024) /* bytes of the file */
 
 static void fault_add(struct config_faults *faults, int line, char *message)
 {
@@ -135,44 +137,72 @@ static void gather_errors(cfg_t *section, struct config_faults *faults)
 }
 
 /* libConfuse itself only says that it could not. */
-static FILE *open_file(const char *path, struct config_faults *faults)
+static bool read_file(const char *path, struct buf *text, struct config_faults *faults)
 {
-	struct stat st;
 	FILE *file = fopen(path, "re");
+	size_t got = 0;
 
 	if (file == NULL) {
 		config_fault(faults, 0, "cannot be read: %s", strerror(errno));
-		return NULL;
+		return false;
 	}
-	if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode)) {
-		config_fault(faults, 0, "cannot be read: it is a directory");
+	/* At once: a buffer that grows would leave copies of passwords behind. */
+	char *room = buf_reserve(text, text->max);
+	errno = 0;
+	got = fread(room, 1, text->max, file);
+	if (ferror(file))
+		config_fault(faults, 0, "cannot be read: %s", strerror(errno));
+	else if (got == text->max)
+		config_fault(faults, 0, "is longer than %d bytes", CONFIG_TEXT_MAX);
+	room[got] = '\0';
+	text->len = got;
+	(void)fclose(file);
+	return faults->count == 0;
+}
+
+/* NULL, the faults noted, when it cannot be understood. */
+static cfg_t *parse_text(struct slice text, int open_line, struct config_faults *faults)
+{
+	cfg_t *tree = new_tree();
+	/* An empty file is nothing that can be opened everywhere. */
+	FILE *file = text.len > 0 ? fmemopen((void *)(uintptr_t)text.data, text.len, "r") : NULL;
+	int rc = CFG_SUCCESS;
+
+	must(file != NULL || text.len == 0);
+	if (file != NULL) {
+		rc = cfg_parse_fp(tree, file);
 		(void)fclose(file);
+	}
+	gather_errors(tree, faults);
+	/* libConfuse takes the end of the file for any closing brace. */
+	if (faults->count == 0 && open_line > 0)
+		config_fault(faults, open_line, "the section that begins here is never closed");
+	if (faults->count == 0 && rc != CFG_SUCCESS)
+		config_fault(faults, tree->line, "cannot be understood");
+	if (faults->count > 0) {
+		cfg_free(tree);
 		return NULL;
 	}
-	return file;
+	return tree;
 }
 
 cfg_t *config_parse(const char *path, struct config_faults *faults)
 {
-	FILE *file = open_file(path, faults);
+	struct buf text;
+	cfg_t *tree = NULL;
 
-	if (file == NULL)
-		return NULL;
-	cfg_t *tree = new_tree();
-	int rc = cfg_parse_fp(tree, file);
-	/* libConfuse takes the end of the file for any closing brace. */
-	rewind(file);
-	int open_line = scan_unclosed_brace(file);
-	(void)fclose(file);
-	gather_errors(tree, faults);
-	if (faults->count == 0 && open_line > 0)
-		config_fault(faults, open_line, "the section that begins here is never closed");
-	if (faults->count == 0 && rc == CFG_SUCCESS)
-		return tree;
-	if (faults->count == 0)
-		config_fault(faults, tree->line, "cannot be understood");
-	cfg_free(tree);
-	return NULL;
+	buf_init(&text, CONFIG_TEXT_MAX);
+	if (read_file(path, &text, faults)) {
+		struct scan_findings found = scan_text(text.data, text.len);
+		if (found.fault != NULL)
+			config_fault(faults, found.line, "%s", found.fault);
+		else
+			tree = parse_text(buf_slice(&text), found.open_line, faults);
+	}
+	if (text.len > 0)
+		secret_wipe(text.data, text.len);
+	buf_free(&text);
+	return tree;
 }
 
 static int option_line(cfg_opt_t *option)

@@ -1,12 +1,20 @@
-/* What libConfuse does not notice about a file: a brace that is never closed.
+/* What libConfuse does not notice about a file, or does not get right.
  * SPDX-License-Identifier: MIT */
 #ifndef SYNCD_DAEMON_CONFIG_SCAN_H
 #define SYNCD_DAEMON_CONFIG_SCAN_H
 
-#include <stdio.h>
+#include <stddef.h>
 
-/* Reads to the end. The line of the outermost `{` without its `}`, 0 when there is none.
- * Strings and comments count as libConfuse reads them. */
-int scan_unclosed_brace(FILE *file);
+struct scan_findings {
+	const char *fault; /* NULL: none; a static string */
+	int line;          /* of the fault */
+	int open_line;     /* of the outermost `{` without its `}`; 0: there is none */
+};
+
+/* Makes a file's text fit for libConfuse, in place: comments become blanks, as it counts the lines
+ * of some of them more than once. `text` is NUL-terminated behind `len`. Faults are a string or a
+ * comment that never ends, a variable that is not set (libConfuse takes it for an empty one), and a
+ * NUL byte. */
+struct scan_findings scan_text(char *text, size_t len);
 
 #endif

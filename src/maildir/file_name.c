@@ -1,6 +1,7 @@
 /* Names of message files: BASE:2,FLAGS, and new names that are unique.
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,18 +45,18 @@ uint64_t maildir_info_letters(struct slice info)
 int maildir_file_format(struct slice base, struct slice info, uint64_t add, uint64_t remove,
 			char *file, struct error *err)
 {
-	bool is_present[128] = { false };
-	char letters[128] = "";
+	bool is_present[UCHAR_MAX + 1] = { false };
+	char letters[UCHAR_MAX + 1] = "";
 	size_t count = 0;
 	size_t at = 0;
 	uint64_t wanted = (maildir_info_letters(info) & ~remove) | add;
 
 	for (; at < info.len && info.data[at] != ','; at++) {
 		unsigned char c = (unsigned char)info.data[at];
-		if (c < 128 && letter_bit((char)c) == 0)
+		if (letter_bit((char)c) == 0)
 			is_present[c] = true;
 	}
-	for (int c = 0; c < 128; c++) {
+	for (int c = 0; c <= UCHAR_MAX; c++) {
 		if (is_present[c] || (letter_bit((char)c) & wanted) != 0)
 			letters[count++] = (char)c;
 	}

@@ -134,6 +134,30 @@ uint64_t maildir_flags_to_letters(const struct maildir *maildir, const struct ke
 	return letters;
 }
 
+/* Whether a letter of this name stands for one of the flags. */
+static bool name_says(const struct keyword_table *table, const char *name, uint64_t flags)
+{
+	for (uint64_t left = flags; left != 0; left &= left - 1) {
+		const char *flag = flags_imap_name(table, left & (~left + 1));
+		if (flag != NULL && slice_case_equals_str(slice_of(name), flag))
+			return true;
+	}
+	return false;
+}
+
+uint64_t maildir_letters_saying(const struct maildir *maildir, const struct keyword_table *table,
+				uint64_t flags)
+{
+	uint64_t letters = flags & FLAGS_SYSTEM;
+
+	for (size_t i = 0; i < MAILDIR_LETTER_COUNT; i++) {
+		const char *name = maildir->keywords.names[i];
+		if (name != NULL && name_says(table, name, flags))
+			letters |= MAILDIR_LETTER_BIT(i);
+	}
+	return letters;
+}
+
 uint64_t maildir_keywords_seen(struct maildir *maildir, uint64_t letters, bool are_all)
 {
 	uint64_t seen = letters | (are_all ? 0 : maildir->letters_seen);

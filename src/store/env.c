@@ -51,14 +51,19 @@ const char *env_version(void)
 	return mdb_version(NULL, NULL, NULL);
 }
 
-int env_damaged(const struct env *env, const char *what, struct error *err)
+int env_damaged_at(const char *path, const char *what, struct error *err)
 {
 	error_set(err, SYNCD_EIO,
 		  "the state database is damaged (%s); move data.mdb away and syncd builds it "
 		  "again from the server and the maildir, losing no message",
 		  what);
-	error_context(err, "%s", env->path);
+	error_context(err, "%s", path);
 	return SYNCD_EIO;
+}
+
+int env_damaged(const struct env *env, const char *what, struct error *err)
+{
+	return env_damaged_at(env->path, what, err);
 }
 
 /* LMDB returns its own negative codes and errno values. */
@@ -103,6 +108,16 @@ static int env_open_tables(struct env *env, MDB_txn *txn, unsigned flags)
 	return 0;
 }
 
+/* No table at all, rather than ours under other names. */
+static bool env_is_empty(MDB_txn *txn)
+{
+	MDB_dbi names;
+	MDB_stat stat;
+
+	return mdb_dbi_open(txn, NULL, 0, &names) == 0 && mdb_stat(txn, names, &stat) == 0 &&
+	       stat.ms_entries == 0;
+}
+
 static int env_find_tables(struct env *env, bool *is_new, struct error *err)
 {
 	MDB_txn *txn;
@@ -111,7 +126,9 @@ static int env_find_tables(struct env *env, bool *is_new, struct error *err)
 	if (rc != 0)
 		return env_failed(env, rc, "read", err);
 	rc = env_open_tables(env, txn, 0);
-	*is_new = rc == MDB_NOTFOUND;
+	*is_new = rc == MDB_NOTFOUND && env_is_empty(txn);
+	if (rc == MDB_NOTFOUND && !*is_new)
+		rc = MDB_CORRUPTED;
 	if (rc != 0)
 		mdb_txn_abort(txn);
 	else

@@ -51,6 +51,7 @@ void env_trim(struct env *env);
 
 /* Fills `err` with SYNCD_EIO: what is wrong and what the user can do. */
 int env_damaged(const struct env *env, const char *what, struct error *err);
+int env_damaged_at(const char *path, const char *what, struct error *err);
 
 /* A transaction begins, commits and aborts in one thread; at most one that writes, at most
  * one that reads a thread. */

@@ -46,6 +46,30 @@ static int lock_wait(int fd, const char *path, uint64_t wait_ms, struct error *e
 	return 0;
 }
 
+/* The second line, when it is whole. */
+static void lock_read_note(int fd, char *note)
+{
+	char text[LOCK_TEXT_MAX + LOCK_NOTE_MAX + 1];
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+
+	note[0] = '\0';
+	text[len > 0 ? len : 0] = '\0';
+	const char *line = strchr(text, '\n');
+	const char *end = line != NULL ? strchr(line + 1, '\n') : NULL;
+	if (end != NULL && end - line - 1 <= LOCK_NOTE_MAX)
+		(void)snprintf(note, LOCK_NOTE_MAX + 1, "%.*s", (int)(end - line - 1), line + 1);
+}
+
+bool lock_leave(int fd, const char *note)
+{
+	char line[LOCK_NOTE_MAX + 2];
+	int len = snprintf(line, sizeof(line), "%s\n", note);
+	off_t end = lseek(fd, 0, SEEK_END);
+
+	must(len > 0 && (size_t)len < sizeof(line));
+	return end > 0 && pwrite(fd, line, (size_t)len, end) == len;
+}
+
 /* Only for people: the lock itself is the kernel's. */
 static int lock_sign(int fd, const char *path, const char *program, struct error *err)
 {
@@ -59,12 +83,13 @@ static int lock_sign(int fd, const char *path, const char *program, struct error
 }
 
 int lock_take(const char *dir, const char *program, uint64_t wait_ms, bool may_create, int *fd,
-	      struct error *err)
+	      char *note, struct error *err)
 {
 	char path[PATH_MAX];
 	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (may_create ? O_CREAT : 0);
 
 	*fd = LOCK_NONE;
+	note[0] = '\0';
 	if ((size_t)snprintf(path, sizeof(path), "%s/lock", dir) >= sizeof(path))
 		return error_set(err, SYNCD_EIO, "the path %s is too long", dir);
 	int opened = open(path, flags, 0600);
@@ -73,8 +98,10 @@ int lock_take(const char *dir, const char *program, uint64_t wait_ms, bool may_c
 	if (opened < 0)
 		return error_set_errno(err, errno, "cannot open", path);
 	int code = lock_wait(opened, path, wait_ms, err);
-	if (code == 0)
+	if (code == 0) {
+		lock_read_note(opened, note);
 		code = lock_sign(opened, path, program, err);
+	}
 	*fd = opened;
 	if (code != 0)
 		lock_release(fd);

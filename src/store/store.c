@@ -17,6 +17,7 @@
 #include "syncd/alloc.h"
 #include "syncd/mkdirs.h"
 #include "syncd/must.h"
+#include "verify.h"
 
 /* Makes the names in a directory durable: LMDB syncs its file, not the way to it. */
 static int sync_directory(const char *path, struct error *err)
@@ -95,6 +96,8 @@ static int store_load(struct store *store, bool *is_older, struct error *err)
 	if (code == 0)
 		code = schema_get_u32(txn, schema_next_mailbox_key, 1, &store->next_mailbox_id,
 				      err);
+	if (code == 0 && (store->next_mailbox_id == 0 || store->next_mailbox_id == UINT32_MAX))
+		code = env_damaged(store->env, "the next mailbox's number", err);
 	if (code == 0)
 		code = env_get(txn, TABLE_META, schema_account_key, &found, &identity, err);
 	if (code == 0 && (!found || !unpack_text(&identity, STORE_IDENTITY_LEN, store->identity,
@@ -111,7 +114,15 @@ static int store_open_env(struct store *store, const char *state_dir, const char
 {
 	bool is_new;
 	bool is_older = false;
-	int code = env_open(dir, map_size_bytes, store->is_read_only, &store->env, &is_new, err);
+	char stamp[VERIFY_STAMP_MAX];
+	int code = 0;
+
+	verify_stamp(dir, stamp);
+	if (strcmp(stamp, store->note) != 0)
+		code = verify_database(dir, err);
+	if (code == 0)
+		code = env_open(dir, map_size_bytes, store->is_read_only, &store->env, &is_new,
+				err);
 
 	if (code != 0)
 		return code;
@@ -138,7 +149,7 @@ static int store_open_locked(struct store *store, const char *state_dir, const c
 		code = mkdirs(dir, err);
 	if (code == 0)
 		code = lock_take(dir, options->program, options->lock_wait_ms,
-				 !options->is_read_only, &store->lock_fd, err);
+				 !options->is_read_only, &store->lock_fd, store->note, err);
 	return code == 0 ? store_open_env(store, state_dir, dir, map_size, err) : code;
 }
 
@@ -154,6 +165,7 @@ int store_open(struct loop *loop, const char *state_dir, const char *account,
 	struct store *opened = xcalloc(1, sizeof(*opened));
 	opened->loop = loop;
 	opened->lock_fd = LOCK_NONE;
+	opened->dir = xstrdup(dir);
 	opened->is_read_only = options->is_read_only;
 	opened->next_mailbox_id = 1;
 	store_writer_init(opened);
@@ -164,14 +176,27 @@ int store_open(struct loop *loop, const char *state_dir, const char *account,
 	return code;
 }
 
+/* Says that the database was closed as it should be, and how its file was then. */
+static void store_leave_note(const struct store *store)
+{
+	char stamp[VERIFY_STAMP_MAX];
+
+	verify_stamp(store->dir, stamp);
+	if (store->lock_fd != LOCK_NONE && stamp[0] != '\0')
+		(void)lock_leave(store->lock_fd, stamp);
+}
+
 void store_close(struct store **store)
 {
 	struct store *closed = *store;
 
 	must(!closed->writer.is_busy && list_is_empty(&closed->writer.queue));
-	if (closed->env != NULL)
+	if (closed->env != NULL) {
 		env_close(&closed->env);
+		store_leave_note(closed);
+	}
 	lock_release(&closed->lock_fd);
+	free(closed->dir);
 	free(closed);
 	*store = NULL;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "env.h"
+#include "lock.h"
 #include "syncd/list.h"
 #include "syncd/loop.h"
 #include "syncd/store.h"
@@ -31,6 +32,8 @@ struct store {
 	struct loop *loop;
 	struct env *env;
 	int lock_fd;
+	char *dir;
+	char note[LOCK_NOTE_MAX + 1]; /* of who had the lock before */
 	bool is_read_only;
 	uint32_t next_mailbox_id;
 	char identity[STORE_IDENTITY_LEN + 1];

@@ -9,7 +9,7 @@
 #include "syncd/imap.h"
 #include "syncd/must.h"
 
-#define PIECE 61 /* bytes that arrive together */
+#define PIECE_MAX 97 /* bytes that arrive together: as many as the input's length says */
 
 struct client {
 	struct imap_user user;
@@ -424,7 +424,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	c.session = imap_session_new(&settings, &c.user);
 	imap_session_start(c.session);
 	loop_fake_advance(c.loop, 0);
-	memory_stream_set_split(fake_net_connection(0), PIECE);
+	memory_stream_set_split(fake_net_connection(0), size % PIECE_MAX + 1);
 	memory_stream_push(fake_net_connection(0), (struct slice){ (const char *)data, size });
 	loop_fake_advance(c.loop, 0);
 	if (c.session != NULL && !c.is_closed)

@@ -13,10 +13,15 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
+static void make_below(struct temp_dir *dir, const char *parent)
+{
+	(void)snprintf(dir->path, sizeof(dir->path), "%s/syncd-test-XXXXXX", parent);
+	must(mkdtemp(dir->path) != NULL);
+}
+
 void temp_dir_make(struct temp_dir *dir)
 {
-	(void)snprintf(dir->path, sizeof(dir->path), "/tmp/syncd-test-XXXXXX");
-	must(mkdtemp(dir->path) != NULL);
+	make_below(dir, "/tmp");
 }
 
 static void remove_tree(const char *path)
@@ -153,4 +158,20 @@ size_t temp_count(const struct temp_dir *dir, const char *name, char *only)
 	must(closedir(opened) == 0);
 	free(path);
 	return count;
+}
+
+static struct temp_dir process_dir;
+
+static void remove_process_dir(void)
+{
+	temp_dir_remove(&process_dir);
+}
+
+const struct temp_dir *temp_dir_of_process(void)
+{
+	if (process_dir.path[0] == '\0') {
+		make_below(&process_dir, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+		must(atexit(remove_process_dir) == 0);
+	}
+	return &process_dir;
 }

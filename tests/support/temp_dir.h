@@ -14,6 +14,10 @@ struct temp_dir {
 void temp_dir_make(struct temp_dir *dir);
 void temp_dir_remove(struct temp_dir *dir);
 
+/* One in memory, if there is such a place, that is made at the first call and removed when the
+ * process ends: for fuzz targets, which write thousands of files a second and have no end. */
+const struct temp_dir *temp_dir_of_process(void);
+
 /* The full path of something in it; the caller frees. */
 char *temp_path(const struct temp_dir *dir, const char *name);
 

@@ -336,7 +336,15 @@ static const struct fault_case {
 	{ MINIMAL, 1, "never closed" },
 	{ MINIMAL " mailboxes = {a, b\n}\n", 1, "never closed" },
 	{ MINIMAL " /* } */ # }\n on_new = \"}\"\n", 1, "never closed" },
-	{ LINE_7("host = \"a"), 9, "premature end" },
+	{ LINE_7("host = \"a"), 7, "string that begins here" },
+	{ LINE_7("host = 'a\\'"), 7, "string that begins here" },
+	{ "# one\n// two\n/* three\n four */ /**/ # five\nspeed = 3\n", 5, "speed" },
+	{ "#\n" MINIMAL "# six\n mailboxes = { # seven\n \"*\" // eight\n, \"!\" }\n}\n", 11,
+	  "pattern is empty" },
+	{ MINIMAL "}\n/* account \"home\" {\n}\n", 8, "comment that begins here" },
+	{ LINE_7("host = \"${NOT_SET}.example\""), 7, "not set" },
+	{ LINE_7("host = ${NOT_SET}"), 7, "not set" },
+	{ LINE_7("host = \"a\\400\""), 7, "octal" },
 	{ LINE_7("timeout = soonish"), 7, "not a duration" },
 	{ LINE_7("timeout = 60"), 7, "not a duration" },
 	{ LINE_7("timeout = 0s"), 7, "too short" },
@@ -464,6 +472,37 @@ static void an_unreadable_file_is_named(void **state)
 	assert_non_null(strstr(f->faults.items[0].message, "directory"));
 }
 
+static void a_file_that_is_no_text_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const char text[] = MINIMAL "}\n\0account b {\n}\n";
+	FILE *file = fopen(f->path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, sizeof(text), file), sizeof(text));
+	assert_int_equal(fclose(file), 0);
+	f->config = config_load(f->path, &f->faults);
+	assert_null(f->config);
+	assert_int_equal(f->faults.items[0].line, 8);
+	assert_non_null(strstr(f->faults.items[0].message, "NUL"));
+	config_faults_free(&f->faults);
+	f->config = config_load("/dev/zero", &f->faults);
+	assert_null(f->config);
+	assert_non_null(strstr(f->faults.items[0].message, "longer than"));
+}
+
+static void variables_are_the_environments(void **state)
+{
+	struct fixture *f = *state;
+	const struct config_account *a = load_account(
+		f, MINIMAL " trash = \"a${HOME}b\"\n on_new = ${NOT_SET:-default}\n on_change = "
+			   "'${NOT_SET}'\n}\n");
+
+	assert_string_equal(a->trash, "a/home/meb");
+	assert_string_equal(a->on_new, "default");
+	assert_string_equal(a->on_change, "${NOT_SET}");
+}
+
 static void paths_follow_the_environment(void **state)
 {
 	struct fixture *f = *state;
@@ -511,6 +550,8 @@ int main(void)
 		CONFIG_TEST(all_faults_are_told_in_line_order),
 		CONFIG_TEST(a_fault_is_formatted_as_file_line_message),
 		CONFIG_TEST(an_unreadable_file_is_named),
+		CONFIG_TEST(a_file_that_is_no_text_is_refused),
+		CONFIG_TEST(variables_are_the_environments),
 		CONFIG_TEST(paths_follow_the_environment),
 		CONFIG_TEST(accounts_are_found_by_name),
 	};

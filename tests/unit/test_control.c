@@ -643,6 +643,25 @@ static void many_clients_at_once_are_served_up_to_the_limit(void **state)
 	(void)close(again);
 }
 
+static void those_who_subscribed_and_left_make_room(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < 2 * CONTROL_CLIENTS_MAX; i++) {
+		int fd = client_open(f);
+		json_decref(
+			ask(f, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"subscribe\"}\n"));
+		if (i % 2 == 0)
+			assert_int_equal(shutdown(fd, SHUT_WR), 0);
+		turn(f);
+		(void)close(fd);
+		turn(f);
+	}
+	int fd = client_open(f);
+	assert_works(f, fd);
+	(void)close(fd);
+}
+
 /* --- The socket's file -------------------------------------------------------------------- */
 
 static void the_socket_is_the_users_alone(void **state)
@@ -756,6 +775,7 @@ int main(void)
 		CONTROL_TEST(events_reach_those_who_subscribed),
 		CONTROL_TEST(a_client_that_does_not_read_is_dropped_and_the_others_served),
 		CONTROL_TEST(many_clients_at_once_are_served_up_to_the_limit),
+		CONTROL_TEST(those_who_subscribed_and_left_make_room),
 		CONTROL_TEST(the_socket_is_the_users_alone),
 		CONTROL_TEST(a_second_daemon_is_refused),
 		CONTROL_TEST(a_socket_nobody_answers_on_is_replaced),

@@ -94,6 +94,28 @@ static void colours_are_only_where_they_are_wanted(void **state)
 	buf_free(&out);
 }
 
+static void no_word_of_an_answer_drives_the_terminal(void **state)
+{
+	struct render_options options = { .now_s = 0 };
+	json_t *value =
+		json_of("{\"version\":\"\\u001b[2J\",\"accounts\":[{\"name\":\"\\u001b\","
+			"\"protocol\":\"\\u001b\",\"push\":\"\\r\",\"state\":\"\\u007f\","
+			"\"mailboxes\":[{\"name\":\"\\n\",\"held\":{\"side\":\"\\u0085\"}}]}]}");
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, RENDER_MAX);
+	render_status_text(value, &options, &out);
+	assert_string_equal(buf_str(&out), "syncd ?[2J, up 0s\n"
+					   "\n"
+					   "? (?, ?)  ?  never synced\n"
+					   "  MAILBOX  MESSAGES   UNSEEN  PENDING\n"
+					   "  ?               0        0        0"
+					   "  held: 0 deletions on the ? side\n");
+	json_decref(value);
+	buf_free(&out);
+}
+
 static void answers_of_a_strange_shape_do_no_harm(void **state)
 {
 	static const char *const shapes[] = {
@@ -154,10 +176,16 @@ static void progress_fits_the_line(void **state)
 		.done = 12, .total = 24, .bytes = 1258291, .elapsed_ms = 3000
 	};
 	struct render_progress none = { .done = 0 };
+	struct render_progress endless = { .done = 1,
+					   .total = UINT64_MAX,
+					   .elapsed_ms = UINT64_MAX };
 	struct buf out;
 
 	(void)state;
 	buf_init(&out, 200);
+	render_progress_text(&endless, 60, &out);
+	assert_string_equal(buf_str(&out), "1/18446744073709551615 messages  0 B  ETA 49710d 6h");
+	buf_reset(&out);
 	render_progress_text(&half, 79, &out);
 	assert_string_equal(buf_str(&out), "[###############               ]  50%  "
 					   "12/24 messages  1.2 MiB  ETA 4s");
@@ -457,6 +485,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_is_an_aligned_table_without_control_characters),
 		cmocka_unit_test(colours_are_only_where_they_are_wanted),
+		cmocka_unit_test(no_word_of_an_answer_drives_the_terminal),
 		cmocka_unit_test(answers_of_a_strange_shape_do_no_harm),
 		cmocka_unit_test(bytes_and_durations_are_short),
 		cmocka_unit_test(progress_fits_the_line),

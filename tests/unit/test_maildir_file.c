@@ -67,6 +67,7 @@ static const struct format_case formats[] = {
 	{ "S9", 0, FLAG_SEEN, "b:2,9" },
 	{ "S,foo", FLAG_FLAGGED, 0, "b:2,FS,foo" },
 	{ "SS", 0, 0, "b:2,S" },
+	{ "S\xc3\xa4", FLAG_FLAGGED, 0, "b:2,FS\xa4\xc3" },
 };
 
 static void flags_change_and_what_is_foreign_stays(void **state)

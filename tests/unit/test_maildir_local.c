@@ -376,6 +376,21 @@ static void keywords_get_letters_in_dovecots_file(void **state)
 	assert_false(temp_exists(&f->dir, "A/dovecot-keywords.lock"));
 }
 
+static void a_flag_goes_with_all_letters_that_say_it(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t work = keyword_table_intern(&f->keywords, slice_of("work"));
+	uint64_t home = keyword_table_intern(&f->keywords, slice_of("home"));
+
+	temp_write_str(&f->dir, "A/dovecot-keywords", "0 $Forwarded\n1 work\n2 home\n3 WORK\n");
+	temp_write_str(&f->dir, "A/cur/1.a.h:2,abcd", "x");
+	assert_listed(f, "1.a.h", FLAG_FORWARDED | work | home);
+	assert_int_equal(set_flags(f, "1.a.h", 0, FLAG_FORWARDED), 0);
+	assert_true(temp_exists(&f->dir, "A/cur/1.a.h:2,bcd"));
+	assert_int_equal(set_flags(f, "1.a.h", 0, work), 0);
+	assert_true(temp_exists(&f->dir, "A/cur/1.a.h:2,c"));
+}
+
 static void a_keyword_file_locked_by_another_program_is_not_touched(void **state)
 {
 	struct fixture *f = *state;
@@ -682,6 +697,7 @@ int main(void)
 		TEST(a_second_file_of_one_base_name_is_never_overwritten),
 		TEST(a_name_without_room_for_flags_fails_by_itself),
 		TEST(keywords_get_letters_in_dovecots_file),
+		TEST(a_flag_goes_with_all_letters_that_say_it),
 		TEST(a_keyword_file_locked_by_another_program_is_not_touched),
 		TEST(a_lock_left_by_a_killed_syncd_is_no_obstacle),
 		TEST(keywords_beyond_26_are_left_out_of_the_mask),

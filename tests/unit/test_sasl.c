@@ -325,6 +325,20 @@ static void missing_user_or_password_is_econfig(void **state)
 	assert_int_equal(err.code, SYNCD_ECONFIG);
 }
 
+static void a_token_cannot_add_fields_to_its_message(void **state)
+{
+	static const char *const mechanisms[] = { "XOAUTH2", "OAUTHBEARER" };
+	struct error err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(mechanisms); i++) {
+		assert_null(start(mechanisms[i], "user", "token\1auth=Bearer x", NULL, &err));
+		assert_int_equal(err.code, SYNCD_EAUTH);
+		assert_null(start(mechanisms[i], "user\1auth=Bearer x", "token", NULL, &err));
+		assert_int_equal(err.code, SYNCD_EAUTH);
+	}
+}
+
 static void bound_mechanism_without_a_binding_cannot_begin(void **state)
 {
 	struct error err;
@@ -497,16 +511,47 @@ static void scram_challenges_that_make_no_sense_are_refused(void **state)
 	}
 }
 
+/* libgsasl takes it for a nonce that begins with ours. */
+static void scram_iterations_cannot_hide_behind_a_nul(void **state)
+{
+	static const char tail[] = "x\0y,s=QUJD,i=2000000";
+	struct sasl *sasl = start("SCRAM-SHA-256", "user", "pencil", NULL, &(struct error){ 0 });
+	char *first = NULL;
+	char *challenge = NULL;
+	size_t len = 0;
+	struct error err;
+	struct buf out;
+	struct buf plain;
+
+	(void)state;
+	buf_init(&out, ANSWER_MAX);
+	buf_init(&plain, ANSWER_MAX);
+	assert_int_equal(sasl_step(sasl, slice_of(""), &out, &err), 0);
+	assert_int_equal(gsasl_base64_from(buf_str(&out), out.len, &first, &len), GSASL_OK);
+	const size_t at = strlen("n,,n=user,");
+	assert_int_equal(buf_add(&plain, first + at, len - at), 0);
+	assert_int_equal(buf_add(&plain, tail, sizeof(tail) - 1), 0);
+	assert_int_equal(gsasl_base64_to(plain.data, plain.len, &challenge, NULL), GSASL_OK);
+	assert_int_equal(sasl_step(sasl, slice_of(challenge), &out, &err), SYNCD_EPROTO);
+	gsasl_free(first);
+	gsasl_free(challenge);
+	buf_free(&plain);
+	buf_free(&out);
+	sasl_free(&sasl);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strongest_mechanism_of_both_sides_is_chosen),
 		cmocka_unit_test(exchanges_match_the_examples_of_their_documents),
 		cmocka_unit_test(missing_user_or_password_is_econfig),
+		cmocka_unit_test(a_token_cannot_add_fields_to_its_message),
 		cmocka_unit_test(bound_mechanism_without_a_binding_cannot_begin),
 		cmocka_unit_test(answer_beyond_the_buffers_maximum_is_elimit),
 		cmocka_unit_test(scram_proves_both_sides),
 		cmocka_unit_test(scram_challenges_that_make_no_sense_are_refused),
+		cmocka_unit_test(scram_iterations_cannot_hide_behind_a_nul),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
