@@ -142,11 +142,11 @@ static void keeper_run_progress(struct account_run *run, const char *mailbox,
 	keeper->user->event(keeper->user, &event);
 }
 
-/* A mailbox is tracked from a look on that began when it was watched already. */
+/* A mailbox is tracked from a look on that began when it was watched already. The names stay
+ * until the run is done: the mailbox may be passed over once more. */
 static void keeper_note_looked(struct keeper_mailbox *mailbox, bool is_good)
 {
 	mailbox->is_tracked = is_good && mailbox->was_watched;
-	hint_list_clear(&mailbox->looked_at);
 }
 
 /* A complete look has it among those that are synchronised, by whatever name others are listed. */
@@ -257,6 +257,14 @@ static void keeper_settle_state(struct keeper *keeper, const struct error *err)
 		keeper_set_state(keeper, CONTROL_OFFLINE, err);
 }
 
+static void keeper_free_targets(struct keeper *keeper)
+{
+	free(keeper->targets);
+	keeper->targets = NULL;
+	for (size_t i = 0; i < keeper->count; i++)
+		hint_list_clear(&keeper->mailboxes[i].looked_at);
+}
+
 static void keeper_run_done(struct account_run *run, const struct account_report *report,
 			    const struct error *err)
 {
@@ -266,8 +274,7 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 
 	keeper->run = NULL;
 	keeper->job = NULL;
-	free(keeper->targets);
-	keeper->targets = NULL;
+	keeper_free_targets(keeper);
 	if (keeper->closed == NULL)
 		keeper_log_failures(keeper, report);
 	schedule_ended(&keeper->schedule, now_ms, keeper_outcome(report, err),

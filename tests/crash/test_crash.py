@@ -1,166 +1,314 @@
 """The real program killed at each of its calls that change something (DESIGN 8.5): one
-pass with something of everything, cut at the n-th call, then passes left alone.
+pass for each kind of work, cut at the n-th call, then passes left alone; cut again as it recovers.
 
-CRASH_POINTS=0 tries every call, before and after it; otherwise that many, spread evenly.
-SPDX-License-Identifier: MIT"""
+CRASH_POINTS=0 tries every call; matrix.py has the rest. SPDX-License-Identifier: MIT"""
 import os
 import shutil
-import subprocess
 import sys
-import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tests", "real"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import dovecot  # noqa: E402
-import mailgen  # noqa: E402
-import scratch  # noqa: E402
-import syncd  # noqa: E402
+import matrix  # noqa: E402
 import views  # noqa: E402
 
 from case import main  # noqa: E402
 
-LIBRARY = os.path.join(syncd.BUILD, "tests", "crash", "crash.so")
-POINTS = int(os.environ.get("CRASH_POINTS", "40"))
-LEAST_CALLS = 40  # fewer reached means that the library watches the wrong calls
+BARE = {"without": {"MOVE", "UIDPLUS"}}
 
 
-def copy(source, target):
-    shutil.rmtree(target, ignore_errors=True)
-    subprocess.run(["cp", "-a", source, target], check=True)
+def old(number):
+    return "old %d" % number
 
 
-class Changes(unittest.TestCase):
-    """A server and a maildir that have drifted apart, kept as templates."""
+def renamed(remote, name, new):
+    remote.check(remote.imap.rename(views.quoted(name), views.quoted(new)))
 
-    @classmethod
-    def setUpClass(cls):
-        cls.server = dovecot.Dovecot()
-        cls.client = syncd.Syncd(cls.server)
-        cls.local = views.Local(cls.client.maildir)
-        cls.kept = scratch.directory("syncd-kept")
-        cls.drift_apart()
-        cls.keep()
+
+class Filled(matrix.Work):
+    """Eight messages in INBOX, one in Work, on both sides."""
 
     @classmethod
-    def tearDownClass(cls):
-        cls.server.kill()
+    def begin(cls, remote):
+        remote.create("Work")
+        remote.append("Work", cls.message("in Work"), ["\\Seen"], 1_400_000_000)
+        for number in range(8):
+            remote.append("INBOX", cls.message(old(number)), ["\\Seen", "Label"],
+                          1_500_000_000 + number)
+
+
+class Pull(matrix.Tests, matrix.Work):
+    """Into an empty maildir; one message is too large to be held in memory."""
+
+    LEDGER = {"INBOX": ["small 0", "small 1", "small 2", "large"], "Lists/Dev": ["listed"]}
+    CALLS = 60
+    KINDS = {"rename", "dir"}
 
     @classmethod
-    def drift_apart(cls):
-        mail = mailgen.Mail(4)
-        with views.Remote(cls.server) as remote:
-            for number in range(8):
-                remote.append("INBOX", mail.plain("old %d" % number), [], 1_500_000_000 + number)
-            run = cls.client.once()
-            assert run.code == 0, run.err
-            uids, paths = remote.uids("INBOX"), [m.where for m in cls.local.messages("INBOX")]
-            remote.delete("INBOX", uids[0])
-            remote.store("INBOX", uids[1], "+", "\\Flagged")
-            remote.store("INBOX", uids[2], "+", "todo")
-            by_date = sorted(paths, key=lambda p: os.stat(p).st_mtime)
-            os.unlink(by_date[3])
-            cls.local.reflag(by_date[4], "S")
-            cls.local.reflag(by_date[1], "R")
-            cls.local.create("Written")
-            for number in range(3):
-                remote.append("INBOX", mail.plain("new there %d" % number), [], 1_400_000_000)
-                cls.local.add("INBOX", mail.plain("new here %d" % number), "S", 1_400_000_000)
-                cls.local.add("Written", mail.plain("written %d" % number), "S", 1_400_000_000)
+    def drift(cls, remote):
+        remote.create("Lists/Dev")
+        for number in range(3):
+            remote.append("INBOX", cls.message("small %d" % number, 3000 * number),
+                          [[], ["\\Seen", "Label"], ["\\Flagged"]][number], 1_400_000_000 + number)
+        remote.append("INBOX", cls.message("large", 300_000), [], 1_400_000_009)
+        remote.append("Lists/Dev", cls.message("listed"), ["\\Seen"], 1_400_000_010)
+
+
+class Push(matrix.Tests, matrix.Work):
+    """What was written here, in a mailbox that the server lacks, too."""
+
+    LEDGER = {"INBOX": ["small 0", "small 1", "small 2", "large"], "Written": ["a", "b"]}
+    CALLS = 40
 
     @classmethod
-    def keep(cls):
-        for name, path in cls.places():
-            copy(path, os.path.join(cls.kept, name))
+    def drift(cls, remote):
+        for number in range(3):
+            cls.local.add("INBOX", cls.message("small %d" % number, 3000 * number), "S",
+                          1_400_000_000 + number)
+        cls.local.add("INBOX", cls.message("large", 300_000), "", 1_400_000_009, "new")
+        cls.local.create("Written")
+        for subject in "a", "b":
+            cls.local.add("Written", cls.message(subject), "FS", 1_400_000_011)
+
+
+class PushBare(Push):
+    """To a server that does not tell the UIDs."""
+
+    SERVER = BARE
+
+
+class Flags(matrix.Tests, Filled):
+    """Changed here, there, and the same message's on both sides; a keyword that is new."""
+
+    LEDGER = {"INBOX": [old(n) for n in range(8)], "Work": ["in Work"]}
+    CALLS = 40
+    KINDS = {"rename", "link"}
 
     @classmethod
-    def places(cls):
-        return [("server", cls.server.maildir()), ("mail", cls.client.maildir),
-                ("state", cls.client.state)]
+    def drift(cls, remote):
+        cls.local.reflag(cls.file_of("INBOX", old(0)), "Fa")
+        cls.local.reflag(cls.file_of("INBOX", old(1)), "RSa")
+        cls.local.reflag(cls.file_of("INBOX", old(2)), "S")
+        for number, change, flag in ((1, "+", "\\Flagged"), (2, "-", "\\Seen"), (3, "+", "todo"),
+                                     (4, "+", "\\Deleted"), (5, "-", "Label")):
+            remote.store("INBOX", cls.uid_of(remote, "INBOX", old(number)), change, flag)
+        remote.store("Work", 1, "+", "\\Answered")
 
-    def restore(self):
-        for name, path in self.places():
-            copy(os.path.join(self.kept, name), path)
 
-    def run_watched(self, **crash):
-        """One pass under the library; its exit status, -9 when it was killed."""
-        env = dict(self.client.environment(), LD_PRELOAD=LIBRARY, **crash)
-        env["ASAN_OPTIONS"] = "verify_asan_link_order=0:detect_leaks=0"
-        return subprocess.run(self.client.command("--once"), env=env, stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=120, check=False).returncode
+class Deletes(matrix.Tests, Filled):
+    """On either side, and of one on both."""
 
-    def count_calls(self):
-        self.restore()
-        path = os.path.join(self.kept, "count")
-        self.assertEqual(self.run_watched(CRASH_COUNT=path), 0)
-        with open(path, encoding="ascii") as count:
-            return int(count.read())
+    LEDGER = {"INBOX": [old(4), old(5), old(6), old(7)], "Work": []}
+    CALLS = 40
+    KINDS = {"unlink"}
 
-    def everything(self):
+    @classmethod
+    def drift(cls, remote):
+        for number in 0, 1:
+            os.unlink(cls.file_of("INBOX", old(number)))
+        os.unlink(cls.file_of("Work", "in Work"))
+        remote.delete("INBOX", *[cls.uid_of(remote, "INBOX", old(number)) for number in (1, 2, 3)])
+
+
+class DeletesBare(Deletes):
+    """Without UID EXPUNGE; somebody else's \\Deleted message stays."""
+
+    SERVER = BARE
+
+
+class Moves(matrix.Tests, Filled):
+    """Files moved with and without a new name, and copied. That a flag set there meanwhile may get
+    lost is what test_sync_interrupted.py knows to fail."""
+
+    LEDGER = {"INBOX": [old(6), old(7)],
+              "Work": ["in Work", old(0), old(1), old(2)],
+              "Made": [old(3), old(4), old(5), old(6)]}
+    CALLS = 60
+    KINDS = {"rename"}
+
+    @classmethod
+    def drift(cls, remote):
+        cls.local.create("Made")
+        for number in range(6):
+            path = cls.file_of("INBOX", old(number))
+            name = os.path.basename(path) if number % 2 else "1.M%dP2.reader:2,S" % number
+            os.rename(path, cls.local.path(("Work", "Made")[number // 3], "cur", name))
+        shutil.copy2(cls.file_of("INBOX", old(6)),
+                     cls.local.path("Made", "cur", "1.M9P2.reader:2,S"))
+
+
+class MovesBare(Moves):
+    """By COPY and a removal, and nobody tells the UIDs."""
+
+    SERVER = BARE
+
+
+class MovesThere(matrix.Tests, Filled):
+    """Moved and copied on the server."""
+
+    LEDGER = {"INBOX": [old(n) for n in range(3, 8)],
+              "Work": ["in Work", old(0), old(1), old(2), old(3)]}
+    CALLS = 40
+    KINDS = {"rename", "unlink"}
+
+    @classmethod
+    def drift(cls, remote):
+        remote.select("INBOX")
+        uids = [cls.uid_of(remote, "INBOX", old(number)) for number in range(4)]
+        remote.check(remote.imap.uid("MOVE", ",".join(str(u) for u in uids[:3]), "Work"))
+        remote.check(remote.imap.uid("COPY", str(uids[3]), "Work"))
+
+
+class Mixed(matrix.Tests, Filled):
+    """Something of everything in one pass."""
+
+    LEDGER = {"INBOX": [old(1), old(2), old(4), old(5), old(6), "here", "there"],
+              "Work": ["in Work", old(7)], "Written": ["written"]}
+    CALLS = 60
+    KINDS = {"rename", "unlink"}
+
+    @classmethod
+    def drift(cls, remote):
+        remote.delete("INBOX", cls.uid_of(remote, "INBOX", old(0)))
+        remote.store("INBOX", cls.uid_of(remote, "INBOX", old(1)), "+", "\\Flagged", "todo")
+        cls.local.reflag(cls.file_of("INBOX", old(1)), "RSa")
+        os.unlink(cls.file_of("INBOX", old(3)))
+        os.rename(cls.file_of("INBOX", old(7)), cls.local.path("Work", "cur", "1.M1P2.reader:2,S"))
+        cls.local.create("Written")
+        cls.local.add("Written", cls.message("written"), "S", 1_400_000_000)
+        cls.local.add("INBOX", cls.message("here"), "S", 1_400_000_000)
+        remote.append("INBOX", cls.message("there"), [], 1_400_000_001)
+
+
+class FirstContact(matrix.Tests, Filled):
+    """The state is lost, and both sides have changed since."""
+
+    LEDGER = {"INBOX": [old(n) for n in range(8)] + ["here", "there"], "Work": ["in Work"]}
+    CALLS = 40
+
+    @classmethod
+    def drift(cls, remote):
+        shutil.rmtree(cls.client.state)
+        os.mkdir(cls.client.state)
+        remote.store("INBOX", cls.uid_of(remote, "INBOX", old(0)), "+", "\\Flagged")
+        cls.local.reflag(cls.file_of("INBOX", old(1)), "RSa")
+        cls.local.add("INBOX", cls.message("here"), "S", 1_400_000_000)
+        remote.append("INBOX", cls.message("there"), [], 1_400_000_001)
+
+
+class Renumbered(matrix.Tests, Filled):
+    """A new UIDVALIDITY, and both sides have changed since."""
+
+    LEDGER = {"INBOX": [old(n) for n in range(8)] + ["here", "there"], "Work": ["in Work"]}
+    CALLS = 40
+
+    @classmethod
+    def drift(cls, remote):
+        remote.store("INBOX", cls.uid_of(remote, "INBOX", old(0)), "+", "\\Flagged")
+        remote.append("INBOX", cls.message("there"), [], 1_400_000_001)
+        cls.local.reflag(cls.file_of("INBOX", old(1)), "RSa")
+        cls.local.add("INBOX", cls.message("here"), "S", 1_400_000_000)
+        cls.server.stop()
+        for name in os.listdir(cls.server.maildir()):
+            if name.startswith(("dovecot.index", "dovecot-uidlist")):
+                os.unlink(os.path.join(cls.server.maildir(), name))
+        cls.server.start()
+
+
+class MailboxesThere(matrix.Tests, Filled):
+    """Made, renamed with what is below it, and deleted on the server."""
+
+    LEDGER = {"INBOX": [old(n) for n in range(8)], "Made": [], "New": ["in Old"],
+              "New/Child": ["in Old/Child"], "Work": ["in Work"],
+              "Kept": ["in Kept", "never there"]}
+    CALLS = 60
+    KINDS = {"rename", "unlink", "dir"}
+
+    @classmethod
+    def begin(cls, remote):
+        super().begin(remote)
+        for name in "Old", "Old/Child", "Gone", "Kept":
+            remote.create(name)
+            remote.append(name, cls.message("in " + name), ["\\Seen", "Label"], 1_400_000_000)
+
+    @classmethod
+    def drift(cls, remote):
+        remote.delete("Kept", 1)
+        remote.select("INBOX")
+        for name in "Gone", "Kept":
+            remote.check(remote.imap.delete(name))
+        cls.local.add("Kept", cls.message("never there"), "S", 1_400_000_001)
+        renamed(remote, "Old", "New")
+        remote.create("Made")
+
+
+class MailboxesHere(MailboxesThere):
+    """The same in the maildir."""
+
+    LEDGER = {"INBOX": [old(n) for n in range(8)], "Made": [], "New": ["in Old"],
+              "New/Child": ["in Old/Child"], "Work": ["in Work"], "Kept": ["in Kept", "never here"]}
+    KINDS = {"dir"}
+
+    @classmethod
+    def drift(cls, remote):
+        pass
+
+    def depart(self):
+        run = self.client.once()
+        self.assertEqual(run.code, 0, run.err)
         with views.Remote(self.server) as remote:
-            there = {name: views.alike(m) for name, m in remote.everything().items()}
-        return {name: views.alike(m) for name, m in self.local.everything().items()}, there
-
-    def check_recovers(self, wanted, point):
-        """A pass by itself, at most two where the first had leftovers of the dead one."""
-        runs = [self.client.once()]
-        if runs[0].code == 75:
-            runs.append(self.client.once())
-        self.assertEqual(runs[-1].code, 0, "%s: %s" % (point, runs[-1].err))
-        here, there = self.everything()
-        self.assertEqual(here, wanted, point)
-        self.assertEqual(there, wanted, point)
-        for mailbox in here:
-            self.assertEqual(os.listdir(self.local.path(mailbox, "tmp")), [], point)
-
-    def check_all(self, **mode):
-        calls = self.count_calls()
-        wanted, there = self.everything()
-        self.assertEqual(wanted, there)
-        self.assertGreaterEqual(calls, LEAST_CALLS)
-        step = max(1, calls // POINTS) if POINTS else 1
-        reached = 0
-        for at in range(1, calls + 1, step):
-            self.restore()
-            if self.run_watched(CRASH_AT=str(at), **mode) == -9:
-                reached += 1
-            self.check_recovers(wanted, "call %d of %d" % (at, calls))
-        self.assertGreaterEqual(reached, len(range(1, calls + 1, step)) * 9 // 10)
-        print("# %d of %d calls" % (reached, calls))
-
-    def test_killed_before_a_call_it_recovers_without_loss_or_double(self):
-        self.check_all()
-
-    def test_killed_after_a_call_it_recovers_without_loss_or_double(self):
-        self.check_all(CRASH_AFTER="1")
+            self.mail.count = 1000
+            remote.append("Kept", self.message("never here"), ["\\Seen"], 1_400_000_001)
+        for name in "Gone", "Kept":
+            shutil.rmtree(self.local.path(name))
+        os.rename(self.local.path("Old"), self.local.path("New"))
+        self.local.create("Made")
 
 
-class Filing(Changes):
-    """Messages that were moved and copied, and mailboxes that came, went and changed their name."""
+class Trash(matrix.Tests, Filled):
+    """What is deleted here goes to the server's trash."""
+
+    KEYS = {"trash": "Trash"}
+    LEDGER = {"INBOX": [old(n) for n in range(3, 8)], "Work": ["in Work"],
+              "Trash": [old(0), old(1), old(2)]}
+    CALLS = 40
 
     @classmethod
-    def drift_apart(cls):
-        mail = mailgen.Mail(5)
-        with views.Remote(cls.server) as remote:
-            for name in ("Work", "Here", "There", "Old"):
-                remote.create(name)
-                remote.append(name, mail.plain("in " + name), ["\\Seen"], 1_400_000_000)
-            for number in range(8):
-                remote.append("INBOX", mail.plain("old %d" % number), ["\\Seen", "Label"],
-                              1_500_000_000 + number)
-            for _ in range(2):  # the second knows the mailboxes by their ids
-                run = cls.client.once()
-                assert run.code == 0, run.err
-            cls.local.create("Made")
-            paths = sorted((m.where for m in cls.local.messages("INBOX")),
-                           key=lambda path: os.stat(path).st_mtime)
-            for number, path in enumerate(paths[:6]):
-                name = os.path.basename(path) if number % 2 else "1.M%dP2.reader:2,S" % number
-                os.rename(path, cls.local.path(("Work", "Made")[number // 3], "cur", name))
-            shutil.copy2(paths[6], cls.local.path("Made", "cur", "1.M9P2.reader:2,S"))
-            shutil.rmtree(cls.local.path("Here"))
-            remote.check(remote.imap.delete("There"))
-            remote.check(remote.imap.rename("Old", "New"))
+    def begin(cls, remote):
+        super().begin(remote)
+        remote.create("Trash")
+
+    @classmethod
+    def drift(cls, remote):
+        for number in range(3):
+            os.unlink(cls.file_of("INBOX", old(number)))
+
+
+class TrashBare(Trash):
+    """COPY and a removal, and what a kill between the two does is known."""
+
+    SERVER = BARE
+    DOUBLED = ("Trash",)
+
+
+class Expunge(matrix.Tests, Filled):
+    """What is flagged Deleted on either side goes from both."""
+
+    KEYS = {"expunge_deleted": True}
+    LEDGER = {"INBOX": [old(n) for n in range(4, 8)], "Work": []}
+    CALLS = 40
+    KINDS = {"unlink"}
+
+    @classmethod
+    def drift(cls, remote):
+        for number in 0, 1:
+            cls.local.reflag(cls.file_of("INBOX", old(number)), "ST")
+        cls.local.reflag(cls.file_of("Work", "in Work"), "T")
+        for number in 2, 3:
+            remote.store("INBOX", cls.uid_of(remote, "INBOX", old(number)), "+", "\\Deleted")
+
+
+class ExpungeBare(Expunge):
+    SERVER = BARE
 
 
 if __name__ == "__main__":

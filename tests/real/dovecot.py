@@ -168,6 +168,20 @@ class Dovecot(Server):
     def maildir(self, user=USER):
         return os.path.join(self.root, "home", user, "Maildir")
 
+    def serves(self):
+        """Whether a client is logged in, or a command of one that is gone still under way."""
+        with open("/proc/%d/task/%d/children" % ((self.process.pid,) * 2), encoding="ascii") as listed:
+            children = listed.read().split()
+        return any(self._is_session(pid) for pid in children)
+
+    @staticmethod
+    def _is_session(pid):
+        try:
+            with open("/proc/%s/comm" % pid, encoding="ascii") as name:
+                return name.read() == "imap\n"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
     def sessions(self):
         return {n for n in os.listdir(os.path.join(self.root, "rawlog")) if n.endswith(".in")}
 

@@ -71,27 +71,30 @@ class Proxy:
                     break
                 if self.delay:
                     time.sleep(self.delay)
-                if self._is_cut(data, is_up, passed):
+                share = self.share(data, is_up, passed)
+                sink.sendall(data[:share])
+                if share < len(data):
                     break
-                sink.sendall(data)
             except OSError:
                 break
         self.hang_up(source, sink)
 
-    def _is_cut(self, data, is_up, passed):
+    def share(self, data, is_up, passed):
+        """How many of these bytes pass; fewer than all: the connection is cut behind them.
+        `passed` is the connection's own."""
         with self.lock:
             if is_up:
                 self.up += len(data)
                 if self.record:
                     self.recorded += data
-                return False
+                return len(data)
             self.down += len(data)
             passed[0] += len(data)
             if self.cut_after is None or self.cuts_left <= 0 or passed[0] < self.cut_after:
-                return False
+                return len(data)
             self.cuts_left -= 1
             self.cuts += 1
-            return True
+            return 0
 
     def hang_up(self, *ends):
         for end in ends:
@@ -119,6 +122,28 @@ class Proxy:
             pass
         self.listener.close()
         self.cut()
+
+
+class Cutter(Proxy):
+    """Cuts each connection at a byte that `draw` chooses for it, counted both ways together;
+    None: not at all."""
+
+    def __init__(self, target_port, draw):
+        self.draw = draw
+        super().__init__(target_port)
+
+    def share(self, data, is_up, passed):
+        with self.lock:
+            if len(passed) == 1:
+                passed.append(self.draw())
+            self.up += len(data) * is_up
+            self.down += len(data) * (not is_up)
+            before, limit = passed
+            passed[0] += len(data)
+            if limit is None or passed[0] <= limit:
+                return len(data)
+            self.cuts += before <= limit
+            return max(0, limit - before)
 
 
 def read_unit(stream, answer_literals):

@@ -83,6 +83,19 @@ class Daemon(Case):
         local.add("Ideas", mailgen.Mail(83).plain("another idea"), "S")
         self.arrives(client, lambda: len(remote.uids("Ideas")) == 2, "mail in it", 30)
 
+    def test_a_deletion_beside_mail_in_another_mailbox_arrives(self):
+        """The first pass leaves the deletion to a second one, which looks at the same files."""
+        client, local, remote = self.running()
+        local.create("Ideas")
+        self.arrives(client, lambda: "Ideas" in remote.mailboxes(), "a mailbox made here", 30)
+        for number in range(5):
+            scratch.wait_for(lambda: client.account_status()["state"] == "idle", 30, client.said)
+            os.unlink(local.messages("INBOX")[0].where)
+            local.add("Ideas", mailgen.Mail(90 + number).plain("an idea"), "S")
+            self.arrives(client, lambda n=number: len(remote.uids("INBOX")) == 4 - n and
+                         len(remote.uids("Ideas")) == n + 1, "both", 30)
+        self.assertEqual(client.stop(), 0)
+
     def test_a_thousand_renames_at_once_settle_right(self):
         client, local, remote = self.running(1000)
         for message in local.messages("INBOX"):
