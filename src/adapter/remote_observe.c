@@ -138,6 +138,7 @@ void remote_observe(struct remote_mailbox *mailbox, struct remote_observe_req *r
 struct search_work {
 	struct remote_work work;
 	struct imap_search search;
+	struct uid_pile found;
 	struct remote_search_req *req;
 	uint32_t changes;
 };
@@ -146,7 +147,7 @@ static void search_found(struct imap_search *search, uint32_t low, uint32_t high
 {
 	struct search_work *work = container_of(search, struct search_work, search);
 
-	if (uidset_add_range(work->req->present, low, high) != 0)
+	if (uid_pile_add_range(&work->found, low, high) != 0)
 		search->is_damaged = true;
 }
 
@@ -155,6 +156,8 @@ static void search_done(struct imap_command *command, int code)
 	struct search_work *work = container_of(command, struct search_work, search.command);
 	const struct imap_mailbox *mailbox = remote_box_mailbox(work->work.box);
 
+	if (uid_pile_move(&work->found, work->req->present) != 0)
+		work->search.is_damaged = true;
 	work->req->is_complete = code == 0 && !work->search.is_damaged &&
 				 work->changes == mailbox->changes &&
 				 uidset_count(work->req->present) == mailbox->exists;

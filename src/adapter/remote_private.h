@@ -6,6 +6,7 @@
 #include "syncd/adapter_remote.h"
 #include "syncd/imap.h"
 #include "syncd/sasl.h"
+#include "syncd/uid_pile.h"
 
 #define REMOTE_IDLE_CLOSE_MS 30000          /* a session nobody uses */
 #define REMOTE_LIMIT_MS (60 * 60 * 1000)    /* a server's limit is believed for that long */
@@ -181,6 +182,7 @@ struct remote_ledger {
 	struct imap_mailbox_user user;
 	enum remote_ledger_phase phase;
 	struct remote_observation delta; /* as told so far; to be sorted */
+	struct uid_pile gone;            /* of it */
 	bool is_void;                    /* something of it may be missing */
 	bool tells_gone;                 /* QRESYNC is in use */
 	bool has_news;                   /* others changed what observe did not tell */
@@ -212,7 +214,7 @@ void remote_ledger_selected(struct remote_ledger *ledger, const struct imap_sess
 			    const struct remote_open_req *req);
 
 /* How observe can look; and then, either the delta as it is, */
-enum remote_look remote_ledger_look(const struct remote_ledger *ledger,
+enum remote_look remote_ledger_look(struct remote_ledger *ledger,
 				    const struct imap_mailbox *mailbox);
 void remote_ledger_give(struct remote_ledger *ledger, const struct imap_mailbox *mailbox,
 			struct remote_observation *result);
