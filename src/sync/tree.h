@@ -61,6 +61,7 @@ struct farewell {
 	struct tree_mailbox *mailbox; /* and what the state has of it */
 	struct mailbox_record record;
 	struct sync_setaside setaside;
+	struct remote_status_req status;
 	struct local_mailbox *local;
 	struct local_scan_req scan;
 	struct local_listing listing;
