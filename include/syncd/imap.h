@@ -42,6 +42,8 @@ enum imap_status_wish {
 /* What LIST says of a mailbox. */
 struct imap_listed {
 	struct slice name;
+	bool is_damaged; /* the line could not be read, or its name is too long; `name` is what
+			    there is */
 	bool is_selectable;
 	bool is_subscribed;   /* where it is asked for, and by LSUB */
 	enum special_use use; /* servers may tell it without being asked */
