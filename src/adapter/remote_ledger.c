@@ -201,6 +201,7 @@ void remote_ledger_selected(struct remote_ledger *ledger, const struct imap_sess
 
 	ledger->phase = REMOTE_LEDGER_SELECTED;
 	ledger->selected_modseq = mailbox->highestmodseq;
+	ledger->selected_changes = mailbox->changes;
 	if (mailbox->uidvalidity == req->known_uidvalidity &&
 	    mailbox->highestmodseq >= req->known_modseq)
 		ledger->known_modseq = req->known_modseq;

@@ -188,6 +188,7 @@ struct remote_ledger {
 	bool has_news;                   /* others changed what observe did not tell */
 	bool is_unsure;                  /* they may have: the modseq must stay */
 	bool has_written;                /* anything was asked to be changed */
+	uint32_t selected_changes;       /* the mailbox's counter then */
 	uint64_t known_modseq;           /* a delta may begin here; 0: none can */
 	uint64_t selected_modseq;        /* HIGHESTMODSEQ when selected; 0: none */
 	uint64_t observed_modseq;        /* all up to this one was observed; 0: nothing is known */
