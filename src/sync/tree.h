@@ -155,6 +155,7 @@ struct transfer_group {
 	struct transfer *transfer;
 	bool is_sent;
 	bool is_removed; /* they are gone from the source */
+	bool is_doubted; /* the server told UIDs that cannot be */
 	struct error err;
 };
 
