@@ -251,18 +251,22 @@ static bool is_own_removal(struct imap_session *session, uint32_t low, uint32_t 
 	return false;
 }
 
-/* Each UID of it is one message less (RFC 7162 §3.2.10.2). */
+/* Each UID of it is one message less (RFC 7162 §3.2.10.2): more than there are cannot go. */
 void imap_mailbox_vanished(struct imap_session *session, uint32_t low, uint32_t high,
 			   bool is_earlier)
 {
 	struct imap_mailbox *mailbox = &session->mailbox;
-	uint32_t count = high - low;
+	bool is_possible = is_earlier || high - low < mailbox->exists;
 
 	if (mailbox->keywords == NULL)
 		return;
-	if (!is_earlier)
-		mailbox->exists -= count < mailbox->exists ? count + 1 : mailbox->exists;
-	if (is_placed(mailbox))
+	if (!is_earlier && is_possible)
+		mailbox->exists -= high - low + 1;
+	if (!is_placed(mailbox))
+		return;
+	if (!is_possible)
+		mailbox->user->ops->damaged(mailbox->user, false);
+	else
 		mailbox->user->ops->vanished(mailbox->user, low, high, is_earlier,
 					     is_own_removal(session, low, high));
 }
