@@ -17,6 +17,7 @@
 #include "syncd/list.h"
 #include "syncd/loop.h"
 #include "syncd/special_use.h"
+#include "syncd/uid_pile.h"
 #include "syncd/uidset.h"
 
 #define IMAP_NAME_MAX 4096 /* bytes of a mailbox name as on the wire */
@@ -41,6 +42,8 @@ enum imap_status_wish {
 /* What LIST says of a mailbox. */
 struct imap_listed {
 	struct slice name;
+	bool is_damaged; /* the line could not be read, or its name is too long; `name` is what
+			    there is */
 	bool is_selectable;
 	bool is_subscribed;   /* where it is asked for, and by LSUB */
 	enum special_use use; /* servers may tell it without being asked */
@@ -222,11 +225,12 @@ struct imap_expunge {
 	struct error err;
 	struct imap_uid_run run;
 	struct imap_command command;
-	struct uidset found;  /* without UIDPLUS: what the last search named */
-	struct uidset others; /* whose marks are to be put back */
-	struct uidset ours;   /* those of `uids` that were not marked before */
-	bool is_damaged;      /* a search's answer was */
-	bool has_found_ours;  /* the last search did */
+	struct uid_pile named; /* without UIDPLUS: what a search has named so far */
+	struct uidset found;   /* and what the last one did */
+	struct uidset others;  /* whose marks are to be put back */
+	struct uidset ours;    /* those of `uids` that were not marked before */
+	bool is_damaged;       /* a search's answer was */
+	bool has_found_ours;   /* the last search did */
 	bool has_uidplus;
 	unsigned searches;
 	unsigned step;

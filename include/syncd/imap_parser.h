@@ -17,6 +17,8 @@
 #define IMAP_TREE_NODES_MAX 16384  /* nodes of one response's tree */
 #define IMAP_TREE_DEPTH_MAX 32
 #define IMAP_LITERAL_TREE_MAX (64 * 1024) /* bytes of a literal kept in the tree */
+#define IMAP_LITERAL_MAX UINT32_MAX       /* bytes of any literal: a number of RFC 3501 §9 */
+#define IMAP_SET_MAX (64 * 1024 * 1024)   /* bytes of one response's sets of numbers */
 #define IMAP_WORD_MAX 128                 /* bytes of a tag or of a response's name */
 
 enum imap_arg_kind {

@@ -65,13 +65,14 @@ bool sasl_has_initial(const struct sasl *sasl);
 
 #define SASL_CHALLENGE_MAX 65536          /* bytes of base64 */
 #define SASL_SCRAM_ITERATIONS_MAX 1000000 /* more would keep the loop busy for seconds */
+#define SASL_STEPS_MAX 8                  /* of one exchange; SCRAM, the longest, has three */
 
 /* One step: `challenge_base64` is the server's text after "+ " (empty for the first).
  * Appends the base64 answer to `out` ("=" never: an empty initial response is the caller's to
  * render), which may be a secret: the caller wipes it and keeps it out of logs.
  * Returns 0; SYNCD_EAUTH when the exchange failed on our side, such as a server
- * signature that does not match; SYNCD_EPROTO for a challenge that makes no sense;
- * SYNCD_ELIMIT beyond the limits above or `out`'s. An OAuth server's error report is
+ * signature that does not match; SYNCD_EPROTO for a challenge that makes no sense
+ * or is one more than SASL_STEPS_MAX; SYNCD_ELIMIT beyond the other limits above or `out`'s. An OAuth server's error report is
  * answered as it must be (RFC 7628 §3.2.3); its refusal follows. */
 int sasl_step(struct sasl *sasl, struct slice challenge_base64, struct buf *out, struct error *err);
 

@@ -77,7 +77,7 @@ static void collect_vanished(struct remote_ledger *ledger, uint32_t low, uint32_
 {
 	bool is_odd = ledger->phase == REMOTE_LEDGER_SELECTING && !is_earlier;
 
-	if (is_odd || uidset_add_range(&ledger->delta.gone, low, high) != 0)
+	if (is_odd || uid_pile_add_range(&ledger->gone, low, high) != 0)
 		ledger->is_void = true;
 }
 
@@ -174,6 +174,7 @@ void remote_ledger_init(struct remote_ledger *ledger)
 void remote_ledger_free(struct remote_ledger *ledger)
 {
 	remote_observation_free(&ledger->delta);
+	uid_pile_free(&ledger->gone);
 }
 
 /* --- SELECT ---------------------------------------------------------------------- */
@@ -187,6 +188,11 @@ static bool is_contradictory(const struct remote_observation *delta)
 	return false;
 }
 
+static void take_gone(struct remote_ledger *ledger)
+{
+	ledger->is_void |= uid_pile_move(&ledger->gone, &ledger->delta.gone) != 0;
+}
+
 /* A lower HIGHESTMODSEQ than the one known is that of a mailbox restored from a backup. */
 void remote_ledger_selected(struct remote_ledger *ledger, const struct imap_session *session,
 			    const struct remote_open_req *req)
@@ -195,18 +201,21 @@ void remote_ledger_selected(struct remote_ledger *ledger, const struct imap_sess
 
 	ledger->phase = REMOTE_LEDGER_SELECTED;
 	ledger->selected_modseq = mailbox->highestmodseq;
+	ledger->selected_changes = mailbox->changes;
 	if (mailbox->uidvalidity == req->known_uidvalidity &&
 	    mailbox->highestmodseq >= req->known_modseq)
 		ledger->known_modseq = req->known_modseq;
 	ledger->tells_gone = imap_session_has_qresync(session);
+	take_gone(ledger);
 	ledger->is_void |= mailbox->has_missed || is_contradictory(&ledger->delta);
 }
 
 /* --- observe ------------------------------------------------------------------------ */
 
-enum remote_look remote_ledger_look(const struct remote_ledger *ledger,
+enum remote_look remote_ledger_look(struct remote_ledger *ledger,
 				    const struct imap_mailbox *mailbox)
 {
+	take_gone(ledger);
 	if (ledger->phase != REMOTE_LEDGER_SELECTED || ledger->known_modseq == 0 ||
 	    mailbox->has_no_modseq)
 		return REMOTE_LOOK_ALL;
@@ -259,6 +268,7 @@ void remote_ledger_give(struct remote_ledger *ledger, const struct imap_mailbox 
 void remote_ledger_list(struct remote_ledger *ledger)
 {
 	remote_observation_free(&ledger->delta);
+	uid_pile_free(&ledger->gone);
 	ledger->phase = REMOTE_LEDGER_LISTING;
 	ledger->observed_modseq = 0;
 	ledger->has_news = false;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "syncd/alloc.h"
+#include "syncd/log.h"
 #include "syncd/must.h"
 
 #include "remote_private.h"
@@ -18,6 +19,7 @@ struct list_entry {
 	char *name;
 	size_t order;
 	bool is_listed;
+	bool is_damaged; /* of which more cannot be said */
 	bool is_selectable;
 	bool is_subscribed;
 	enum special_use use;
@@ -99,12 +101,17 @@ static struct list_entry *list_add(struct list_work *work, struct slice name)
 
 static void list_found(struct imap_list *list, const struct imap_listed *listed)
 {
-	struct list_entry *entry =
-		list_add(container_of(list, struct list_work, list), listed->name);
+	struct slice name = listed->name;
+	const char *nul = memchr(name.data, '\0', name.len);
 
+	/* Without a NUL it can be told of at least. */
+	if (nul != NULL)
+		name.len = (size_t)(nul - name.data);
+	struct list_entry *entry = list_add(container_of(list, struct list_work, list), name);
 	if (entry == NULL)
 		return;
 	entry->is_listed = true;
+	entry->is_damaged = listed->is_damaged || nul != NULL;
 	entry->is_selectable = listed->is_selectable;
 	entry->is_subscribed = listed->is_subscribed;
 	entry->use = listed->use;
@@ -161,8 +168,11 @@ static void told_join(struct imap_told *told, const struct imap_told *more)
  * status told last. */
 static void entry_join(struct list_entry *entry, const struct list_entry *more)
 {
-	if (!entry->is_listed) {
+	bool is_better = entry->is_damaged && more->is_listed && !more->is_damaged;
+
+	if (!entry->is_listed || is_better) {
 		entry->is_listed = more->is_listed;
+		entry->is_damaged = more->is_damaged;
 		entry->is_selectable = more->is_selectable;
 		entry->order = more->order;
 	}
@@ -215,12 +225,14 @@ static enum remote_kind entry_name(const struct list_work *work, const struct li
 				   struct buf *name)
 {
 	const struct remote_names names = remote_names_of(work->lease.conn);
-	enum remote_kind kind = remote_names_from_wire(&names, slice_of(entry->name), name);
+	enum remote_kind kind = REMOTE_NAMELESS;
 
+	if (!entry->is_damaged)
+		kind = remote_names_from_wire(&names, slice_of(entry->name), name);
 	if (kind != REMOTE_NAMELESS)
 		return kind;
 	buf_reset(name);
-	(void)buf_add_str(name, entry->name);
+	(void)buf_add_str(name, entry->name[0] != '\0' ? entry->name : "\"\"");
 	return kind;
 }
 
@@ -254,10 +266,19 @@ static void entry_tell(struct list_work *work, const struct list_entry *entry)
 
 static void list_conclude(struct list_work *work)
 {
+	bool has_inbox = false;
+
 	for (size_t i = 0; i < work->count && work->err.code == 0; i++) {
-		if (work->entries[i].is_listed)
-			entry_tell(work, &work->entries[i]);
+		if (!work->entries[i].is_listed)
+			continue;
+		has_inbox |= strcmp(work->entries[i].name, "INBOX") == 0;
+		entry_tell(work, &work->entries[i]);
 	}
+	/* Every account has one (RFC 3501 §5.1). */
+	if (!has_inbox && work->err.code == 0)
+		log_warn(work->lease.conn->adapter->settings.account,
+			 "the server's list of mailboxes lacks INBOX: what else it lacks does not "
+			 "count as deleted");
 	list_finish(work);
 }
 

@@ -1,6 +1,7 @@
 /* Looking at a remote mailbox as a whole: what changed or all there is, which UIDs are left, and
  * how far it is known in the end.
  * SPDX-License-Identifier: MIT */
+#include "syncd/log.h"
 #include "syncd/must.h"
 
 #include "remote_private.h"
@@ -30,18 +31,42 @@ static void set_uidnext(struct remote_observation *result, uint32_t uidnext)
 		result->uidnext = highest + 1;
 }
 
-/* Complete when there are as many UIDs as messages: some servers list only a part (Yahoo, 10,000:
- * rustmailer/bichon#271). When messages came or went meanwhile, the numbers may agree by chance.
- * A part has not told all up to any modseq. */
-static void observe_conclude(struct observe_work *work)
+/* Why the listing cannot be all there is, or NULL: some servers list only a part (Yahoo, 10,000:
+ * rustmailer/bichon#271). A UID beyond UIDNEXT is one of a message that came since SELECT (RFC 3501
+ * §2.3.1.1), and of such a one the server would have told. */
+static const char *doubt(const struct observe_work *work)
 {
 	const struct imap_mailbox *mailbox = remote_box_mailbox(work->work.box);
+	const struct remote_observation *result = work->req->result;
+	bool is_as_selected = mailbox->changes == work->work.box->ledger.selected_changes;
+
+	if (work->listing.is_damaged)
+		return "some of it cannot be read";
+	if (result->count != mailbox->exists)
+		return "it does not name as many as the server says there are";
+	if (is_as_selected && mailbox->uidnext != 0 && result->count > 0 &&
+	    result->items[result->count - 1].uid >= mailbox->uidnext)
+		return "it names UIDs that the server says are still to be given";
+	return NULL;
+}
+
+/* When messages came or went meanwhile, the numbers may agree by chance. A part has not told all up
+ * to any modseq. */
+static void observe_conclude(struct observe_work *work)
+{
+	struct remote_box *box = work->work.box;
+	const struct imap_mailbox *mailbox = remote_box_mailbox(box);
 	struct remote_observation *result = work->req->result;
-	bool is_whole = !has_changed(work) && !work->listing.is_damaged;
 
 	remote_observation_sort(result);
+	const char *why = doubt(work);
 	result->is_delta = work->listing.changed_since != 0;
-	result->is_complete = !result->is_delta && result->count == mailbox->exists && is_whole;
+	result->is_complete = !result->is_delta && why == NULL && !has_changed(work);
+	if (why != NULL && !result->is_delta && !has_changed(work))
+		log_warn(box->adapter->settings.account,
+			 "%s: the server's list of %zu messages is not believed: %s; what is not "
+			 "in it does not count as deleted",
+			 buf_str(&box->wire), result->count, why);
 	set_uidnext(result, mailbox->uidnext);
 	remote_ledger_listed(&work->work.box->ledger, mailbox, result, has_changed(work));
 }
@@ -138,6 +163,7 @@ void remote_observe(struct remote_mailbox *mailbox, struct remote_observe_req *r
 struct search_work {
 	struct remote_work work;
 	struct imap_search search;
+	struct uid_pile found;
 	struct remote_search_req *req;
 	uint32_t changes;
 };
@@ -146,7 +172,7 @@ static void search_found(struct imap_search *search, uint32_t low, uint32_t high
 {
 	struct search_work *work = container_of(search, struct search_work, search);
 
-	if (uidset_add_range(work->req->present, low, high) != 0)
+	if (uid_pile_add_range(&work->found, low, high) != 0)
 		search->is_damaged = true;
 }
 
@@ -155,6 +181,8 @@ static void search_done(struct imap_command *command, int code)
 	struct search_work *work = container_of(command, struct search_work, search.command);
 	const struct imap_mailbox *mailbox = remote_box_mailbox(work->work.box);
 
+	if (uid_pile_move(&work->found, work->req->present) != 0)
+		work->search.is_damaged = true;
 	work->req->is_complete = code == 0 && !work->search.is_damaged &&
 				 work->changes == mailbox->changes &&
 				 uidset_count(work->req->present) == mailbox->exists;

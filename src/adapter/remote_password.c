@@ -50,14 +50,24 @@ bool remote_password_get(struct adapter_remote *adapter)
 
 /* A command's refused answer is forgotten, so that it is run anew: now if the answer had worked
  * before (a token that expired), else when someone tries again. */
-bool remote_password_refused(struct adapter_remote *adapter, unsigned generation)
+static bool forget_answer(struct adapter_remote *adapter, unsigned generation)
 {
-	if (adapter->settings.password_argv == NULL || adapter->settings.password != NULL)
-		return false;
 	if (generation != adapter->password_generation || adapter->password == NULL)
 		return true;
 	bool was_proven = adapter->is_password_proven;
 	secret_free(&adapter->password);
+	adapter->is_password_proven = false;
+	return was_proven;
+}
+
+/* Yahoo refuses a right password now and then (QUIRKS): one that had worked is tried once more. */
+bool remote_password_refused(struct adapter_remote *adapter, unsigned generation)
+{
+	const struct adapter_remote_settings *settings = &adapter->settings;
+	bool was_proven = adapter->is_password_proven;
+
+	if (settings->password_argv != NULL && settings->password == NULL)
+		return forget_answer(adapter, generation);
 	adapter->is_password_proven = false;
 	return was_proven;
 }

@@ -6,6 +6,7 @@
 #include "syncd/adapter_remote.h"
 #include "syncd/imap.h"
 #include "syncd/sasl.h"
+#include "syncd/uid_pile.h"
 
 #define REMOTE_IDLE_CLOSE_MS 30000          /* a session nobody uses */
 #define REMOTE_LIMIT_MS (60 * 60 * 1000)    /* a server's limit is believed for that long */
@@ -181,11 +182,13 @@ struct remote_ledger {
 	struct imap_mailbox_user user;
 	enum remote_ledger_phase phase;
 	struct remote_observation delta; /* as told so far; to be sorted */
+	struct uid_pile gone;            /* of it */
 	bool is_void;                    /* something of it may be missing */
 	bool tells_gone;                 /* QRESYNC is in use */
 	bool has_news;                   /* others changed what observe did not tell */
 	bool is_unsure;                  /* they may have: the modseq must stay */
 	bool has_written;                /* anything was asked to be changed */
+	uint32_t selected_changes;       /* the mailbox's counter then */
 	uint64_t known_modseq;           /* a delta may begin here; 0: none can */
 	uint64_t selected_modseq;        /* HIGHESTMODSEQ when selected; 0: none */
 	uint64_t observed_modseq;        /* all up to this one was observed; 0: nothing is known */
@@ -212,7 +215,7 @@ void remote_ledger_selected(struct remote_ledger *ledger, const struct imap_sess
 			    const struct remote_open_req *req);
 
 /* How observe can look; and then, either the delta as it is, */
-enum remote_look remote_ledger_look(const struct remote_ledger *ledger,
+enum remote_look remote_ledger_look(struct remote_ledger *ledger,
 				    const struct imap_mailbox *mailbox);
 void remote_ledger_give(struct remote_ledger *ledger, const struct imap_mailbox *mailbox,
 			struct remote_observation *result);

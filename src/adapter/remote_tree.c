@@ -74,9 +74,13 @@ static bool says_exists(const struct error *err)
 
 bool remote_says_missing(const struct error *err)
 {
-	return err->code == SYNCD_ENOTFOUND ||
-	       (err->code == SYNCD_ESERVER &&
-		(strstr(err->text, "not exist") != NULL || strstr(err->text, "n't exist") != NULL));
+	static const char *const words[] = { "not exist", "n't exist", "No such", "no such",
+					     "not found", "Unknown",   "unknown" };
+	bool is_said = err->code == SYNCD_ENOTFOUND;
+
+	for (size_t i = 0; err->code == SYNCD_ESERVER && i < ARRAY_LEN(words); i++)
+		is_said |= strstr(err->text, words[i]) != NULL;
+	return is_said;
 }
 
 /* --- The steps -------------------------------------------------------------------- */

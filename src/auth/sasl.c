@@ -16,6 +16,7 @@ struct sasl {
 	Gsasl *gsasl;           /* NULL for OAuth, as is */
 	Gsasl_session *session; /* this */
 	struct secret *message; /* OAuth's, until it was sent */
+	unsigned steps;
 	bool is_done;
 };
 
@@ -233,6 +234,10 @@ int sasl_step(struct sasl *sasl, struct slice challenge_base64, struct buf *out,
 {
 	if (challenge_base64.len > SASL_CHALLENGE_MAX)
 		return error_set(err, SYNCD_ELIMIT, "the server's challenge is too long");
+	if (++sasl->steps > SASL_STEPS_MAX)
+		return error_set(err, SYNCD_EPROTO,
+				 "the server's %s exchange does not come to an end",
+				 sasl->mechanism->name);
 	if (sasl->mechanism->is_oauth)
 		return step_oauth(sasl, out, err);
 	char *challenge = xstrndup(challenge_base64.len > 0 ? challenge_base64.data : "",

@@ -29,6 +29,7 @@ static void give_up(struct imap_expunge *expunge, const struct error *err)
 
 static void expunge_finish(struct imap_expunge *expunge)
 {
+	uid_pile_free(&expunge->named);
 	uidset_free(&expunge->found);
 	uidset_free(&expunge->others);
 	uidset_free(&expunge->ours);
@@ -73,7 +74,7 @@ static void search_range(struct imap_command *command, uint32_t low, uint32_t hi
 {
 	struct imap_expunge *expunge = container_of(command, struct imap_expunge, command);
 
-	if (uidset_add_range(&expunge->found, low, high) != 0)
+	if (uid_pile_add_range(&expunge->named, low, high) != 0)
 		expunge->is_damaged = true;
 }
 
@@ -123,6 +124,7 @@ static int sort_found(struct imap_expunge *expunge)
 /* Not knowing whose marks there are, nothing is expunged. */
 static int search_judge(struct imap_expunge *expunge, struct error *err)
 {
+	expunge->is_damaged |= uid_pile_move(&expunge->named, &expunge->found) != 0;
 	uint64_t count = uidset_count(&expunge->found);
 
 	if (expunge->is_damaged || sort_found(expunge) != 0)
@@ -148,6 +150,7 @@ static void search_done(struct imap_command *command, int code)
 /* iCloud answers wrongly unless the UIDs are named (kenn-io/msgvault#436). */
 static bool start_search(struct imap_expunge *expunge, struct imap_session *session)
 {
+	uid_pile_free(&expunge->named);
 	uidset_clear(&expunge->found);
 	imap_command_init(session, &expunge->command, &search_type, search_done);
 	imap_write_text(&expunge->command.write, "UID SEARCH UID 1:* DELETED");
@@ -287,6 +290,7 @@ void imap_expunge_start(struct imap_session *session, struct imap_expunge *expun
 	expunge->has_uidplus = imap_session_can(session, IMAP_CAP_UIDPLUS);
 	expunge->defer = (struct loop_defer){ 0 };
 	expunge->run.command.session = session;
+	expunge->named = (struct uid_pile){ 0 };
 	uidset_init(&expunge->found);
 	uidset_init(&expunge->others);
 	uidset_init(&expunge->ours);

@@ -41,7 +41,8 @@ struct imap_fetch_work {
 	bool is_begun; /* a body of the response being read; its end is owed */
 	bool is_paused;
 	bool is_stopped;
-	uint64_t came; /* bodies, for their average size and how fast they come */
+	uint64_t body_bytes; /* of the one begun */
+	uint64_t came;       /* bodies, for their average size and how fast they come */
 	uint64_t came_bytes;
 	uint64_t first_ms; /* when the first one began */
 	uint64_t ahead;    /* messages that may be in the pipe in more than two pieces */
@@ -78,6 +79,7 @@ static void body_begin(struct imap_fetch *fetch, uint64_t size_bytes)
 	if (fetch->err.code != 0)
 		return;
 	fetch->work->is_begun = true;
+	fetch->work->body_bytes = 0;
 	if (fetch->work->first_ms == 0)
 		fetch->work->first_ms = loop_now_ms(fetch->work->session->settings.loop);
 	int rc = fetch->begin(fetch, size_bytes);
@@ -89,6 +91,7 @@ static void body_data(struct imap_fetch *fetch, struct slice data)
 {
 	if (!fetch->work->is_begun)
 		return;
+	fetch->work->body_bytes += data.len;
 	fetch->work->came_bytes += data.len;
 	int rc = fetch->data(fetch, data);
 	if (rc < 0)
@@ -140,8 +143,9 @@ static int64_t date_of(const struct imap_fetch_work *work, const struct imap_res
 	return loop_wall_s(work->session->settings.loop);
 }
 
-/* A short body may come as a quoted string; NIL leaves the message missing. Of a response that
- * broke the grammar nobody knows where the body ended. */
+/* A short body may come as a quoted string; NIL leaves the message missing, and so does an empty
+ * one: a message has a header, and a server without it at hand may have it tomorrow. Of a response
+ * that broke the grammar nobody knows where the body ended. */
 static bool fetch_untagged(struct imap_command *command, const struct imap_response *response)
 {
 	struct imap_fetch *fetch = piece_of(command)->fetch;
@@ -161,6 +165,8 @@ static bool fetch_untagged(struct imap_command *command, const struct imap_respo
 	}
 	if (!work->is_begun)
 		return true;
+	if (work->body_bytes == 0)
+		piece = NULL;
 	if (piece != NULL) {
 		int rc = uidset_remove_range(&piece->awaited, uid, uid);
 		must(rc == 0);

@@ -36,15 +36,28 @@ bool imap_list_name(const struct imap_arg *arg, struct slice *name)
 	return imap_arg_text(arg, name);
 }
 
+static struct imap_listed damaged(struct slice name)
+{
+	if (name.len > IMAP_NAME_MAX)
+		name.len = IMAP_NAME_MAX;
+	return (struct imap_listed){ .name = name, .is_damaged = true };
+}
+
 /* * LIST (\HasNoChildren) "/" INBOX */
 static bool list_read(const struct imap_response *response, struct imap_listed *listed)
 {
 	const struct imap_arg *attributes = response->args;
 
+	listed->is_damaged = false;
 	if (attributes == NULL || attributes->kind != IMAP_LIST || attributes->next == NULL ||
-	    !imap_list_name(attributes->next->next, &listed->name) ||
-	    listed->name.len > IMAP_NAME_MAX)
+	    !imap_list_name(attributes->next->next, &listed->name)) {
+		*listed = damaged(SLICE_LITERAL("?"));
 		return false;
+	}
+	if (response->is_damaged || listed->name.len > IMAP_NAME_MAX) {
+		*listed = damaged(listed->name);
+		return false;
+	}
 	listed->is_selectable = !imap_list_has(attributes, "\\Noselect") &&
 				!imap_list_has(attributes, "\\NonExistent");
 	listed->is_subscribed = imap_list_has(attributes, "\\Subscribed");
@@ -60,8 +73,8 @@ static bool list_untagged(struct imap_command *command, const struct imap_respon
 	struct slice name;
 
 	if (slice_equals_str(response->name, "LIST")) {
-		if (list_read(response, &listed))
-			list->found(list, &listed);
+		(void)list_read(response, &listed);
+		list->found(list, &listed);
 		return true;
 	}
 	if (list->wishes == 0 || !slice_equals_str(response->name, "STATUS"))

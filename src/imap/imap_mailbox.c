@@ -1,6 +1,7 @@
 /* What the server tells of the selected mailbox, asked or not (RFC 3501 §7.1 to §7.4, RFC 7162):
  * how it stands, and to its user what changes.
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,10 +171,20 @@ static bool is_placed(struct imap_mailbox *mailbox)
 	return false;
 }
 
-static bool take_exists(struct imap_mailbox *mailbox, uint32_t now)
+static bool take_exists(struct imap_session *session, uint32_t now)
 {
+	struct imap_mailbox *mailbox = &session->mailbox;
 	uint32_t before = mailbox->exists;
+	struct error err;
 
+	if (now > IMAP_EXISTS_MAX) {
+		(void)error_set(&err, SYNCD_ELIMIT,
+				"the server says that the mailbox has %" PRIu32
+				" messages, which is more than %d",
+				now, IMAP_EXISTS_MAX);
+		imap_session_fail(session, &err);
+		return false;
+	}
 	mailbox->exists = now;
 	mailbox->has_exists = true;
 	if (before == now)
@@ -213,7 +224,7 @@ bool imap_mailbox_take(struct imap_session *session, const struct imap_response 
 		return false;
 	}
 	if (slice_equals_str(response->name, "EXISTS") && response->has_number)
-		return take_exists(mailbox, response->number);
+		return take_exists(session, response->number);
 	if (slice_equals_str(response->name, "EXPUNGE") && response->has_number) {
 		take_expunge(mailbox);
 		return true;
@@ -241,18 +252,22 @@ static bool is_own_removal(struct imap_session *session, uint32_t low, uint32_t 
 	return false;
 }
 
-/* Each UID of it is one message less (RFC 7162 §3.2.10.2). */
+/* Each UID of it is one message less (RFC 7162 §3.2.10.2): more than there are cannot go. */
 void imap_mailbox_vanished(struct imap_session *session, uint32_t low, uint32_t high,
 			   bool is_earlier)
 {
 	struct imap_mailbox *mailbox = &session->mailbox;
-	uint32_t count = high - low;
+	bool is_possible = is_earlier || high - low < mailbox->exists;
 
 	if (mailbox->keywords == NULL)
 		return;
-	if (!is_earlier)
-		mailbox->exists -= count < mailbox->exists ? count + 1 : mailbox->exists;
-	if (is_placed(mailbox))
+	if (!is_earlier && is_possible)
+		mailbox->exists -= high - low + 1;
+	if (!is_placed(mailbox))
+		return;
+	if (!is_possible)
+		mailbox->user->ops->damaged(mailbox->user, false);
+	else
 		mailbox->user->ops->vanished(mailbox->user, low, high, is_earlier,
 					     is_own_removal(session, low, high));
 }

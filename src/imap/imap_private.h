@@ -15,7 +15,13 @@ struct imap_news;
 struct imap_uid_run;
 
 #define IMAP_LOGOUT_TIMEOUT_MS 3000
-#define IMAP_INTRODUCTIONS 4 /* ID, NAMESPACE, ENABLE, COMPRESS */
+#define IMAP_INTRODUCTIONS 4    /* ID, NAMESPACE, ENABLE, COMPRESS */
+#define IMAP_EXISTS_MAX 4000000 /* messages of one mailbox */
+/* Bytes of the answer to one command, without what is streamed to it; so many more for each message
+ * of the mailbox, and each response counts as so many more than it has. */
+#define IMAP_ANSWER_MAX (64 * 1024 * 1024)
+#define IMAP_ANSWER_EXISTS 256
+#define IMAP_ANSWER_RESPONSE 64
 
 enum imap_phase {
 	IMAP_PHASE_LOGIN,
@@ -68,6 +74,7 @@ struct imap_session {
 	struct imap_command *taker;   /* of the last literal; sees the response before others */
 	bool is_idling;               /* silence is fine */
 	uint64_t heard_ms;            /* when the server last said anything */
+	uint64_t answer_bytes;        /* since a command was answered; IMAP_ANSWER_MAX */
 
 	struct list queue;
 	struct list flight;

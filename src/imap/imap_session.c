@@ -287,6 +287,8 @@ static int take_response(void *context, const struct imap_response *response)
 	struct imap_session *session = context;
 
 	imap_trace_received(session, response);
+	session->answer_bytes =
+		response->tag.len > 0 ? 0 : session->answer_bytes + IMAP_ANSWER_RESPONSE;
 	switch (response->kind) {
 	case IMAP_STATUS:
 		take_status(session, response);
@@ -330,8 +332,11 @@ static int take_literal_data(void *context, struct slice data)
 {
 	struct imap_session *session = context;
 
-	if (session->literal != NULL)
+	if (session->literal != NULL) {
+		session->answer_bytes -=
+			data.len < session->answer_bytes ? data.len : session->answer_bytes;
 		session->literal->type->literal_data(session->literal, data);
+	}
 	return imap_session_is_over(session) ? SYNCD_ECANCELLED : 0;
 }
 
@@ -378,13 +383,34 @@ static void link_open(struct net_link *link)
 	imap_login_event(session_of_link(link), &(struct imap_login_event){ 0 });
 }
 
+/* What comes without an end is no progress, though it holds the timeout up. */
+static bool is_endless(struct imap_session *session, size_t len)
+{
+	uint64_t most = IMAP_ANSWER_MAX + IMAP_ANSWER_EXISTS * (uint64_t)session->mailbox.exists;
+	struct error err;
+
+	session->answer_bytes += len;
+	if (session->answer_bytes <= most)
+		return false;
+	(void)error_set(&err, SYNCD_ELIMIT, "the server answers without coming to an end");
+	if (session->phase == IMAP_PHASE_LOGOUT)
+		imap_session_close(session);
+	else
+		imap_session_fail(session, &err);
+	return true;
+}
+
 static void link_data(struct net_link *link, struct slice data)
 {
 	struct imap_session *session = session_of_link(link);
 	struct error err;
 
+	if (is_endless(session, data.len))
+		return;
 	session->heard_ms = loop_now_ms(session->settings.loop);
-	net_link_touch(link);
+	/* Whatever else is said before the end must not put it off. */
+	if (session->phase != IMAP_PHASE_LOGOUT)
+		net_link_touch(link);
 	error_clear(&err);
 	int rc = imap_parser_feed(session->parser, data, &err);
 	if (imap_session_is_over(session))

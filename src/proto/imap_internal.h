@@ -71,6 +71,9 @@ struct imap_parser {
 	struct imap_open_list lists[IMAP_TREE_DEPTH_MAX + 1];
 	size_t depth; /* of the list being filled; 0: the outermost */
 
+	size_t line_bytes; /* of the response, without what is streamed */
+	size_t set_bytes;  /* the same of one that is a set */
+
 	size_t token_at;       /* where the word, atom, string or text began in `text` */
 	size_t section_depth;  /* open brackets in a section */
 	uint64_t literal_left; /* bytes of the literal still to come */
@@ -87,6 +90,9 @@ typedef int (*imap_state_fn)(struct imap_parser *parser, struct slice *in);
 
 /* Empties the arena for the next response. */
 void imap_tree_reset(struct imap_parser *parser);
+
+/* Fills the parser's error; returns SYNCD_ELIMIT. */
+int imap_line_is_long(struct imap_parser *parser);
 
 /* Adds bytes to the arena's text. Returns 0 or SYNCD_ELIMIT with the parser's error filled. */
 int imap_tree_text(struct imap_parser *parser, const char *data, size_t len);

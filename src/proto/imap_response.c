@@ -8,6 +8,9 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
+/* Of a response as it is sent: quotes, blanks and parentheses are not in the arena. */
+#define LINE_BYTES_MAX (2 * IMAP_LINE_MAX)
+
 static void begin_response(struct imap_parser *parser)
 {
 	imap_tree_reset(parser);
@@ -15,6 +18,8 @@ static void begin_response(struct imap_parser *parser)
 	parser->is_in_code = false;
 	parser->special = IMAP_ORDINARY;
 	parser->token_at = 0;
+	parser->line_bytes = 0;
+	parser->set_bytes = 0;
 	parser->response = (struct imap_response){ .kind = IMAP_UNTAGGED };
 }
 
@@ -295,6 +300,32 @@ void imap_parser_free(struct imap_parser **parser)
 	*parser = NULL;
 }
 
+/* Blanks, line ends and digits fill no arena, and could come for ever. */
+static int count_bytes(struct imap_parser *parser, enum imap_special special, size_t len)
+{
+	if (special == IMAP_ORDINARY || special == IMAP_SPECIAL_FETCH) {
+		parser->line_bytes += len;
+		return parser->line_bytes > LINE_BYTES_MAX ? imap_line_is_long(parser) : 0;
+	}
+	parser->set_bytes += len;
+	if (parser->set_bytes <= IMAP_SET_MAX)
+		return 0;
+	return error_set(&parser->err, SYNCD_ELIMIT, "the server sent a set of more than %d bytes",
+			 IMAP_SET_MAX);
+}
+
+static int step(struct imap_parser *parser, struct slice *data)
+{
+	enum imap_special special = parser->special;
+	enum imap_state state = parser->state;
+	size_t len = data->len;
+
+	int rc = state_fns[state](parser, data);
+	if (rc != 0 || state == IMAP_IN_LITERAL_STREAM)
+		return rc;
+	return count_bytes(parser, special, len - data->len);
+}
+
 int imap_parser_feed(struct imap_parser *parser, struct slice data, struct error *err)
 {
 	int rc = 0;
@@ -302,7 +333,7 @@ int imap_parser_feed(struct imap_parser *parser, struct slice data, struct error
 	must(!parser->has_failed);
 	parser->is_paused = false;
 	while (data.len > 0 && rc == 0 && !parser->is_paused)
-		rc = state_fns[parser->state](parser, &data);
+		rc = step(parser, &data);
 	parser->unread = data.len;
 	if (rc == 0)
 		return 0;

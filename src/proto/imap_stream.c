@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "imap_internal.h"
 
+#include <inttypes.h>
+
 #include "syncd/must.h"
 
 /* --- Sets ----------------------------------------------------------------- */
@@ -165,8 +167,10 @@ static int end_kept(struct imap_parser *parser)
 
 static int begin_literal(struct imap_parser *parser, uint64_t size)
 {
+	if (size > IMAP_LITERAL_MAX)
+		return error_set(&parser->err, SYNCD_ELIMIT,
+				 "the server announced a literal of %" PRIu64 " bytes", size);
 	int answer = ask_for_literal(parser, size);
-
 	if (answer < 0)
 		return answer;
 	parser->literal_left = size;

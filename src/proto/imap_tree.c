@@ -30,11 +30,16 @@ void imap_tree_reset(struct imap_parser *parser)
 	parser->lists[0] = (struct imap_open_list){ 0 };
 }
 
+int imap_line_is_long(struct imap_parser *parser)
+{
+	return error_set(&parser->err, SYNCD_ELIMIT,
+			 "a response of the server is longer than %d bytes", IMAP_LINE_MAX);
+}
+
 int imap_tree_text(struct imap_parser *parser, const char *data, size_t len)
 {
 	if (len > IMAP_LINE_MAX - parser->text_len)
-		return error_set(&parser->err, SYNCD_ELIMIT,
-				 "a response of the server is longer than %d bytes", IMAP_LINE_MAX);
+		return imap_line_is_long(parser);
 	memcpy(parser->text + parser->text_len, data, len);
 	parser->text_len += len;
 	return 0;

@@ -73,6 +73,31 @@ static bool has_new(const struct delta *delta)
 
 /* --- Deleted on the server: the maildir ---------------------------------------------------- */
 
+static void asked(struct port_op *op, int code)
+{
+	struct farewell *farewell = container_of(op, struct farewell, status.op);
+
+	if (code == 0)
+		code = error_set(&op->err, SYNCD_ESERVER,
+				 "the server has it, but leaves it out of its list: it stays as "
+				 "it is");
+	else if (code == SYNCD_ENOTFOUND)
+		code = 0;
+	stepped(farewell, op, code);
+}
+
+/* A list may lack what its server could not read in time, or a line of it be damaged: what is not
+ * in it is gone when the server says so of the mailbox itself. */
+static bool ask_remote(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+
+	farewell->status = (struct remote_status_req){ .name = farewell->mailbox->name };
+	farewell->status.op.done = asked;
+	tree->ports.remote->ops->status(tree->ports.remote, &farewell->status);
+	return true;
+}
+
 static void scanned(struct port_op *op, int code)
 {
 	struct farewell *farewell = container_of(op, struct farewell, scan.op);
@@ -349,8 +374,13 @@ struct farewell_step {
 };
 
 static const struct farewell_step local_steps[] = {
-	{ "scan", scan_local }, { "remove files", remove_files }, { "remove", remove_local },
-	{ "forget", forget },   { "anew", make_remote_anew },     { NULL, NULL },
+	{ "ask", ask_remote },
+	{ "scan", scan_local },
+	{ "remove files", remove_files },
+	{ "remove", remove_local },
+	{ "forget", forget },
+	{ "anew", make_remote_anew },
+	{ NULL, NULL },
 };
 
 static const struct farewell_step remote_steps[] = {

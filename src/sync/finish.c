@@ -67,6 +67,14 @@ static uint32_t applied_exists(struct sync_pass *pass)
 	return pass->settle.exists;
 }
 
+/* With a count that no delta explains the server has told something wrongly, now or before: the
+ * next look lists all that is there. */
+static bool has_unexplained(const struct sync_pass *pass, const struct mailbox_record *mailbox)
+{
+	return pass->observation.is_delta && mailbox->highestmodseq != 0 &&
+	       mailbox->exists == UINT32_MAX && !pass->settle.has_news;
+}
+
 static void note_remote(struct sync_pass *pass, struct mailbox_record *mailbox)
 {
 	uint32_t uidnext = pass->observation.uidnext;
@@ -81,6 +89,10 @@ static void note_remote(struct sync_pass *pass, struct mailbox_record *mailbox)
 		return;
 	mailbox->highestmodseq = pass->settle.highestmodseq;
 	mailbox->exists = mailbox->highestmodseq != 0 ? applied_exists(pass) : 0;
+	if (has_unexplained(pass, mailbox)) {
+		mailbox->highestmodseq = mailbox->exists = 0;
+		pass->result.wants_another = true;
+	}
 	mailbox->policy = pass_policy(pass);
 	if (pass->wants_all && !pass->listing.is_delta && !pass->observation.is_delta &&
 	    (pass->is_verifying || pass->mailbox.policy != mailbox->policy))

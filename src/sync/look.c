@@ -311,7 +311,7 @@ static size_t count_changes(const struct delta *delta, enum side_change change)
 	return count;
 }
 
-/* Where the delta does not tell what is gone: the server's count against ours. */
+/* The server's count against ours, with what the delta tells. */
 static int compare_counts(struct sync_pass *pass, struct error *err)
 {
 	size_t known = 0;
@@ -320,7 +320,7 @@ static int compare_counts(struct sync_pass *pass, struct error *err)
 
 	pass->are_counts_equal =
 		known + count_changes(&pass->remote_delta, SIDE_NEW) + pass_aside_count(pass) ==
-		pass->observation.exists;
+		pass->observation.exists + count_changes(&pass->remote_delta, SIDE_GONE);
 	return code;
 }
 
@@ -330,12 +330,13 @@ static int needs_search(struct sync_pass *pass, bool *needs, struct error *err)
 	if (!pass->observation.is_delta)
 		return 0;
 	int code = pass_make_deltas(pass, pass->now_s, err);
-	if (code == 0 && !pass->observation.tells_gone) {
+	if (code == 0)
 		code = compare_counts(pass, err);
+	size_t gone = count_changes(&pass->remote_delta, SIDE_GONE);
+	if (code == 0 && !pass->observation.tells_gone)
 		*needs = !pass->are_counts_equal;
-	} else if (code == 0) {
-		*needs = count_changes(&pass->remote_delta, SIDE_GONE) >= CONFIRM_GONE_MIN;
-	}
+	else if (code == 0)
+		*needs = gone >= CONFIRM_GONE_MIN || (gone > 0 && !pass->are_counts_equal);
 	return code;
 }
 

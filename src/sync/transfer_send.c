@@ -69,12 +69,30 @@ static struct transfer_item *find_item(const struct transfer_group *group, uint3
 	return NULL;
 }
 
+static bool is_anothers(struct transfer_group *group, uint32_t uid)
+{
+	struct store_port *store = transfer_tree(group->transfer)->ports.store;
+	const struct mailbox_record *target = &group->target->record;
+	struct message_record record;
+	struct error err = { 0 };
+	bool is_known = false;
+
+	if (uid >= target->uidnext)
+		return false;
+	return store->ops->message_get(store, target->id, uid, &is_known, &record, &err) != 0 ||
+	       is_known;
+}
+
+/* The UID of a message known before is none of a copy: in the state it would take the place of the
+ * one whose it is. */
 static void transferred(struct remote_transfer_req *req, uint32_t uid, uint32_t target_uid)
 {
-	struct transfer_item *item =
-		find_item(container_of(req, struct transfer_group, request), uid);
+	struct transfer_group *group = container_of(req, struct transfer_group, request);
+	struct transfer_item *item = find_item(group, uid);
 
-	if (item != NULL)
+	if (is_anothers(group, target_uid))
+		group->is_doubted = true;
+	else if (item != NULL)
 		item->target_uid = target_uid;
 }
 
@@ -88,6 +106,8 @@ static void sent(struct port_op *op, int code)
 	if (transfer_is_link_lost(code))
 		transfer_fail(transfer, &op->err);
 	group->is_removed = group->request.is_removed;
+	if (group->is_doubted)
+		group->request.target_uidvalidity = 0; /* as if it had not been told */
 	must(transfer->under_way > 0);
 	if (--transfer->under_way == 0)
 		transfer_step(transfer);

@@ -61,6 +61,7 @@ struct farewell {
 	struct tree_mailbox *mailbox; /* and what the state has of it */
 	struct mailbox_record record;
 	struct sync_setaside setaside;
+	struct remote_status_req status;
 	struct local_mailbox *local;
 	struct local_scan_req scan;
 	struct local_listing listing;
@@ -154,6 +155,7 @@ struct transfer_group {
 	struct transfer *transfer;
 	bool is_sent;
 	bool is_removed; /* they are gone from the source */
+	bool is_doubted; /* the server told UIDs that cannot be */
 	struct error err;
 };
 

@@ -229,6 +229,36 @@ static void upload_refused(struct sync_pass *pass, struct upload_item *item)
 		pass_fail(pass, err);
 }
 
+static bool is_listed(const struct remote_observation *obs, uint32_t uid)
+{
+	for (size_t i = 0; i < obs->count; i++) {
+		if (obs->items[i].uid == uid)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the UID is that of a message known before, or told of another one too. */
+static bool upload_is_anothers(const struct sync_pass *pass, const struct upload_item *item)
+{
+	const struct upload *upload = &pass->upload;
+	struct store_port *store = pass->ports.store;
+	struct message_record record;
+	struct error err = { 0 };
+	uint32_t uid = item->append.uid;
+	bool is_known = false;
+
+	for (size_t i = 0; i < upload->flying.count; i++) {
+		const struct upload_item *other = &upload->flying.items[i];
+		is_known |= other != item && other->append.uid == uid;
+	}
+	if (is_known || uid >= upload->uidnext)
+		return is_known;
+	return store->ops->message_get(store, pass->mailbox.id, uid, &is_known, &record, &err) !=
+		       0 ||
+	       is_known || is_listed(&pass->observation, uid);
+}
+
 static void upload_appended(struct port_op *op, int code)
 {
 	struct upload_item *item = container_of(op, struct upload_item, append.op);
@@ -236,6 +266,9 @@ static void upload_appended(struct port_op *op, int code)
 
 	upload_close_reader(item);
 	item->is_sent = code == 0;
+	/* In the state it would take the place of the one whose it is. */
+	if (item->append.uid != 0 && upload_is_anothers(pass, item))
+		item->append.uid = 0;
 	if (code != 0 && !item->append.is_unclear)
 		upload_refused(pass, item);
 	must(pass->upload.flying.under_way > 0);

@@ -279,9 +279,31 @@ static void everything_a_server_sends_has_a_limit(void **state)
 	assert_int_equal(feed_repeated("* X {65537}\r\n", "", 1, false), SYNCD_ELIMIT);
 	assert_int_equal(feed_repeated("* 1 FETCH (BODY[] {65537}\r\n", "", 1, false),
 			 SYNCD_ELIMIT);
-	assert_int_equal(feed_repeated("* 1 FETCH (BODY[] {18446744073709551615}\r\n", "", 1, true),
-			 0);
+	assert_int_equal(feed_repeated("* 1 FETCH (BODY[] {4294967295}\r\n", "", 1, true), 0);
+	assert_int_equal(feed_repeated("* 1 FETCH (BODY[] {4294967296}\r\n", "", 1, true),
+			 SYNCD_ELIMIT);
 	assert_int_equal(feed_repeated("* 1 FETCH (BODY[] {18446744073709551616}\r\n", "", 1, true),
+			 SYNCD_ELIMIT);
+}
+
+/* Bytes of which nothing is kept. */
+static void what_fills_no_memory_has_a_limit_too(void **state)
+{
+	static const char *const starts[] = { "", "* OK ", "* X ", "* X \"", "* X a", "* X BODY[" };
+	char many[4097];
+
+	(void)state;
+	many[sizeof(many) - 1] = '\0';
+	memset(many, '\r', sizeof(many) - 1);
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++)
+		assert_int_equal(feed_repeated(starts[i], many, 1000, false), SYNCD_ELIMIT);
+	memset(many, '\n', sizeof(many) - 1);
+	assert_int_equal(feed_repeated("", many, 1000, false), SYNCD_ELIMIT);
+	memset(many, ' ', sizeof(many) - 1);
+	assert_int_equal(feed_repeated("* X ", many, 1000, false), SYNCD_ELIMIT);
+	memset(many, '1', sizeof(many) - 1);
+	assert_int_equal(feed_repeated("* SEARCH ", many, IMAP_SET_MAX / 4096 - 1, false), 0);
+	assert_int_equal(feed_repeated("* SEARCH ", many, IMAP_SET_MAX / 4096, false),
 			 SYNCD_ELIMIT);
 }
 
@@ -293,6 +315,40 @@ static void streamed_parts_may_pass_every_limit_of_a_line(void **state)
 	assert_int_equal(
 		feed_repeated("* 1 FETCH (BODY[] {1600000}\r\n", "0123456789abcdef", 100000, true),
 		0);
+}
+
+static int on_range(void *context, const char *name, uint32_t low, uint32_t high)
+{
+	size_t *count = context;
+
+	(void)name;
+	(void)low;
+	(void)high;
+	(*count)++;
+	return 0;
+}
+
+static int on_response(void *context, const struct imap_response *response)
+{
+	(void)context;
+	assert_false(response->is_damaged);
+	return 0;
+}
+
+static void searches_of_a_million_are_read(void **state)
+{
+	static const struct imap_parser_ops ops = { .response = on_response, .range = on_range };
+	struct error err = { 0 };
+	size_t count = 0;
+	struct imap_parser *parser = imap_parser_new(&ops, &count);
+
+	(void)state;
+	assert_int_equal(imap_parser_feed(parser, slice_of("* SEARCH"), &err), 0);
+	for (size_t i = 0; i < 1000000; i++)
+		assert_int_equal(imap_parser_feed(parser, slice_of(" 2000000000"), &err), 0);
+	assert_int_equal(imap_parser_feed(parser, slice_of("\r\n"), &err), 0);
+	assert_int_equal(count, 1000000);
+	imap_parser_free(&parser);
 }
 
 static void ordinary_responses_follow_large_ones(void **state)
@@ -413,7 +469,9 @@ int main(void)
 		cmocka_unit_test(lines_that_break_the_grammar_are_marked_damaged),
 		cmocka_unit_test(what_is_not_imap_stops_the_parser),
 		cmocka_unit_test(everything_a_server_sends_has_a_limit),
+		cmocka_unit_test(what_fills_no_memory_has_a_limit_too),
 		cmocka_unit_test(streamed_parts_may_pass_every_limit_of_a_line),
+		cmocka_unit_test(searches_of_a_million_are_read),
 		cmocka_unit_test(ordinary_responses_follow_large_ones),
 		cmocka_unit_test(pause_leaves_what_follows_unread),
 		cmocka_unit_test(code_of_a_callback_stops_the_parser),
