@@ -279,28 +279,28 @@ static void a_fetch_is_given_up_with_the_code_of_begin(void **state)
 	assert_int_equal(result.ended, 0);
 }
 
-/* What an adapter has read already it may still give, 64 KB: so many that this cannot be all. */
+/* What an adapter has read already it may still give, 64 KB: so many that this cannot be all. The
+ * model gives nothing more, and holds less. */
 static void a_paused_fetch_stops_until_it_is_resumed(void **state)
 {
 	struct remote_bench *bench = *state;
 	struct fetch *result = xcalloc(1, sizeof(*result));
-	struct uidset uids = ask_set("1:1000");
+	uint32_t count = bench->adapter != NULL ? 1000 : 500;
+	struct uidset uids = ask_set(bench->adapter != NULL ? "1:1000" : "1:500");
 
 	result->pauses = true;
-	append_many(bench, 1000, 0);
+	append_many(bench, count, 0);
 	fetch_start(bench, result, &uids);
 	while (result->ended == 0)
 		turner_idle(&bench->turner);
-	size_t ended;
-	do {
-		ended = result->ended;
-		for (int i = 0; i < 5; i++)
-			turner_idle(&bench->turner);
-	} while (result->ended != ended);
-	assert_true(ended < 1000);
+	turner_idle(&bench->turner);
+	size_t ended = result->ended;
+	assert_true(ended < count);
+	turner_idle(&bench->turner);
+	assert_int_equal(result->ended, ended);
 	bench->open.mailbox->ops->fetch_resume(bench->open.mailbox, &result->req);
 	assert_int_equal(fetch_finish(bench, result, &uids), 0);
-	assert_int_equal(result->ended, 1000);
+	assert_int_equal(result->ended, count);
 	free(result);
 }
 
