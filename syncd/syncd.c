@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "syncd/alloc.h"
 #include "syncd/config.h"
@@ -134,10 +135,23 @@ static void set_log(const struct options *options, const struct config *config)
 	log_set_journal(!options->is_once && getenv("JOURNAL_STREAM") != NULL);
 }
 
+/* Passwords are in memory: no core file. The kernel heeds a limit of 0 only where cores are files; 1
+ * keeps a program that core_pattern names from getting any, too (core(5)). */
+static void forbid_cores(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_CORE, &limit) != 0 || limit.rlim_max < 1)
+		return;
+	limit.rlim_cur = 1;
+	(void)setrlimit(RLIMIT_CORE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { .config_path = NULL };
 
+	forbid_cores();
 	alloc_keep_small();
 	int status = take_options(&options, argc, argv);
 
