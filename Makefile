@@ -106,9 +106,12 @@ check: bootstrap
 	$(SUB) all
 	$(SUB) VARIANT=asan suite
 
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
 soak: SEEDS = 200000
 soak: bootstrap
+	@contrib/bootstrap soak
 	$(SUB) all $(CRASH) $(BENCH)
+	@SYNCD_BUILD=build/release SYNCD_WRAPPER='$(VALGRIND)' tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_changes.py'
 	@SYNCD_BUILD=build/release CRASH_POINTS=0 tests/run --timeout 0 '$(PYTHON) tests/crash/test_crash.py'
 	$(SUB) VARIANT=asan all $(patsubst $B/%,build/asan/%,$(call one,sim))
 	@SYNCD_BUILD=build/asan KILLS=2000 tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_kills.py' \

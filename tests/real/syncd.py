@@ -5,6 +5,7 @@ import collections
 import hashlib
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import scratch
 BUILD = os.path.join(scratch.ROOT, os.environ.get("SYNCD_BUILD", "build/release"))
 BINARY = os.path.join(BUILD, "syncd", "syncd")
 CONTROL = os.path.join(BUILD, "syncd", "syncctl")
+WRAPPER = shlex.split(os.environ.get("SYNCD_WRAPPER", ""))  # such as valgrind
 
 Run = collections.namedtuple("Run", "code out err")
 
@@ -62,7 +64,7 @@ class Syncd:
             text_of(self.state), "".join(rows)))
 
     def command(self, *args):
-        return [BINARY, "-c", self.config, "-s", self.socket] + list(args)
+        return WRAPPER + [BINARY, "-c", self.config, "-s", self.socket] + list(args)
 
     def environment(self):
         keep = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
