@@ -36,11 +36,21 @@ struct tree_mailbox {
 
 #define BOXES_CHECK 32 /* messages that are compared where a mailbox may be a renamed one */
 
+#define BOXES_CREATES_MAX 8 /* on the server, at once */
+
+struct box_create {
+	struct remote_create_req req;
+	struct sync_tree *tree;
+	bool is_under_way;
+};
+
 struct boxes {
 	struct sync_box *items; /* one for each of the tree's mailboxes */
 	size_t next;
 	struct remote_status_req status;
-	struct remote_create_req create;
+	struct box_create creates[BOXES_CREATES_MAX];
+	size_t creating;
+	struct remote_create_req trash;
 	struct remote_rename_req rename;
 	struct mailbox_record record; /* of the one being renamed, with its keywords */
 	struct remote_open_req open;

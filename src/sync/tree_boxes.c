@@ -40,9 +40,12 @@ static void replace_renamed(struct sync_tree *tree, size_t at)
 
 static void created(struct port_op *op, int code)
 {
-	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.create.op);
-	struct tree_mailbox *mailbox = tree_find(tree, tree->boxes.create.name);
+	struct box_create *create = container_of(op, struct box_create, req.op);
+	struct sync_tree *tree = create->tree;
+	struct tree_mailbox *mailbox = tree_find(tree, create->req.name);
 
+	create->is_under_way = false;
+	tree->boxes.creating--;
 	mailbox->is_remote = code == 0;
 	if (code != 0) {
 		tree_ended_without_pass(tree, mailbox, &op->err);
@@ -55,10 +58,23 @@ static void created(struct port_op *op, int code)
 
 static void create_remote(struct sync_tree *tree, struct tree_mailbox *mailbox)
 {
+	struct box_create *create = tree->boxes.creates;
+
+	while (create->is_under_way)
+		create++;
 	log_info(tree->options.account, "%s: making it on the server", mailbox->name);
-	tree->boxes.create.op.done = created;
-	tree->boxes.create.name = mailbox->name;
-	tree->ports.remote->ops->create(tree->ports.remote, &tree->boxes.create);
+	*create = (struct box_create){ .tree = tree, .is_under_way = true };
+	create->req.op.done = created;
+	create->req.name = mailbox->name;
+	tree->boxes.creating++;
+	tree->ports.remote->ops->create(tree->ports.remote, &create->req);
+}
+
+/* As many at once as there are connections: each costs a round trip. */
+static bool can_create_more(const struct sync_tree *tree)
+{
+	return tree->boxes.creating < BOXES_CREATES_MAX &&
+	       tree->boxes.creating < tree->options.passes_at_once;
 }
 
 static void create_local(struct sync_tree *tree, struct tree_mailbox *mailbox)
@@ -104,7 +120,7 @@ static bool boxes_carry_out(struct sync_tree *tree, size_t at)
 		return false;
 	case BOX_CREATE_REMOTE:
 		create_remote(tree, &tree->mailboxes[at]);
-		return true;
+		return false;
 	case BOX_RENAME_LOCAL:
 	case BOX_RENAME_REMOTE:
 	case BOX_RENAME_STATE:
@@ -153,7 +169,7 @@ static bool is_renamed_away(const struct sync_tree *tree, size_t at)
 
 static void trash_created(struct port_op *op, int code)
 {
-	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.create.op);
+	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.trash.op);
 	char text[ERROR_FORMAT_MAX];
 
 	/* Of what is to go there the passes tell. */
@@ -174,15 +190,28 @@ static bool create_trash(struct sync_tree *tree)
 		return false;
 	log_info(options->account, "%s: making it on the server, for what is deleted",
 		 options->trash);
-	tree->boxes.create = (struct remote_create_req){ .name = options->trash };
-	tree->boxes.create.op.done = trash_created;
-	tree->ports.remote->ops->create(tree->ports.remote, &tree->boxes.create);
+	tree->boxes.trash = (struct remote_create_req){ .name = options->trash };
+	tree->boxes.trash.op.done = trash_created;
+	tree->ports.remote->ops->create(tree->ports.remote, &tree->boxes.trash);
 	return true;
+}
+
+/* A rename may be to a place below a mailbox that is being made. */
+static bool has_to_wait(const struct sync_tree *tree)
+{
+	enum sync_box_action action = tree->boxes.items[tree->boxes.next].action;
+	bool is_rename = action == BOX_RENAME_LOCAL || action == BOX_RENAME_REMOTE ||
+			 action == BOX_RENAME_STATE;
+
+	return action == BOX_CREATE_REMOTE ? !can_create_more(tree)
+					   : is_rename && tree->boxes.creating > 0;
 }
 
 static void boxes_continue(struct sync_tree *tree)
 {
 	while (tree->err.code == 0 && tree->boxes.next < tree->count) {
+		if (has_to_wait(tree))
+			return;
 		size_t at = tree->boxes.next++;
 		if (tree->mailboxes[at].is_unusable &&
 		    tree->boxes.items[at].action != BOX_RENAME_LOCAL && !is_renamed_away(tree, at))
@@ -192,7 +221,7 @@ static void boxes_continue(struct sync_tree *tree)
 		else if (boxes_carry_out(tree, at))
 			return;
 	}
-	if (tree->err.code != 0 || !create_trash(tree))
+	if (tree->boxes.creating == 0 && (tree->err.code != 0 || !create_trash(tree)))
 		tree_piece_done(tree);
 }
 
