@@ -24,7 +24,7 @@ import views  # noqa: E402
 
 LIBRARY = os.path.join(syncd.BUILD, "tests", "crash", "crash.so")
 REPORT = os.path.join(syncd.BUILD, "crash.jsonl")
-POINTS = int(os.environ.get("CRASH_POINTS", "5"))
+POINTS = int(os.environ.get("CRASH_POINTS", "4"))
 SECOND = int(os.environ.get("CRASH_SECOND", "1"))
 MODES = {"before": {}, "after": {"CRASH_AFTER": "1"}}
 KILLED = -9

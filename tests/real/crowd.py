@@ -218,6 +218,7 @@ class Client(Actor):
     def transfer(self, mark, mailbox, target, is_move):
         uid = self.uid(mark, mailbox)
         self.remote.check(self.remote.imap.uid("MOVE" if is_move else "COPY", uid, target))
+        self.uid(mark, target)  # a UID that is gone is moved with OK, too
 
     def delete(self, mark, mailbox):
         """Again when it is there still: without UIDPLUS syncd takes others' marks off for the
