@@ -109,6 +109,7 @@ soak: SEEDS = 200000
 soak: bootstrap
 	$(SUB) VARIANT=asan all $(patsubst $B/%,build/asan/%,$(CRASH) $(call one,sim))
 	@SYNCD_BUILD=build/asan CRASH_POINTS=0 tests/run --timeout 0 $(CRASH:%='$(PYTHON) tests/crash/test_crash.py') \
+		'$(PYTHON) tests/real/test_sync_hostile_cuts.py' \
 		$(patsubst $B/%,'build/asan/% --seeds $(SEEDS)',$(call one,sim))
 	$(SUB) all $(BENCH)
 	@SYNCD_BUILD=build/release tests/bench/bench.py million
@@ -170,7 +171,8 @@ help:
 #: make check          install what is missing, build, run every test under sanitizers
 #: make suite          the tests alone, of this VARIANT=release|debug|asan
 #: make unit           unit tests alone
-#: make soak SEEDS=n   the simulator for n seeds, a crash at every call, a mailbox of a million
+#: make soak SEEDS=n   the simulator for n seeds, a crash at every call, a cut at every byte, a
+#:                     mailbox of a million
 #: make fuzz TIME=s    each fuzzer for s seconds
 #: make bench          speed and memory beside others, into docs/ (SCENARIOS=name: only that one)
 #: make lint           clang-tidy and cppcheck (format-check: clang-format)
