@@ -114,7 +114,8 @@ soak: bootstrap
 	@SYNCD_BUILD=build/release SYNCD_WRAPPER='$(VALGRIND)' tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_changes.py'
 	@SYNCD_BUILD=build/release CRASH_POINTS=0 tests/run --timeout 0 '$(PYTHON) tests/crash/test_crash.py'
 	$(SUB) VARIANT=asan all $(patsubst $B/%,build/asan/%,$(call one,sim))
-	@SYNCD_BUILD=build/asan KILLS=2000 tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_kills.py' \
+	@SYNCD_BUILD=build/asan KILLS=2000 CRASH_POINTS=0 tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_kills.py' \
+		'$(PYTHON) tests/real/test_sync_hostile_cuts.py' \
 		$(patsubst $B/%,'build/asan/% --seeds $(SEEDS)',$(call one,sim))
 	@SYNCD_BUILD=build/release tests/bench/bench.py million
 
@@ -175,7 +176,8 @@ help:
 #: make check          install what is missing, build, run every test under sanitizers
 #: make suite          the tests alone, of this VARIANT=release|debug|asan
 #: make unit           unit tests alone
-#: make soak SEEDS=n   a crash at every call, 2,000 kills, the simulator for n seeds, a mailbox of a million
+#: make soak SEEDS=n   a crash at every call, a cut at every byte, 2,000 kills, valgrind, the simulator for n
+#:                     seeds, a mailbox of a million
 #: make fuzz TIME=s    each fuzzer for s seconds
 #: make bench          speed and memory beside others, into docs/ (SCENARIOS=name: only that one)
 #: make lint           clang-tidy and cppcheck (format-check: clang-format)

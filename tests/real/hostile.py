@@ -8,6 +8,7 @@ SPDX-License-Identifier: MIT"""
 import base64
 import itertools
 import re
+import select
 import socket
 import ssl
 import threading
@@ -41,15 +42,13 @@ def on(name, *changes):
     return fault
 
 
-def once(change):
-    """Only the first time that it changes anything."""
-    left = [change]
-
+def asking(pattern, *changes):
+    """Applies only to answers to commands whose line matches this: rb"BODY.PEEK"."""
     def fault(session, command, parts):
-        changed = left[0](session, command, parts) if left else parts
-        if changed != parts:
-            left.clear()
-        return changed
+        if re.search(pattern, command.line):
+            for change in changes:
+                parts = change(session, command, parts)
+        return parts
     return fault
 
 
@@ -166,7 +165,7 @@ class Mailbox:
         return [m for m in self.messages if m.uid in chosen]
 
 
-# --- Reading commands ---------------------------------------------------------------------
+# --- Reading commands -------------------------------------------------------------------
 
 
 TOKEN = re.compile(rb'\s*(?:(\()|(\))|"((?:[^"\\]|\\.)*)"|(\{LITERAL\})|'
@@ -196,6 +195,9 @@ class Command:
 
 
 def quoted(name):
+    """A string, or a literal where it cannot be one."""
+    if re.search(rb"[\r\n\0]", name):
+        return b"{%d}\r\n" % len(name) + name
     return b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
@@ -203,7 +205,7 @@ def stamp(seconds):
     return time.strftime('"%d-%b-%Y %H:%M:%S +0000"', time.gmtime(seconds)).encode()
 
 
-# --- A connection ---------------------------------------------------------------------------
+# --- A connection -----------------------------------------------------------------------
 
 
 class Session:
@@ -302,9 +304,6 @@ class Session:
     def capability(self):
         return [b"* CAPABILITY %s\r\n" % self.capabilities()]
 
-    def noop(self):
-        return []
-
     def logout(self):
         return [b"* BYE see you\r\n"]
 
@@ -355,7 +354,7 @@ class Session:
         self.name, self.seen = name, [m.uid for m in box.messages]
         parts = [b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n",
                  b"* %d EXISTS\r\n" % len(box.messages), b"* 0 RECENT\r\n",
-                 b"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] any\r\n",
+                 b"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)]\r\n",
                  b"* OK [UIDVALIDITY %d] for ever\r\n" % box.uidvalidity,
                  b"* OK [UIDNEXT %d] soon\r\n" % box.uidnext]
         if "CONDSTORE" in self.server.capabilities:
@@ -378,6 +377,11 @@ class Session:
     def examine(self, name, options=()):
         return self.select(name, options)
 
+    def noop(self, *_):
+        return []
+
+    subscribe = unsubscribe = noop
+
     def unselect(self):
         self.mailbox = None
         return []
@@ -396,11 +400,6 @@ class Session:
     def rename(self, old, new):
         self.server.mailboxes[new] = self.server.mailboxes.pop(old)
         return []
-
-    def subscribe(self, _name):
-        return []
-
-    unsubscribe = subscribe
 
     def append(self, name, *what):
         if name not in self.server.mailboxes:
@@ -491,7 +490,7 @@ class Session:
         self.say(Command(b"* idling"), [b"+ idling\r\n"])
         self.server.lock.release()
         try:
-            while not self.has_input():
+            while not select.select([self.line], [], [], 0.02)[0]:
                 with self.server.lock:
                     parts = list(self.news())
                 self.say(Command(b"* idling"), parts)
@@ -499,17 +498,6 @@ class Session:
             self.server.lock.acquire()
         self.stream.readline()
         return []
-
-    def has_input(self):
-        if self.stream.peek(0):
-            return True
-        self.line.settimeout(0.02)
-        try:
-            return self.line.recv(1, socket.MSG_PEEK) is not None
-        except TimeoutError:
-            return False
-        finally:
-            self.line.settimeout(None)
 
 
 def header(data, section):
@@ -520,7 +508,7 @@ def header(data, section):
     return b"".join(line + b"\r\n" for line in kept) + b"\r\n"
 
 
-# --- The server -----------------------------------------------------------------------------
+# --- The server -------------------------------------------------------------------------
 
 
 class Server:

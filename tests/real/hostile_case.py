@@ -1,5 +1,10 @@
-"""An account on a hostile server, and what must hold of it whatever that does. SPDX-License-Identifier: MIT"""
+"""An account on a hostile server, and what must hold of it whatever that does.
+
+SPDX-License-Identifier: MIT"""
+import concurrent.futures
 import os
+import shutil
+import sys
 import time
 import unittest
 
@@ -8,42 +13,54 @@ import mailgen
 import syncd
 import views
 
-MARKER = b"hostile-escape"  # begins what tries to get out of the maildir
+from tap import main  # noqa: F401 (for the tests)
+
+MARKER = "hostile-escape"  # begins the names of what tries to get out of the maildir
+
+
+def said_below(folder, but):
+    """All names in it, except in those places."""
+    return sorted(os.path.join(path, name) for path, names, files in os.walk(folder)
+                  for name in names + files if not os.path.join(path, name).startswith(but))
 
 
 class Scene:
-    """Two mailboxes on the server, a client, and the ledger of what must be where in the end.
+    """Two mailboxes on a server, a client, and the ledger of what must be where.
 
-    kept  {mailbox: digests of what must be in the maildir all the while}
+    kept    {mailbox: digests of what must be in the maildir all the while}
+    wanted  {mailbox: digests of what both sides must have in the end, each once}
+    gone    {mailbox: what `drift` removed: of INBOX on the server, of Work here}
     """
 
-    def __init__(self, case, capabilities=hostile.PLAIN, timeout="20s", **keys):
+    def __init__(self, case, capabilities=hostile.PLAIN, timeout="20s", certificate=None, **keys):
         self.case = case
-        self.server = hostile.Server(capabilities)
+        self.server = hostile.Server(capabilities, certificate=certificate)
         case.addCleanup(self.server.close)
         self.mail = mailgen.Mail(11)
-        self.mailbox(b"INBOX", 5)
-        self.mailbox(b"Work", 3)
-        # Below a directory of its own, so that a name that gets out of the maildir lands there.
-        self.client = syncd.Syncd(None, host="127.0.0.1", port=self.server.port, tls="none",
-                                  timeout=timeout, **keys)
+        self.kept, self.wanted, self.gone, self.seconds = {}, {}, {}, 0.0
+        self.fill("INBOX", 5)
+        self.fill("Work", 3)
+        keys = dict({"host": "127.0.0.1", "tls": "none"}, **keys)
+        self.client = syncd.Syncd(None, port=self.server.port, timeout=timeout, **keys)
         self.local = views.Local(self.client.maildir)
-        self.kept = {}
+        case.addCleanup(shutil.rmtree, self.client.root, True)
 
-    def mailbox(self, name, count):
-        box = self.server.mailboxes.get(name) or self.server.mailbox(name)
+    def fill(self, name, count):
+        box = self.server.mailboxes.get(name.encode()) or self.server.mailbox(name.encode())
         for number in range(count):
-            box.add(self.message("%s %d" % (name.decode("utf-8", "replace"), number)),
-                    ["\\Seen"] if number % 2 else [])
-        return box
+            box.add(self.message(name, "%s %d" % (name, number)), ["\\Seen"] if number % 2 else [])
 
-    def message(self, subject):
-        return self.mail.plain(subject)
+    def message(self, mailbox, subject):
+        """One that is to be in this mailbox in the end."""
+        data = self.mail.plain(subject)
+        self.wanted.setdefault(mailbox, set()).add(views.digest(data))
+        return data
+
+    # What a pass may never do.
 
     def once(self, *args, timeout=60):
-        """A pass; nothing may be written outside of the maildir and the state, nor a file be lost."""
-        before = self.outside()
-        began = time.monotonic()
+        """A pass. It writes nothing beside maildir and state, and loses no file that is kept."""
+        before, began = self.outside(), time.monotonic()
         run = self.client.once(*args, timeout=timeout)
         self.seconds = time.monotonic() - began
         self.case.assertEqual(self.outside(), before, "written outside of the maildir")
@@ -51,25 +68,24 @@ class Scene:
         return run
 
     def outside(self):
-        """All names beside the maildir and the state, and escapes further up."""
-        inside = (self.client.maildir, self.client.state)
-        found = [os.path.join(path, name) for path, names, files in os.walk(self.client.root)
-                 for name in names + files
-                 if not os.path.join(path, name).startswith(inside)]
-        above = [name for top in ("/", "/tmp", os.path.expanduser("~"), ".")
-                 for name in os.listdir(top) if name.startswith(MARKER.decode())]
-        return sorted(found) + above
+        beside = said_below(self.client.root, (self.client.maildir, self.client.state))
+        return beside + [top + "/" + name for top in ("", "/tmp", os.path.expanduser("~"), ".")
+                         for name in os.listdir(top or "/") if name.startswith(MARKER)]
 
     def assert_kept(self):
         here = self.local.everything()
         for name, digests in self.kept.items():
             self.case.assertLessEqual(digests, {m.digest for m in here.get(name, [])},
-                                      "a local message of %s is gone" % name)
+                                      "a message in %s is gone" % name)
+
+    # Before and after.
+
+    def assert_fine(self, run):
+        self.case.assertEqual((run.code, run.err), (0, ""))
 
     def settle(self):
-        """The first pass, of a server that behaves."""
-        run = self.once()
-        self.case.assertEqual((run.code, run.err), (0, ""))
+        """The first pass, with a server that behaves."""
+        self.assert_fine(self.once())
         self.keep()
 
     def keep(self):
@@ -77,53 +93,139 @@ class Scene:
                      for name, messages in self.local.everything().items()}
 
     def drift(self):
-        """Something of everything on both sides since."""
+        """Something of everything on both sides."""
         inbox, work = (self.server.mailboxes[name] for name in (b"INBOX", b"Work"))
-        inbox.add(self.message("new there"))
-        work.add(self.message("new in Work there"), ["\\Flagged"])
+        inbox.add(self.message("INBOX", "new there"))
+        work.add(self.message("Work", "new in Work there"), ["\\Flagged"])
         inbox.flag(inbox.messages[1], {"\\Seen", "\\Flagged", "todo"})
-        gone = inbox.messages[2]
-        inbox.remove(gone.uid)
-        here = sorted(self.local.messages("INBOX"), key=lambda m: m.where)
-        flagged = [m for m in here if m.digest == views.digest(inbox.messages[0].data)][0]
-        self.local.reflag(flagged.where, "RS")
-        self.local.add("INBOX", self.message("new here").replace(b"\r\n", b"\n"), "S", 1_300_000_000)
-        dropped = self.local.messages("Work")[0]
+        gone = views.digest(inbox.messages[2].data)
+        inbox.remove(inbox.messages[2].uid)
+        first = views.digest(inbox.messages[0].data)
+        paths = {m.digest: m.where for m in self.local.messages("INBOX")}
+        self.local.reflag(paths[first], "RS")
+        self.local.add("INBOX", self.message("INBOX", "new here").replace(b"\r\n", b"\n"), "S",
+                       1_300_000_000)
+        dropped = min(self.local.messages("Work"), key=lambda m: m.digest)
         os.unlink(dropped.where)
         self.keep()
-        self.kept["INBOX"].discard(views.digest(gone.data))
-        self.wanted = sorted([m.digest for m in self.local.messages("INBOX")
-                              if m.digest != views.digest(gone.data)] +
-                             [views.digest(inbox.messages[-1].data)])
+        self.kept["INBOX"].discard(gone)
+        self.wanted["INBOX"].discard(gone)
+        self.wanted["Work"].discard(dropped.digest)
+        self.gone = {"INBOX": gone, "Work": dropped.digest}
 
-    def assert_converges(self, passes=2):
-        """With a server that behaves again all is well after a pass or two."""
+    def forget(self):
+        """The state is lost, and with it what was set aside for a quarter of an hour."""
+        shutil.rmtree(self.client.state)
+        os.unlink(os.path.join(self.client.maildir, ".syncd"))
+
+    def revive(self, names):
+        """What was removed of these comes back: nobody knows any more that it was there."""
+        for name in names:
+            self.wanted[name] |= {self.gone[name]} if self.gone else set()
+
+    def assert_converges(self, warns=None, flags=True):
+        """With a server that behaves from now on all is well after a pass or two; a third does
+        nothing. `warns`: what may be said meanwhile; `flags`: they are to be equal, too."""
         self.server.behave()
-        for _ in range(passes):
+        run = self.once()
+        if run.code != 0:
             run = self.once()
-            if run.code == 0:
-                break
-        self.case.assertEqual((run.code, run.err), (0, ""))
-        self.assert_equal()
-        self.assert_quiet()
+        self.case.assertEqual(run.code, 0, run.err)
+        self.case.assertRegex(run.err, "^(%s)*$" % (warns or ""))
+        self.assert_equal(flags)
+        files, sides = self.local.snapshot(), self.server.everything()
+        self.assert_fine(self.once())
+        self.case.assertEqual((self.local.snapshot(), self.server.everything()), (files, sides))
 
-    def assert_equal(self):
+    def assert_equal(self, flags=True):
         here, there = self.local.everything(), self.server.everything()
         self.case.assertEqual(sorted(here), sorted(there))
-        for name in here:
-            self.case.assertEqual(views.alike(here[name]), views.alike(there[name]), name)
-            digests = [m.digest for m in here[name]]
-            self.case.assertEqual(len(digests), len(set(digests)), "doubled in " + name)
-
-    def assert_quiet(self):
-        files, sides = self.local.snapshot(), self.server.everything()
-        run = self.once()
-        self.case.assertEqual((run.code, run.err), (0, ""))
-        self.case.assertEqual((self.local.snapshot(), self.server.everything()), (files, sides))
+        for name, wanted in self.wanted.items():
+            digests = sorted(m.digest for m in here[name])
+            self.case.assertEqual(digests, sorted(wanted), "lost or doubled in " + name)
+            self.case.assertEqual(digests, sorted(m.digest for m in there[name]), name)
+            if flags:
+                self.case.assertEqual(views.alike(here[name]), views.alike(there[name]), name)
 
 
 class HostileCase(unittest.TestCase):
-    maxDiff = 4000
+    """`rows`: {name of a test: (Row, stage)}. They wait more than they work, for the disk and for
+    timeouts, so several run at once, and each test tells what came of its own."""
 
-    def scene(self, *args, **keys):
-        return Scene(self, *args, **keys)
+    maxDiff = 4000
+    rows = {}
+    outcomes = {}
+
+    @classmethod
+    def setUpClass(cls):
+        is_whole = len(sys.argv) == 1  # else the tests that are named run by themselves
+        cls.outcomes = {name: POOL.submit(cls(name).run_row) for name in cls.rows if is_whole}
+
+    def run_row(self):
+        row, stage = self.rows[self._testMethodName]
+        try:
+            row.run(self, stage)
+        finally:
+            self.doCleanups()
+
+    def tell_row(self):
+        outcome = self.outcomes.get(self._testMethodName)
+        if outcome:
+            outcome.result()
+        else:
+            self.run_row()
+
+
+POOL = concurrent.futures.ThreadPoolExecutor(4)
+
+
+class Row:
+    """A misbehaviour, and what comes of it: exit status and what is said on stderr (a regular
+    expression; "": nothing).
+
+    faults         of the server, or a function that makes them
+    capabilities   of the server
+    stages         "first": the first pull; "later": a two-way pass
+    asides         messages are set aside: the state is forgotten before all is to be well
+    revives        mailboxes of which deletions are not followed
+    warns, flags   of Scene.assert_converges
+    timeout        of the account; stalls are ended by it
+    """
+
+    def __init__(self, name, faults, code=0, words="", capabilities=hostile.PLAIN,
+                 stages=("first", "later"), asides=False, revives=(), warns=None, flags=True,
+                 timeout="20s"):
+        self.name, self.faults, self.code, self.words = name, faults, code, words
+        self.capabilities, self.stages, self.timeout = capabilities, stages, timeout
+        self.asides, self.revives, self.warns, self.flags = asides, revives, warns, flags
+
+    def prepare(self, case, stage):
+        scene = Scene(case, self.capabilities, self.timeout)
+        if stage == "later":
+            scene.settle()
+            scene.drift()
+        return scene
+
+    def run(self, case, stage):
+        scene = self.prepare(case, stage)
+        scene.server.faults = self.faults() if callable(self.faults) else list(self.faults)
+        run = scene.once()
+        case.assertEqual(run.code, self.code, run.err)
+        case.assertRegex(run.err, self.words or "^$")
+        case.assertLess(scene.seconds, 3 * int(self.timeout[:-1]) + 5)
+        scene.revive(self.revives)
+        if self.asides:
+            scene.forget()
+        scene.assert_converges(self.warns, self.flags)
+
+
+def add_tests(case, rows):
+    """A test for each row and stage."""
+    case.rows = {}
+    for row in rows:
+        for stage in row.stages:
+            name = "test_%s_%s" % (row.name.replace(" ", "_"), "in_the_first_pass"
+                                   if stage == "first" else "in_a_later_pass")
+            assert name not in case.rows, name
+            case.rows[name] = row, stage
+            setattr(case, name, HostileCase.tell_row)

@@ -76,11 +76,11 @@ def openssl(*args):
 
 
 class Certificates:
-    """A certificate authority, and a server's key and certificate signed by it."""
+    """A certificate authority, and a server's key and certificate signed by it, good for `days`."""
 
     _made = {}
 
-    def __init__(self, host="localhost"):
+    def __init__(self, host="localhost", days=30):
         self.path = directory("syncd-cert")
         self.ca, self.key, self.cert = (os.path.join(self.path, n)
                                         for n in ("ca.pem", "server.key", "server.pem"))
@@ -92,7 +92,7 @@ class Certificates:
         openssl("req", *curve, "-keyout", self.key, "-out", request, "-subj", "/CN=" + host)
         write(extensions, "subjectAltName=DNS:%s,IP:127.0.0.1\n" % host if host == "localhost"
               else "subjectAltName=DNS:%s\n" % host)
-        openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", ca_key, "-days", "30",
+        openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", ca_key, "-days", str(days),
                 "-set_serial", "1", "-extfile", extensions, "-out", self.cert)
 
     @classmethod
