@@ -113,13 +113,31 @@ static void doubt_searched(struct port_op *op, int code)
 		doubt_identify(pass);
 }
 
+/* Whether the state has a message of a UID that the server says is still to be given. A UIDNEXT may
+ * have been recorded from a list that was not to be believed. */
+static bool knows_future(struct sync_pass *pass)
+{
+	struct store_port *store = pass->ports.store;
+	uint32_t uidnext = pass->open.uidnext;
+	struct remote_flags any;
+	struct error err = { 0 };
+	size_t count = 0;
+
+	if (uidnext == 0 || uidnext >= pass->mailbox.uidnext)
+		return false;
+	if (store->ops->messages_after(store, pass->mailbox.id, uidnext - 1, &any, 1, &count,
+				       &err) != 0)
+		pass_fail(pass, &err);
+	return count > 0;
+}
+
 void doubt_start(struct sync_pass *pass)
 {
 	const struct remote_open_req *open = &pass->open;
 	const struct mailbox_record *mailbox = &pass->mailbox;
 	bool is_same = mailbox->uidvalidity == pass_uidvalidity(pass);
 
-	if (is_same && open->uidnext != 0 && open->uidnext < mailbox->uidnext) {
+	if (is_same && knows_future(pass)) {
 		pass->doubt.search.op.done = doubt_searched;
 		pass->doubt.search.present = &pass->doubt.uids;
 		pass->remote->ops->search(pass->remote, &pass->doubt.search);

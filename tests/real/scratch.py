@@ -35,6 +35,9 @@ def directory(name="syncd-test"):
     return path
 
 
+given_ports = set()
+
+
 def free_port():
     """None of those that outgoing connections get: one of them could have it while a server that is
     to come back is down."""
@@ -43,9 +46,11 @@ def free_port():
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        if port not in given_ports:
+            given_ports.add(port)
+            return port
 
 
 def wait_for(condition, seconds, what):

@@ -27,7 +27,7 @@ class Secrets(Case):
 
     def refusals(self):
         """Sessions whose login was refused, as the server's log tells them."""
-        return self.server.log().count("auth failed")
+        return self.server.log().count("(auth failed, ")
 
     def asked(self, client):
         with open(os.path.join(client.root, "asked"), encoding="ascii") as log:

@@ -208,15 +208,15 @@ class StoresUpToRefusal(proxy.ImapProxy):
 
 
 class CutUpload(proxy.Proxy):
-    """Lets no more than 20 KB up a connection while it is cutting."""
+    """Lets no more than 10 KB up a connection while it is cutting."""
 
     def __init__(self, target_port):
         self.is_cutting, self.passed = False, 0
         super().__init__(target_port)
 
-    def _is_cut(self, data, is_up, passed):
+    def share(self, data, is_up, passed):
         self.passed += len(data) if is_up and self.is_cutting else 0
-        return self.is_cutting and self.passed > 20_000
+        return 0 if self.is_cutting and self.passed > 10_000 else len(data)
 
 
 class CutAnswer(proxy.ImapProxy):

@@ -827,7 +827,7 @@ static void newer_schema_is_refused_in_clear_words(void **state)
 	buf_free(&value);
 	assert_int_equal(store_open(f->loop, f->state_dir, "work", &f->options, &f->store, &f->err),
 			 SYNCD_EIO);
-	assert_non_null(strstr(f->err.text, "newer syncd (schema 4, this one knows 3)"));
+	assert_non_null(strstr(f->err.text, "newer syncd (schema 5, this one knows 4)"));
 }
 
 static void ignore_mailbox(void *context, const struct mailbox_record *mailbox)

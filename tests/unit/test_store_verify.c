@@ -301,13 +301,13 @@ static void spoil_free_page(struct fixture *f)
 }
 static void spoil_table_name(struct fixture *f)
 {
-	assert_memory_equal(entry(names_root(f), 4) + 8, "message", 7);
-	memcpy(entry(names_root(f), 4) + 8, "messagf", 7);
+	assert_memory_equal(entry(names_root(f), 5) + 8, "message", 7);
+	memcpy(entry(names_root(f), 5) + 8, "messagf", 7);
 }
 static void spoil_first_table_name(struct fixture *f)
 {
-	assert_memory_equal(entry(names_root(f), 5) + 8, "meta", 4);
-	entry(names_root(f), 5)[8 + 3] = 'b';
+	assert_memory_equal(entry(names_root(f), 6) + 8, "meta", 4);
+	entry(names_root(f), 6)[8 + 3] = 'b';
 }
 
 static const struct spoil_case {
