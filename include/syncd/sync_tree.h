@@ -24,9 +24,9 @@ struct sync_target {
 struct sync_tree_options {
 	const char *account; /* for the log */
 	enum sync_direction direction;
-	unsigned deletion_limit_percent; /* as for a pass */
-	bool expunges_deleted;           /* as for a pass */
-	uint64_t max_size_bytes;         /* as for a pass */
+	struct sync_limit deletion_limit; /* as for a pass, and of the account's with mailboxes */
+	bool expunges_deleted;            /* as for a pass */
+	uint64_t max_size_bytes;          /* as for a pass */
 	/* As for a pass; or, with finds_trash, the server's \Trash: the first that it lists. With
 	 * targets nothing is listed, and it is what a former tree found (NULL: none). */
 	const char *trash;

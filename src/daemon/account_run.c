@@ -284,7 +284,8 @@ struct account_run *account_run_start(struct account *account,
 	struct sync_tree_options tree_options = {
 		.account = settings->name,
 		.direction = settings->direction,
-		.deletion_limit_percent = settings->deletion_limit,
+		.deletion_limit = { .percent = settings->deletion_limit,
+				    .messages = SYNC_LIMIT_MESSAGES },
 		.expunges_deleted = settings->expunge_deleted,
 		.max_size_bytes =
 			settings->max_size_bytes == CONFIG_NO_LIMIT ? 0 : settings->max_size_bytes,

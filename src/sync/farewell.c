@@ -510,7 +510,7 @@ static void tell_held(struct farewell *farewell)
 		"than deletion_limit (%u%%) of the account",
 		result.held_is_remote ? "here" : "on the server", box->messages,
 		result.held_is_remote ? "on the server" : "here",
-		tree->options.deletion_limit_percent);
+		tree->options.deletion_limit.percent);
 	error_context(&result.err, "mailbox %s", box->name);
 	if (tree->ops->ended != NULL)
 		tree->ops->ended(tree, box->name, &result);
@@ -566,7 +566,7 @@ void farewell_start(struct sync_tree *tree)
 	store_batch_init(&tree->farewell.commit.batch);
 	if (deletes_any(tree) && count_messages(tree, &err) != 0)
 		tree_fail(tree, &err);
-	sync_boxes_hold(tree->boxes.items, tree->count, tree->options.deletion_limit_percent);
+	sync_boxes_hold(tree->boxes.items, tree->count, &tree->options.deletion_limit);
 	tree->farewell.next = 0;
 	farewell_next(&tree->farewell);
 }

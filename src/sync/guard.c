@@ -3,8 +3,7 @@
  * `deletion_limit`). SPDX-License-Identifier: MIT */
 #include "pass.h"
 
-#define GUARD_MESSAGES_MIN 20 /* fewer deletions are never held */
-#define PLACES_MAX 16         /* copies of one message that are looked at */
+#define PLACES_MAX 16 /* copies of one message that are looked at */
 
 /* What is removed here may be what another mailbox is about to get. */
 static void leave_removals(struct sync_pass *pass)
@@ -17,12 +16,6 @@ static void leave_removals(struct sync_pass *pass)
 }
 
 /* --- Mass deletion -------------------------------------------------------------------------- */
-
-bool sync_guard_holds(size_t count, size_t total, unsigned limit_percent)
-{
-	return limit_percent != 0 && count >= GUARD_MESSAGES_MIN &&
-	       (uint64_t)count * 100 > (uint64_t)total * limit_percent;
-}
 
 /* Whether another mailbox has what this place says, and keeps it: one that is being passed over may
  * be about to lose it, too, as this one's copy vouches for it. */
@@ -89,13 +82,13 @@ static void note_held(struct sync_pass *pass, enum sync_action_kind kind, size_t
 		  "%zu of %zu messages would be deleted %s: held back, as that is more than "
 		  "deletion_limit (%u%%)",
 		  count, total, kind == SYNC_EXPUNGE ? "on the server" : "in the maildir",
-		  pass->options.deletion_limit_percent);
+		  pass->options.deletion_limit.percent);
 	pass_refuse(pass, &held);
 }
 
 static int guard_kind(struct sync_pass *pass, enum sync_action_kind kind, struct error *err)
 {
-	unsigned limit = pass->options.deletion_limit_percent;
+	const struct sync_limit *limit = &pass->options.deletion_limit;
 	struct store_port *store = pass->ports.store;
 	size_t total = 0;
 	size_t count = 0;
@@ -103,9 +96,9 @@ static int guard_kind(struct sync_pass *pass, enum sync_action_kind kind, struct
 
 	(void)sync_plan_of(&pass->plan, kind, &count);
 	int code = store->ops->message_count(store, pass->mailbox.id, &total, err);
-	if (code == 0 && kind == SYNC_REMOVE && sync_guard_holds(count, total, limit))
+	if (code == 0 && kind == SYNC_REMOVE && sync_limit_is_passed(limit, count, total))
 		code = count_moved(pass, &moved, err);
-	if (code == 0 && sync_guard_holds(count - moved, total, limit))
+	if (code == 0 && sync_limit_is_passed(limit, count - moved, total))
 		note_held(pass, kind, sync_plan_drop(&pass->plan, kind), total);
 	return code;
 }

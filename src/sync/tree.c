@@ -266,7 +266,7 @@ static void tree_start_pass(struct sync_tree *tree, struct tree_mailbox *mailbox
 {
 	struct sync_pass_options options = {
 		.direction = tree->options.direction,
-		.deletion_limit_percent = tree->options.deletion_limit_percent,
+		.deletion_limit = tree->options.deletion_limit,
 		.expunges_deleted = tree->options.expunges_deleted,
 		.max_size_bytes = tree->options.max_size_bytes,
 		.trash = trash_of(tree),

@@ -402,6 +402,13 @@ static void status_is_worth_asking_for_when_one_is_missing(void **state)
 /* --- Too much at once --------------------------------------------------------------------------
  */
 
+static void hold(struct fixture *f, unsigned percent)
+{
+	const struct sync_limit limit = { .percent = percent, .messages = SYNC_LIMIT_MESSAGES };
+
+	sync_boxes_hold(f->boxes, f->count, &limit);
+}
+
 static void most_of_an_account_is_not_deleted_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -412,7 +419,7 @@ static void most_of_an_account_is_not_deleted_at_once(void **state)
 	other->messages = 10;
 	gone->messages = 31;
 	plan(f);
-	sync_boxes_hold(f->boxes, f->count, 40);
+	hold(f, 40);
 	assert_int_equal(kept->action, BOX_PASS);
 	assert_int_equal(gone->action, BOX_HOLD_LOCAL);
 	assert_int_equal(other->action, BOX_DELETE_REMOTE);
@@ -425,16 +432,16 @@ static void few_messages_or_a_small_part_are_not_held(void **state)
 
 	gone->messages = 19;
 	plan(f);
-	sync_boxes_hold(f->boxes, f->count, 50);
+	hold(f, 50);
 	assert_int_equal(gone->action, BOX_DELETE_LOCAL);
 	gone->messages = 1000;
 	add_known(f, "a", BOTH, 1, 11)->messages = 1000;
 	plan(f);
-	sync_boxes_hold(f->boxes, f->count, 50);
+	hold(f, 50);
 	assert_int_equal(gone->action, BOX_DELETE_LOCAL);
-	sync_boxes_hold(f->boxes, f->count, 0);
+	hold(f, 0);
 	assert_int_equal(gone->action, BOX_DELETE_LOCAL);
-	sync_boxes_hold(f->boxes, f->count, 49);
+	hold(f, 49);
 	assert_int_equal(gone->action, BOX_HOLD_LOCAL);
 }
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "syncd/must.h"
+#include "syncd/sync_limit.h"
 #include "syncd/sync_plan.h"
 
 struct guard_case {
@@ -30,10 +31,12 @@ static void many_deletions_are_held_and_few_are_not(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		assert_int_equal(sync_guard_holds(cases[i].deletions, cases[i].total,
-						  cases[i].limit_percent),
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct sync_limit limit = { .percent = cases[i].limit_percent,
+						  .messages = SYNC_LIMIT_MESSAGES };
+		assert_int_equal(sync_limit_is_passed(&limit, cases[i].deletions, cases[i].total),
 				 cases[i].is_held);
+	}
 }
 
 static void what_is_held_on_one_side_leaves_the_rest_of_the_plan(void **state)

@@ -1,0 +1,20 @@
+/* How many deletions are too many to be carried out unasked (CONTRACT 2.2 deletion_limit), and what
+ * a person may say of them. Pure.
+ * SPDX-License-Identifier: MIT */
+#ifndef SYNCD_SYNC_LIMIT_H
+#define SYNCD_SYNC_LIMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SYNC_LIMIT_MESSAGES 20
+
+struct sync_limit {
+	unsigned percent; /* of the messages there are; 0: no limit */
+	size_t messages;  /* fewer are never too many: SYNC_LIMIT_MESSAGES, but in tests */
+};
+
+/* Whether that is more than may go at once of `total` messages. */
+bool sync_limit_is_passed(const struct sync_limit *limit, size_t count, size_t total);
+
+#endif

@@ -1,0 +1,11 @@
+/* How many deletions are too many.
+ * SPDX-License-Identifier: MIT */
+#include "syncd/sync_limit.h"
+
+#include <stdint.h>
+
+bool sync_limit_is_passed(const struct sync_limit *limit, size_t count, size_t total)
+{
+	return limit->percent != 0 && count >= limit->messages &&
+	       (uint64_t)count * 100 > (uint64_t)total * limit->percent;
+}
