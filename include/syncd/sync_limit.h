@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "syncd/record.h"
+
 #define SYNC_LIMIT_MESSAGES 20
 
 struct sync_limit {
@@ -16,5 +18,14 @@ struct sync_limit {
 
 /* Whether that is more than may go at once of `total` messages. */
 bool sync_limit_is_passed(const struct sync_limit *limit, size_t count, size_t total);
+
+/* Whether what was held then is too much still: the limit may be another by now. */
+bool sync_limit_was_passed(const struct sync_limit *limit, const struct held_deletions *held);
+
+/* The same of `count` that may be the rest of what was held before: that stays so until a person
+ * decides, none is left, or the limit is another. Mail that comes, and some that are put back, make
+ * the share smaller, and the deletions no more wanted. */
+bool sync_limit_holds(const struct sync_limit *limit, const struct held_deletions *held,
+		      size_t count, size_t total);
 
 #endif

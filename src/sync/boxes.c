@@ -208,6 +208,15 @@ void sync_boxes_plan(struct sync_box *boxes, size_t count, const struct sync_box
 
 /* --- Too much at once ------------------------------------------------------------------ */
 
+/* It stays so until a person decides. */
+static bool was_held(const struct sync_box *box, const struct sync_limit *limit)
+{
+	return box->messages > 0 &&
+	       sync_limit_was_passed(limit, box->action == BOX_DELETE_REMOTE
+						    ? &box->record->held_remote
+						    : &box->record->held_local);
+}
+
 static void hold(struct sync_box *boxes, size_t count, enum sync_box_action action,
 		 enum sync_box_action held, const struct sync_limit *limit)
 {
@@ -218,10 +227,9 @@ static void hold(struct sync_box *boxes, size_t count, enum sync_box_action acti
 		total += boxes[i].messages;
 		going += boxes[i].action == action ? boxes[i].messages : 0;
 	}
-	if (!sync_limit_is_passed(limit, going, total))
-		return;
+	bool is_much = sync_limit_is_passed(limit, going, total);
 	for (size_t i = 0; i < count; i++) {
-		if (boxes[i].action == action)
+		if (boxes[i].action == action && (is_much || was_held(&boxes[i], limit)))
 			boxes[i].action = held;
 	}
 }

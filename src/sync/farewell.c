@@ -495,27 +495,6 @@ static void farewell_begin(struct farewell *farewell)
 	farewell_step(farewell);
 }
 
-static void tell_held(struct farewell *farewell)
-{
-	struct sync_tree *tree = tree_of(farewell);
-	const struct sync_box *box = box_of(farewell);
-	struct sync_result result = {
-		.held_deletions = box->messages,
-		.held_is_remote = box->action == BOX_HOLD_REMOTE,
-	};
-
-	error_set(
-		&result.err, SYNCD_EHELD,
-		"it was deleted %s; that %zu messages go with it %s is held back, as that is more "
-		"than deletion_limit (%u%%) of the account",
-		result.held_is_remote ? "here" : "on the server", box->messages,
-		result.held_is_remote ? "on the server" : "here",
-		tree->options.deletion_limit.percent);
-	error_context(&result.err, "mailbox %s", box->name);
-	if (tree->ops->ended != NULL)
-		tree->ops->ended(tree, box->name, &result);
-}
-
 static void farewell_next(struct farewell *farewell)
 {
 	struct sync_tree *tree = tree_of(farewell);
@@ -525,8 +504,7 @@ static void farewell_next(struct farewell *farewell)
 		enum sync_box_action action = box_of(farewell)->action;
 		if (farewell->mailbox->is_unusable)
 			continue;
-		if (action == BOX_HOLD_LOCAL || action == BOX_HOLD_REMOTE)
-			tell_held(farewell);
+		farewell_tell_held(tree, (size_t)(farewell->mailbox - tree->mailboxes));
 		if (steps_of(action) == NULL)
 			continue;
 		farewell_begin(farewell);
@@ -535,38 +513,28 @@ static void farewell_next(struct farewell *farewell)
 	tree_piece_done(tree);
 }
 
-static bool deletes_any(const struct sync_tree *tree)
+static void noted(struct port_op *op, int code)
 {
-	for (size_t i = 0; i < tree->count; i++) {
-		enum sync_box_action action = tree->boxes.items[i].action;
-		if (action == BOX_DELETE_LOCAL || action == BOX_DELETE_REMOTE)
-			return true;
-	}
-	return false;
-}
+	struct farewell *farewell = container_of(op, struct farewell, commit.op);
 
-/* What was moved away by now does not go with it. */
-static int count_messages(struct sync_tree *tree, struct error *err)
-{
-	struct store_port *store = tree->ports.store;
-	int code = 0;
-
-	for (size_t i = 0; code == 0 && i < tree->count; i++) {
-		if (tree->mailboxes[i].is_known)
-			code = store->ops->message_count(store, tree->mailboxes[i].record.id,
-							 &tree->boxes.items[i].messages, err);
-	}
-	return code;
+	if (code != 0)
+		tree_fail(tree_of(farewell), &op->err);
+	farewell_next(farewell);
 }
 
 void farewell_start(struct sync_tree *tree)
 {
+	struct farewell *farewell = &tree->farewell;
 	struct error err = { 0 };
 
-	store_batch_init(&tree->farewell.commit.batch);
-	if (deletes_any(tree) && count_messages(tree, &err) != 0)
+	store_batch_init(&farewell->commit.batch);
+	if (farewell_judge(tree, &err) != 0)
 		tree_fail(tree, &err);
-	sync_boxes_hold(tree->boxes.items, tree->count, &tree->options.deletion_limit);
-	tree->farewell.next = 0;
-	farewell_next(&tree->farewell);
+	farewell->next = 0;
+	if (tree->err.code != 0 || farewell->commit.batch.count == 0) {
+		farewell_next(farewell);
+		return;
+	}
+	farewell->commit.op.done = noted;
+	tree->ports.store->ops->commit(tree->ports.store, &farewell->commit);
 }

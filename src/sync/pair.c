@@ -48,6 +48,7 @@ static void reset_adopt(struct sync_pass *pass)
 	pass->mailbox.exists = 0;
 	pass->mailbox.mtimes = (struct local_mtimes){ 0 };
 	pass->mailbox.policy = 0;
+	pass->mailbox.held_remote = pass->mailbox.held_local = (struct held_deletions){ 0 };
 	pass->is_mailbox_recorded = false;
 	pass->wants_all = true;
 	pass->is_verifying = false; /* there is nothing to compare with */

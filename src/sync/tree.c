@@ -81,7 +81,7 @@ static bool tree_is_unchanged(struct sync_tree *tree, struct tree_mailbox *mailb
 		.max_size_bytes = tree->options.max_size_bytes,
 	};
 
-	if (!mailbox->is_known || is_other_local(mailbox) ||
+	if (!mailbox->is_known || is_other_local(mailbox) || mailbox_has_held(record) ||
 	    !sync_policy_is_of(record->policy, &terms) ||
 	    sync_verify_is_due(record, tree->now_s, tree->options.verify_interval_s))
 		return false;

@@ -270,6 +270,10 @@ void boxes_renamed(struct sync_tree *tree, size_t at, const struct error *err);
 /* farewell.c: what was deleted on one side goes on the other, and what is nowhere is forgotten;
  * behind the passes, as what it held may be elsewhere by now. */
 void farewell_start(struct sync_tree *tree);
+/* farewell_hold.c: what is too much is held, and that noted in farewell.commit.batch. */
+int farewell_judge(struct sync_tree *tree, struct error *err);
+/* Tells of a mailbox if its deletion is held. */
+void farewell_tell_held(struct sync_tree *tree, size_t at);
 void farewell_cancel(struct farewell *farewell);
 void farewell_free(struct farewell *farewell);
 

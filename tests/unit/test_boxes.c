@@ -445,6 +445,27 @@ static void few_messages_or_a_small_part_are_not_held(void **state)
 	assert_int_equal(gone->action, BOX_HOLD_LOCAL);
 }
 
+static void what_was_held_stays_so_and_one_that_was_emptied_goes(void **state)
+{
+	struct fixture *f = *state;
+	struct sync_box *kept = add_known(f, "a", BOTH, 1, 11);
+	struct sync_box *gone = add_known(f, "b", LOCAL, 2, 12);
+	struct sync_box *other = add_known(f, "c", REMOTE, 3, 13);
+
+	kept->messages = 1000;
+	gone->messages = other->messages = 30;
+	f->records[2].held_local = (struct held_deletions){ 30, 40 };
+	f->records[3].held_local = (struct held_deletions){ 30, 40 }; /* the other side's */
+	plan(f);
+	hold(f, 50);
+	assert_int_equal(gone->action, BOX_HOLD_LOCAL);
+	assert_int_equal(other->action, BOX_DELETE_REMOTE);
+	gone->messages = 0;
+	plan(f);
+	hold(f, 50);
+	assert_int_equal(gone->action, BOX_DELETE_LOCAL);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -474,6 +495,7 @@ int main(void)
 		TEST(inbox_is_no_renamed_mailbox),
 		TEST(status_is_worth_asking_for_when_one_is_missing),
 		TEST(most_of_an_account_is_not_deleted_at_once),
+		TEST(what_was_held_stays_so_and_one_that_was_emptied_goes),
 		TEST(few_messages_or_a_small_part_are_not_held),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,6 +200,8 @@ static void mailbox_comes_back_whole_after_reopening(void **state)
 				     .policy = UINT64_MAX,
 				     .mtimes.cur_ns = -5,
 				     .mtimes.new_ns = INT64_MAX,
+				     .held_remote = { 1, 2 },
+				     .held_local = { UINT32_MAX, 4 },
 				     .name = "Büro/a%2Fb" };
 	struct mailbox_record out;
 	struct store_batch batch;
@@ -220,6 +222,8 @@ static void mailbox_comes_back_whole_after_reopening(void **state)
 	assert_int_equal(out.uidnext, in.uidnext);
 	assert_true(out.highestmodseq == in.highestmodseq);
 	assert_true(out.mtimes.cur_ns == in.mtimes.cur_ns && out.mtimes.new_ns == in.mtimes.new_ns);
+	assert_true(out.held_remote.count == 1 && out.held_remote.total == 2);
+	assert_true(out.held_local.count == UINT32_MAX && out.held_local.total == 4);
 	assert_string_equal(keyword_table_name(&out.keywords, bit), "$Label1");
 	assert_string_equal(keyword_table_name(&out.keywords, second), "work");
 	keyword_table_free(&in.keywords);

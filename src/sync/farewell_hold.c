@@ -1,0 +1,135 @@
+/* Which of the deletions of mailboxes are carried out now. What goes with all of them together
+ * counts against the messages of the account: no deliberate deletion of a mailbox would pass if it
+ * counted against that one's.
+ * SPDX-License-Identifier: MIT */
+#include "tree.h"
+
+static bool is_held(enum sync_box_action action)
+{
+	return action == BOX_HOLD_LOCAL || action == BOX_HOLD_REMOTE;
+}
+
+static bool is_going(enum sync_box_action action)
+{
+	return action == BOX_DELETE_LOCAL || action == BOX_DELETE_REMOTE;
+}
+
+/* --- What would go ----------------------------------------------------------------------- */
+
+static int count_messages(struct sync_tree *tree, struct error *err)
+{
+	struct store_port *store = tree->ports.store;
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < tree->count; i++) {
+		if (tree->mailboxes[i].is_known)
+			code = store->ops->message_count(store, tree->mailboxes[i].record.id,
+							 &tree->boxes.items[i].messages, err);
+	}
+	return code;
+}
+
+struct figures {
+	size_t going;
+	size_t total;
+};
+
+static struct figures figures_of(const struct sync_tree *tree, enum sync_box_action action)
+{
+	struct figures figures = { .going = 0 };
+
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct sync_box *box = &tree->boxes.items[i];
+		figures.total += box->messages;
+		figures.going += box->action == action ? box->messages : 0;
+	}
+	return figures;
+}
+
+static bool is_much(const struct sync_tree *tree, enum sync_box_action action)
+{
+	const struct figures figures = figures_of(tree, action);
+
+	return sync_limit_is_passed(&tree->options.deletion_limit, figures.going, figures.total);
+}
+
+/* --- What is held ------------------------------------------------------------------------- */
+
+static int note_mailbox(struct sync_tree *tree, const struct tree_mailbox *mailbox, bool is_remote,
+			const struct figures *figures, struct error *err)
+{
+	struct store_port *store = tree->ports.store;
+	struct mailbox_record record;
+	bool is_known = false;
+	int code = store->ops->mailbox_get(store, mailbox->name, &is_known, &record, err);
+
+	if (code != 0 || !is_known)
+		return code;
+	struct held_deletions *held = is_remote ? &record.held_remote : &record.held_local;
+	if (held->count != figures->going || held->total != figures->total) {
+		held->count = (uint32_t)figures->going;
+		held->total = (uint32_t)figures->total;
+		store_batch_put_mailbox(&tree->farewell.commit.batch, &record);
+	}
+	keyword_table_free(&record.keywords);
+	return 0;
+}
+
+/* The figures are those of the time when it was too much by itself. */
+static int note_held(struct sync_tree *tree, enum sync_box_action action, struct error *err)
+{
+	const struct figures figures = figures_of(tree, action);
+	int code = 0;
+
+	if (!is_much(tree, action))
+		return 0;
+	for (size_t i = 0; code == 0 && i < tree->count; i++) {
+		if (tree->boxes.items[i].action == action)
+			code = note_mailbox(tree, &tree->mailboxes[i], action == BOX_HOLD_REMOTE,
+					    &figures, err);
+	}
+	return code;
+}
+
+static bool has_any(const struct sync_tree *tree, bool (*is_such)(enum sync_box_action action))
+{
+	for (size_t i = 0; i < tree->count; i++) {
+		if (is_such(tree->boxes.items[i].action))
+			return true;
+	}
+	return false;
+}
+
+int farewell_judge(struct sync_tree *tree, struct error *err)
+{
+	if (!has_any(tree, is_going))
+		return 0;
+	int code = count_messages(tree, err);
+	if (code != 0)
+		return code;
+	sync_boxes_hold(tree->boxes.items, tree->count, &tree->options.deletion_limit);
+	code = note_held(tree, BOX_HOLD_LOCAL, err);
+	return code == 0 ? note_held(tree, BOX_HOLD_REMOTE, err) : code;
+}
+
+void farewell_tell_held(struct sync_tree *tree, size_t at)
+{
+	const struct sync_box *box = &tree->boxes.items[at];
+	struct sync_result result = {
+		.held_deletions = box->messages,
+		.held_is_remote = box->action == BOX_HOLD_REMOTE,
+	};
+
+	if (!is_held(box->action))
+		return;
+	error_set(
+		&result.err, SYNCD_EHELD,
+		"it was deleted %s; that %zu messages go with it %s is held back, as that is more "
+		"than deletion_limit (%u%%) of the account",
+		result.held_is_remote ? "here" : "on the server", box->messages,
+		result.held_is_remote ? "on the server" : "here",
+		tree->options.deletion_limit.percent);
+	error_context(&result.err, "mailbox %s", box->name);
+	if (tree->ops->ended != NULL)
+		tree->ops->ended(tree, box->name, &result);
+}
