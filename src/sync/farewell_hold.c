@@ -2,6 +2,7 @@
  * counts against the messages of the account: no deliberate deletion of a mailbox would pass if it
  * counted against that one's.
  * SPDX-License-Identifier: MIT */
+#include "elsewhere.h"
 #include "tree.h"
 
 static bool is_held(enum sync_box_action action)
@@ -15,6 +16,45 @@ static bool is_going(enum sync_box_action action)
 }
 
 /* --- What would go ----------------------------------------------------------------------- */
+
+static bool is_losing(void *context, uint32_t mailbox_id)
+{
+	const struct sync_tree *tree = context;
+
+	for (size_t i = 0; i < tree->count; i++) {
+		if (tree->mailboxes[i].is_known && tree->mailboxes[i].record.id == mailbox_id)
+			return is_going(tree->boxes.items[i].action);
+	}
+	return false;
+}
+
+/* What is in another mailbox by now was moved, and does not go. */
+static int count_going(struct sync_tree *tree, size_t at, struct error *err)
+{
+	struct store_port *store = tree->ports.store;
+	const struct elsewhere elsewhere = {
+		.store = store,
+		.mailbox_id = tree->mailboxes[at].record.id,
+		.is_losing = is_losing,
+		.context = tree,
+	};
+	struct remote_flags some[256];
+	uint32_t after = 0;
+	size_t count = 0;
+	int code = 0;
+
+	do {
+		code = store->ops->messages_after(store, elsewhere.mailbox_id, after, some,
+						  ARRAY_LEN(some), &count, err);
+		for (size_t i = 0; code == 0 && i < count; i++) {
+			bool is_moved = false;
+			code = elsewhere_find(&elsewhere, some[i].uid, &is_moved, err);
+			tree->boxes.items[at].messages -= is_moved;
+		}
+		after = count > 0 ? some[count - 1].uid : 0;
+	} while (code == 0 && count > 0);
+	return code;
+}
 
 static int count_messages(struct sync_tree *tree, struct error *err)
 {
@@ -51,6 +91,19 @@ static bool is_much(const struct sync_tree *tree, enum sync_box_action action)
 	const struct figures figures = figures_of(tree, action);
 
 	return sync_limit_is_passed(&tree->options.deletion_limit, figures.going, figures.total);
+}
+
+static int count_all_going(struct sync_tree *tree, struct error *err)
+{
+	bool may_be_held = is_much(tree, BOX_DELETE_LOCAL) || is_much(tree, BOX_DELETE_REMOTE);
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < tree->count; i++) {
+		if (is_going(tree->boxes.items[i].action) &&
+		    (may_be_held || mailbox_has_held(&tree->mailboxes[i].record)))
+			code = count_going(tree, i, err);
+	}
+	return code;
 }
 
 /* --- What is held ------------------------------------------------------------------------- */
@@ -105,6 +158,8 @@ int farewell_judge(struct sync_tree *tree, struct error *err)
 	if (!has_any(tree, is_going))
 		return 0;
 	int code = count_messages(tree, err);
+	if (code == 0)
+		code = count_all_going(tree, err);
 	if (code != 0)
 		return code;
 	sync_boxes_hold(tree->boxes.items, tree->count, &tree->options.deletion_limit);

@@ -24,12 +24,13 @@ static bool is_losing(void *context, uint32_t mailbox_id)
 	       pass->options.is_passed_over(pass, mailbox_id);
 }
 
-/* How many of the messages to be removed are in another mailbox by now: moved
- * there on the server, mostly. Moves do not count (CONTRACT 2.2). */
-static int count_moved(struct sync_pass *pass, size_t *moved, struct error *err)
+/* How many of the messages to be removed are in another mailbox by now: moved there on the server,
+ * or here where a move could not be told (survey.c). Moves do not count (CONTRACT 2.2). */
+static int count_moved(struct sync_pass *pass, enum sync_action_kind kind, size_t *moved,
+		       struct error *err)
 {
 	size_t count = 0;
-	const struct sync_action *actions = sync_plan_of(&pass->plan, SYNC_REMOVE, &count);
+	const struct sync_action *actions = sync_plan_of(&pass->plan, kind, &count);
 	const struct elsewhere elsewhere = {
 		.store = pass->ports.store,
 		.mailbox_id = pass->mailbox.id,
@@ -96,8 +97,8 @@ static int guard_kind(struct sync_pass *pass, enum sync_action_kind kind, struct
 
 	(void)sync_plan_of(&pass->plan, kind, &count);
 	int code = store->ops->message_count(store, pass->mailbox.id, &total, err);
-	if (code == 0 && kind == SYNC_REMOVE && sync_limit_holds(limit, held, count, total))
-		code = count_moved(pass, &moved, err);
+	if (code == 0 && sync_limit_holds(limit, held, count, total))
+		code = count_moved(pass, kind, &moved, err);
 	if (code == 0 && sync_limit_holds(limit, held, count - moved, total))
 		hold(pass, kind, count - moved, total);
 	return code;

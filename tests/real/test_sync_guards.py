@@ -89,6 +89,29 @@ class Held(Case):
                 self.assertEqual(sides[where == "here"], ["Big", "INBOX"])
                 remote.hang_up()
 
+    def test_what_was_moved_out_of_it_there_does_not_count(self):
+        client, local, remote = self.two()
+        remote.create("Kept")
+        remote.select("Big")
+        remote.check(remote.imap.uid("MOVE", "1:25", "Kept"))
+        remote.select("INBOX")
+        remote.check(remote.imap.delete("Big"))
+        self.pass_once(client)
+        self.assert_equal_sides(local, remote)
+        self.assertEqual(len(local.messages("Kept")), 25)
+
+    def test_what_was_moved_here_where_both_sides_have_news_does_not_count(self):
+        client, local, remote = self.two()
+        remote.create("Work")
+        remote.append("Work", mailgen.Mail(100).plain("new there"))
+        local.create("Work")
+        local.add("Work", mailgen.Mail(101).plain("new here"))
+        for message in local.messages("Big"):
+            os.rename(message.where, local.path("Work", "cur", os.path.basename(message.where)))
+        self.pass_once(client)
+        self.assert_equal_sides(local, remote)
+        self.assertEqual((len(local.messages("Work")), len(local.messages("Big"))), (32, 0))
+
 
 if __name__ == "__main__":
     main()
