@@ -4,6 +4,8 @@
 #include "elsewhere.h"
 #include "pass.h"
 
+#include "syncd/must.h"
+
 /* What is removed here may be what another mailbox is about to get. */
 static void leave_removals(struct sync_pass *pass)
 {
@@ -71,6 +73,28 @@ static void tell_held(struct sync_pass *pass, enum sync_action_kind kind, size_t
 	pass_refuse(pass, &held);
 }
 
+/* What was marked as deleted goes from both sides or stays on both. */
+static void drop_with_pairs(struct sync_pass *pass, enum sync_action_kind kind)
+{
+	struct sync_plan *plan = &pass->plan;
+	struct uidset uids;
+	size_t kept = 0;
+
+	uidset_init(&uids);
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->actions[i].kind == kind && plan->actions[i].uid != 0)
+			must(uidset_add(&uids, plan->actions[i].uid) == 0);
+	}
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct sync_action *action = &plan->actions[i];
+		bool is_removal = action->kind == SYNC_EXPUNGE || action->kind == SYNC_REMOVE;
+		if (action->kind != kind && !(is_removal && uidset_contains(&uids, action->uid)))
+			plan->actions[kept++] = *action;
+	}
+	plan->count = kept;
+	uidset_free(&uids);
+}
+
 /* The figures are those of the time when it was too much by itself. */
 static void hold(struct sync_pass *pass, enum sync_action_kind kind, size_t count, size_t total)
 {
@@ -83,7 +107,7 @@ static void hold(struct sync_pass *pass, enum sync_action_kind kind, size_t coun
 		pass->is_mailbox_recorded = false;
 	}
 	tell_held(pass, kind, count, total);
-	(void)sync_plan_drop(&pass->plan, kind);
+	drop_with_pairs(pass, kind);
 }
 
 static int guard_kind(struct sync_pass *pass, enum sync_action_kind kind, struct error *err)

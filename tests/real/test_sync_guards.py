@@ -112,6 +112,18 @@ class Held(Case):
         self.assert_equal_sides(local, remote)
         self.assertEqual((len(local.messages("Work")), len(local.messages("Big"))), (32, 0))
 
+    def test_where_marks_are_carried_out_both_sides_keep_what_is_held(self):
+        client, local, remote = self.filled(expunge_deleted=True)
+        for message in local.messages("INBOX")[:5]:
+            local.reflag(message.where, "ST")
+        for message in local.messages("INBOX")[-25:]:
+            os.unlink(message.where)
+        here = len(local.messages("INBOX"))
+        run = self.pass_once(client, code=1)
+        self.assertIn("of 40 messages would be deleted on the server", run.err)
+        self.assertEqual(len(local.messages("INBOX")), here)
+        self.assertEqual(len(remote.uids("INBOX")), 40)
+
 
 if __name__ == "__main__":
     main()
