@@ -24,7 +24,8 @@ struct sync_policy {
 	enum sync_direction direction;
 	uint64_t local_mask; /* flags that each side can hold */
 	uint64_t remote_mask;
-	bool expunges_deleted; /* messages flagged \Deleted go from both sides */
+	bool expunges_deleted; /* messages flagged \Deleted go from both sides, */
+	bool unmarks_deleted;  /* or with this, too, they lose that flag */
 };
 
 /* What the rules say of one message. */
