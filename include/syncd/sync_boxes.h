@@ -24,6 +24,9 @@ enum sync_box_action {
 	BOX_DELETE_REMOTE,
 	BOX_HOLD_LOCAL, /* as before, but too much would go at once */
 	BOX_HOLD_REMOTE,
+	/* It was deleted there, and held on the other side: made anew with what that one has. */
+	BOX_RESTORE_LOCAL,
+	BOX_RESTORE_REMOTE,
 	BOX_FORGET,        /* neither side has it, the state does */
 	BOX_RENAME_LOCAL,  /* `from` gets this name, there and in the state */
 	BOX_RENAME_REMOTE, /* the same */

@@ -16,6 +16,14 @@ struct sync_limit {
 	size_t messages;  /* fewer are never too many: SYNC_LIMIT_MESSAGES, but in tests */
 };
 
+/* What becomes of deletions that are too many. */
+enum sync_decision {
+	SYNC_HOLD,    /* nobody has said anything yet */
+	SYNC_ACCEPT,  /* they are carried out */
+	SYNC_RESTORE, /* they are undone: what was deleted on one side is brought back from the
+			 other */
+};
+
 /* Whether that is more than may go at once of `total` messages. */
 bool sync_limit_is_passed(const struct sync_limit *limit, size_t count, size_t total);
 

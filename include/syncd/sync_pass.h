@@ -58,6 +58,7 @@ struct sync_result {
 struct sync_pass_options {
 	enum sync_direction direction;
 	struct sync_limit deletion_limit; /* of the mailbox's messages */
+	enum sync_decision decision;      /* on what would be held */
 	/* Messages flagged \Deleted on either side go from both. */
 	bool expunges_deleted;
 	uint64_t max_size_bytes; /* larger messages are left on the server; 0: none is */

@@ -52,6 +52,9 @@ struct sync_tree_options {
 /* What the caller hears; `name` is valid during the call. All but `done` may be NULL. */
 struct sync_tree_ops {
 	bool (*selects)(struct sync_tree *tree, const char *name);
+	/* What a person has decided on deletions that are held in a mailbox, or of it; NULL:
+	 * nothing on any. */
+	enum sync_decision (*decides)(struct sync_tree *tree, const char *name);
 	/* The server lists a mailbox, selected or not. */
 	void (*listed)(struct sync_tree *tree, const struct mailbox_info *info);
 	void (*begun)(struct sync_tree *tree, const char *name);

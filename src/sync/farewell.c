@@ -331,6 +331,28 @@ static void created(struct port_op *op, int code)
 	stepped(farewell, op, code);
 }
 
+static bool create_remote(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+
+	farewell->mailbox->is_wanted = true;
+	farewell->create = (struct remote_create_req){ .name = farewell->mailbox->name };
+	farewell->create.op.done = created;
+	tree->ports.remote->ops->create(tree->ports.remote, &farewell->create);
+	return true;
+}
+
+static bool create_local(struct farewell *farewell)
+{
+	struct sync_tree *tree = tree_of(farewell);
+	struct error err = { 0 };
+
+	if (tree->ports.local->ops->create(tree->ports.local, farewell->mailbox->name, &err) != 0)
+		fail(farewell, &err);
+	farewell->mailbox->is_local = farewell->mailbox->is_wanted = true;
+	return false;
+}
+
 static bool make_remote_anew(struct farewell *farewell)
 {
 	struct sync_tree *tree = tree_of(farewell);
@@ -341,17 +363,12 @@ static bool make_remote_anew(struct farewell *farewell)
 		 "%s: deleted on the server, but there are messages here that it never had: making "
 		 "it there anew",
 		 farewell->mailbox->name);
-	farewell->mailbox->is_wanted = true;
-	farewell->create = (struct remote_create_req){ .name = farewell->mailbox->name };
-	farewell->create.op.done = created;
-	tree->ports.remote->ops->create(tree->ports.remote, &farewell->create);
-	return true;
+	return create_remote(farewell);
 }
 
 static bool make_local_anew(struct farewell *farewell)
 {
 	struct sync_tree *tree = tree_of(farewell);
-	struct error err = { 0 };
 
 	if (!farewell->is_kept || !tree->options.may_create_local)
 		return false;
@@ -359,10 +376,43 @@ static bool make_local_anew(struct farewell *farewell)
 		 "%s: deleted here, but there are messages on the server that were never here: "
 		 "making it anew",
 		 farewell->mailbox->name);
-	if (tree->ports.local->ops->create(tree->ports.local, farewell->mailbox->name, &err) != 0)
-		fail(farewell, &err);
-	farewell->mailbox->is_local = farewell->mailbox->is_wanted = true;
-	return false;
+	return create_local(farewell);
+}
+
+/* --- What is restored ------------------------------------------------------------------------ */
+
+static void voided(struct port_op *op, int code)
+{
+	stepped(container_of(op, struct farewell, commit.op), op, code);
+}
+
+/* Before it is made: whatever number it gets, what the state knows of the one that was deleted is
+ * not to be looked for in there. The next pass brings all that the other side has. */
+static bool void_record(struct farewell *farewell)
+{
+	struct store_port *store = tree_of(farewell)->ports.store;
+
+	farewell->is_kept = true;
+	if (farewell->record.uidvalidity != SYNC_BASELINE_VOID) /* by a run that was cut short */
+		sync_baseline_void(&farewell->record);
+	store_batch_put_mailbox(&farewell->commit.batch, &farewell->record);
+	farewell->commit.op.done = voided;
+	store->ops->commit(store, &farewell->commit);
+	return true;
+}
+
+static bool restore_remote(struct farewell *farewell)
+{
+	log_info(tree_of(farewell)->options.account,
+		 "%s: deleted on the server, and to be restored there", farewell->mailbox->name);
+	return create_remote(farewell);
+}
+
+static bool restore_local(struct farewell *farewell)
+{
+	log_info(tree_of(farewell)->options.account, "%s: deleted here, and to be restored",
+		 farewell->mailbox->name);
+	return create_local(farewell);
 }
 
 /* --- The order -------------------------------------------------------------------------------- */
@@ -386,6 +436,18 @@ static const struct farewell_step local_steps[] = {
 static const struct farewell_step remote_steps[] = {
 	{ "select", open_remote }, { "observe", observe_remote }, { "remove", remove_remote },
 	{ "forget", forget },      { "anew", make_local_anew },   { NULL, NULL },
+};
+
+static const struct farewell_step restore_local_steps[] = {
+	{ "void", void_record },
+	{ "restore", restore_local },
+	{ NULL, NULL },
+};
+
+static const struct farewell_step restore_remote_steps[] = {
+	{ "void", void_record },
+	{ "restore", restore_remote },
+	{ NULL, NULL },
 };
 
 static const struct farewell_step state_steps[] = {
@@ -435,6 +497,10 @@ static const struct farewell_step *steps_of(enum sync_box_action action)
 		return local_steps;
 	case BOX_DELETE_REMOTE:
 		return remote_steps;
+	case BOX_RESTORE_LOCAL:
+		return restore_local_steps;
+	case BOX_RESTORE_REMOTE:
+		return restore_remote_steps;
 	case BOX_FORGET:
 		return state_steps;
 	case BOX_NOTHING:

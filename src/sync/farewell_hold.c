@@ -153,6 +153,38 @@ static bool has_any(const struct sync_tree *tree, bool (*is_such)(enum sync_box_
 	return false;
 }
 
+/* --- What a person has decided --------------------------------------------------------------- */
+
+/* Where nothing is sent, or nothing written here, the other side keeps it to itself. */
+static enum sync_box_action decided_action(const struct sync_tree *tree, enum sync_box_action held,
+					   enum sync_decision decision)
+{
+	bool is_remote = held == BOX_HOLD_REMOTE;
+	enum sync_direction against = is_remote ? SYNC_PUSH : SYNC_PULL;
+
+	switch (decision) {
+	case SYNC_HOLD:
+		break;
+	case SYNC_ACCEPT:
+		return is_remote ? BOX_DELETE_REMOTE : BOX_DELETE_LOCAL;
+	case SYNC_RESTORE:
+		if (tree->options.direction == against)
+			return BOX_FORGET;
+		return is_remote ? BOX_RESTORE_LOCAL : BOX_RESTORE_REMOTE;
+	}
+	return held;
+}
+
+static void apply_decisions(struct sync_tree *tree)
+{
+	for (size_t i = 0; i < tree->count; i++) {
+		struct sync_box *box = &tree->boxes.items[i];
+		if (is_held(box->action))
+			box->action =
+				decided_action(tree, box->action, tree_decision(tree, box->name));
+	}
+}
+
 int farewell_judge(struct sync_tree *tree, struct error *err)
 {
 	if (!has_any(tree, is_going))
@@ -164,7 +196,10 @@ int farewell_judge(struct sync_tree *tree, struct error *err)
 		return code;
 	sync_boxes_hold(tree->boxes.items, tree->count, &tree->options.deletion_limit);
 	code = note_held(tree, BOX_HOLD_LOCAL, err);
-	return code == 0 ? note_held(tree, BOX_HOLD_REMOTE, err) : code;
+	if (code == 0)
+		code = note_held(tree, BOX_HOLD_REMOTE, err);
+	apply_decisions(tree);
+	return code;
 }
 
 void farewell_tell_held(struct sync_tree *tree, size_t at)

@@ -139,10 +139,10 @@ void finish_start(struct sync_pass *pass)
 
 	if (pass->remote != NULL)
 		note_remote(pass, &now);
-	if (pass_is_settled(pass)) {
+	if (pass_is_settled(pass))
 		note_local(pass, &now);
+	if (pass_is_settled(pass) || pass->is_decided)
 		now.held_remote = now.held_local = (struct held_deletions){ .count = 0 };
-	}
 	bool tells_of_maildir = !are_alike_locally(&now, &pass->mailbox);
 	if (!are_alike(&now, &pass->mailbox)) {
 		pass->mailbox = now;

@@ -110,6 +110,23 @@ static void hold(struct sync_pass *pass, enum sync_action_kind kind, size_t coun
 	drop_with_pairs(pass, kind);
 }
 
+/* Too many: what becomes of them is up to a person. */
+static void decide(struct sync_pass *pass, enum sync_action_kind kind, size_t count, size_t total)
+{
+	switch (pass->options.decision) {
+	case SYNC_HOLD:
+		hold(pass, kind, count, total);
+		return;
+	case SYNC_ACCEPT:
+		break;
+	case SYNC_RESTORE:
+		pass->restores_remote |= kind == SYNC_EXPUNGE;
+		pass->restores_local |= kind == SYNC_REMOVE;
+		break;
+	}
+	pass->is_decided = true;
+}
+
 static int guard_kind(struct sync_pass *pass, enum sync_action_kind kind, struct error *err)
 {
 	const struct sync_limit *limit = &pass->options.deletion_limit;
@@ -124,7 +141,7 @@ static int guard_kind(struct sync_pass *pass, enum sync_action_kind kind, struct
 	if (code == 0 && sync_limit_holds(limit, held, count, total))
 		code = count_moved(pass, kind, &moved, err);
 	if (code == 0 && sync_limit_holds(limit, held, count - moved, total))
-		hold(pass, kind, count - moved, total);
+		decide(pass, kind, count - moved, total);
 	return code;
 }
 
@@ -136,4 +153,23 @@ int pass_guard(struct sync_pass *pass, struct error *err)
 	}
 	int code = guard_kind(pass, SYNC_EXPUNGE, err);
 	return code == 0 ? guard_kind(pass, SYNC_REMOVE, err) : code;
+}
+
+/* --- Bringing them back ----------------------------------------------------------------------- */
+
+bool pass_is_restoring(const struct sync_pass *pass)
+{
+	return pass->restores_remote || pass->restores_local;
+}
+
+void pass_restore(struct sync_pass *pass)
+{
+	for (size_t i = 0; i < pass->plan.count; i++) {
+		struct sync_action *action = &pass->plan.actions[i];
+		if ((action->kind == SYNC_EXPUNGE && pass->restores_remote) ||
+		    (action->kind == SYNC_REMOVE && pass->restores_local))
+			action->kind = SYNC_FORGET;
+	}
+	sync_plan_sort(&pass->plan);
+	pass->is_left_over = pass->result.wants_another = true;
 }

@@ -118,6 +118,8 @@ void reset_start(struct sync_pass *pass)
 			 "%s: the server gives UIDs anew that others had, as when it was restored "
 			 "from a backup; messages are paired again",
 			 pass->name);
+	else if (known == SYNC_BASELINE_VOID)
+		log_info(pass->options.account, "%s: messages are paired anew", pass->name);
 	else
 		log_warn(pass->options.account,
 			 "%s: UIDVALIDITY changed from %u to %u; messages are paired again",

@@ -234,6 +234,8 @@ static inline struct sync_tree *transfer_tree(struct transfer *transfer)
 int tree_has_journal(struct sync_tree *tree, uint32_t mailbox_id, bool *has_journal,
 		     struct error *err);
 
+enum sync_decision tree_decision(struct sync_tree *tree, const char *name);
+
 /* The step is over; tree->err tells how. May be called inside its start. */
 void tree_piece_done(struct sync_tree *tree);
 

@@ -116,6 +116,8 @@ static bool boxes_carry_out(struct sync_tree *tree, size_t at)
 	case BOX_DELETE_REMOTE:
 	case BOX_HOLD_LOCAL:
 	case BOX_HOLD_REMOTE:
+	case BOX_RESTORE_LOCAL:
+	case BOX_RESTORE_REMOTE:
 	case BOX_FORGET:
 		break;
 	}
