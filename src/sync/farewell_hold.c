@@ -215,7 +215,8 @@ void farewell_tell_held(struct sync_tree *tree, size_t at)
 	error_set(
 		&result.err, SYNCD_EHELD,
 		"it was deleted %s; that %zu messages go with it %s is held back, as that is more "
-		"than deletion_limit (%u%%) of the account",
+		"than deletion_limit (%u%%) of the account; syncctl accept carries it out, restore "
+		"undoes it",
 		result.held_is_remote ? "here" : "on the server", box->messages,
 		result.held_is_remote ? "on the server" : "here",
 		tree->options.deletion_limit.percent);

@@ -67,7 +67,7 @@ static void tell_held(struct sync_pass *pass, enum sync_action_kind kind, size_t
 	pass->result.held_is_remote = kind == SYNC_EXPUNGE;
 	error_set(&held, SYNCD_EHELD,
 		  "%zu of %zu messages would be deleted %s: held back, as that is more than "
-		  "deletion_limit (%u%%)",
+		  "deletion_limit (%u%%); syncctl accept carries it out, restore undoes it",
 		  count, total, kind == SYNC_EXPUNGE ? "on the server" : "in the maildir",
 		  pass->options.deletion_limit.percent);
 	pass_refuse(pass, &held);

@@ -1,10 +1,13 @@
 """Deletions that are too many are held until a person decides: accept, or restore.
 
 SPDX-License-Identifier: MIT"""
+import json
 import os
 import shutil
 
 import mailgen
+import scratch
+import views
 
 from case import Case, main
 
@@ -123,6 +126,282 @@ class Held(Case):
         self.assertIn("of 40 messages would be deleted on the server", run.err)
         self.assertEqual(len(local.messages("INBOX")), here)
         self.assertEqual(len(remote.uids("INBOX")), 40)
+
+
+class Decided(Case):
+    """A person decides on what the daemon holds."""
+
+    def started(self, counts, **keys):
+        """So many messages in each mailbox on both sides, with flags, a keyword and dates of their
+        own; and the daemon."""
+        remote = self.remote()
+        for index, (name, count) in enumerate(counts.items()):
+            if name != "INBOX":
+                remote.create(name)
+            for number in range(count):
+                flags = ["\\Seen"] if number % 3 else ["\\Flagged", "urgent"]
+                mail = mailgen.Mail(1000 * index + number)
+                remote.append(name, mail.plain("%s %d" % (name, number)), flags,
+                              1_200_000_000 + 1000 * index + number)
+        client, local = self.account(**keys)
+        self.pass_once(client)
+        self.pass_once(client)
+        self.assert_equal_sides(local, remote)
+        client.start()
+        self.wait_for_state(client, "idle")
+        return client, local, remote
+
+    def wait_for_state(self, client, state):
+        scratch.wait_for(lambda: client.account_status()["state"] == state, 60, client.said)
+
+    def reload(self, client, **keys):
+        """With other keys; returns when the daemon answers again."""
+        def answers():
+            try:
+                return client.status()
+            except ValueError:
+                return None
+        client.configure(**keys)
+        self.assertEqual(client.ctl("reload").code, 0)
+        scratch.wait_for(answers, 60, client.said)
+
+    def held(self, client):
+        run = client.ctl("--json", "status")
+        self.assertEqual(run.code, 0, run.err + client.said())
+        rows = json.loads(run.out)["accounts"][0]["mailboxes"]
+        return {row["name"]: row["held"] for row in rows if row["held"]}
+
+    def wait_for_held(self, client, **held):
+        scratch.wait_for(lambda: self.held(client) == held, 60,
+                         lambda: "%r\n%s" % (self.held(client), client.said()))
+
+    def decide(self, client, *words, code=0):
+        run = client.ctl(*words)
+        self.assertEqual(run.code, code, run.out + run.err + client.said())
+        return run
+
+    def assert_over(self, client, local, remote):
+        """Nothing is held, both sides are equal and stay as they are."""
+        self.assertEqual(self.held(client), {})
+        self.wait_for_state(client, "idle")
+        self.assertEqual(client.stop(), 0)
+        self.assert_equal_sides(local, remote)
+        self.assert_quiet(client, local)
+
+    def remove_here(self, local, name, count=None):
+        for message in local.messages(name)[:count]:
+            os.unlink(message.where)
+
+    def remove_there(self, remote, name, count=None):
+        remote.delete(name, *remote.uids(name)[:count])
+
+    def test_accepted_deletions_here_are_carried_out_there(self):
+        client, local, remote = self.started({"INBOX": 40})
+        self.remove_here(local, "INBOX", 30)
+        self.wait_for_held(client, INBOX={"deletions": 30, "side": "remote"})
+        self.assertEqual(client.account_status()["state"], "held")
+        run = self.decide(client, "accept", "work/INBOX")
+        self.assertIn("30 removed on the server", run.out)
+        self.assertEqual(len(remote.uids("INBOX")), 10)
+        self.assert_over(client, local, remote)
+
+    def test_accepted_deletions_there_are_carried_out_here(self):
+        client, local, remote = self.started({"INBOX": 40})
+        self.remove_there(remote, "INBOX", 30)
+        self.wait_for_held(client, INBOX={"deletions": 30, "side": "local"})
+        result = json.loads(self.decide(client, "--json", "accept", "work").out)
+        self.assertEqual((result["exit"], result["counts"]["removed"], result["failures"]),
+                         (0, 30, []))
+        self.assertEqual(len(local.messages("INBOX")), 10)
+        self.assert_over(client, local, remote)
+
+    def test_what_is_gone_here_is_brought_back_from_there(self):
+        client, local, remote = self.started({"INBOX": 40, "Other": 3})
+        before = local.everything()
+        self.remove_here(local, "INBOX", 30)
+        self.wait_for_held(client, INBOX={"deletions": 30, "side": "remote"})
+        uids = remote.uids("INBOX")
+        run = self.decide(client, "restore", "work/INBOX")
+        self.assertIn("30 fetched", run.out)
+        self.assertEqual(remote.uids("INBOX"), uids)
+        for name, messages in local.everything().items():
+            self.assertEqual(views.alike(messages), views.alike(before[name]))
+        self.assert_over(client, local, remote)
+
+    def test_what_is_gone_there_is_brought_back_from_here(self):
+        client, local, remote = self.started({"INBOX": 40, "Other": 3})
+        before = remote.everything()
+        files = local.snapshot()
+        self.remove_there(remote, "INBOX", 30)
+        self.wait_for_held(client, INBOX={"deletions": 30, "side": "local"})
+        run = self.decide(client, "restore", "work")
+        self.assertIn("30 sent", run.out)
+        for name, messages in remote.everything().items():
+            self.assertEqual(views.alike(messages), views.alike(before[name]))
+        self.assertEqual(local.snapshot(), files)
+        self.assert_over(client, local, remote)
+
+    def test_both_sides_at_once(self):
+        client, local, remote = self.started({"INBOX": 60})
+        client.call("pause")
+        digests = [m.digest for m in sorted(remote.messages("INBOX"), key=lambda m: m.date)]
+        for message in local.messages("INBOX"):
+            if message.digest in digests[:25]:
+                os.unlink(message.where)
+        self.remove_there(remote, "INBOX", 60)
+        remote.append("INBOX", mailgen.Mail(500).plain("the new one"), ["\\Seen"])
+        self.reload(client, deletion_limit="30%")
+        scratch.wait_for(lambda: self.held(client), 60, client.said)
+        self.assertEqual(len(local.messages("INBOX")), 36)
+        self.decide(client, "restore", "work/INBOX")
+        self.assertEqual(len(remote.uids("INBOX")), 36)
+        self.assert_over(client, local, remote)
+
+    def test_a_decision_is_about_its_mailbox_alone(self):
+        client, local, remote = self.started({"INBOX": 40, "A": 40, "B": 40})
+        for name in ("INBOX", "A", "B"):
+            self.remove_here(local, name, 30)
+        held = {"deletions": 30, "side": "remote"}
+        self.wait_for_held(client, INBOX=held, A=held, B=held)
+        self.decide(client, "accept", "work/A")
+        self.assertEqual(self.held(client), {"INBOX": held, "B": held})
+        self.decide(client, "restore", "work/B")
+        self.assertEqual(self.held(client), {"INBOX": held})
+        counts = {name: len(remote.uids(name)) for name in ("INBOX", "A", "B")}
+        self.assertEqual(counts, {"INBOX": 40, "A": 10, "B": 40})
+        self.assertEqual(len(local.messages("B")), 40)
+        self.decide(client, "accept", "work")
+        self.assertEqual(len(remote.uids("INBOX")), 10)
+        self.assert_over(client, local, remote)
+
+    def test_what_has_come_back_meanwhile_is_not_deleted(self):
+        client, local, remote = self.started({"INBOX": 40})
+        messages = local.messages("INBOX")
+        kept = {m.where: (open(m.where, "rb").read(), m.date) for m in messages[:30]}
+        self.remove_here(local, "INBOX", 30)
+        self.wait_for_held(client, INBOX={"deletions": 30, "side": "remote"})
+        for path in sorted(kept)[:12]:
+            with open(path, "wb") as mail:
+                mail.write(kept[path][0])
+            os.utime(path, (kept[path][1],) * 2)
+        self.wait_for_held(client, INBOX={"deletions": 18, "side": "remote"})
+        self.decide(client, "accept", "work/INBOX")
+        self.assertEqual(len(remote.uids("INBOX")), 22)
+        self.assert_over(client, local, remote)
+
+    def test_with_a_trash_what_is_accepted_goes_there(self):
+        client, local, remote = self.started({"INBOX": 40, "Trash": 1}, trash="Trash")
+        self.remove_here(local, "INBOX", 30)
+        self.wait_for_held(client, INBOX={"deletions": 30, "side": "remote"})
+        self.decide(client, "accept", "work/INBOX")
+        self.assertEqual(len(remote.uids("Trash")), 31)
+        scratch.wait_for(lambda: len(local.messages("Trash")) == 31, 60, client.said)
+        self.assert_over(client, local, remote)
+
+    def test_with_a_trash_what_is_restored_does_not_go_there(self):
+        client, local, remote = self.started({"INBOX": 40, "Trash": 1}, trash="Trash")
+        self.remove_here(local, "INBOX", 30)
+        self.wait_for_held(client, INBOX={"deletions": 30, "side": "remote"})
+        self.decide(client, "restore", "work")
+        self.assertEqual((len(remote.uids("Trash")), len(local.messages("INBOX"))), (1, 40))
+        self.assert_over(client, local, remote)
+
+    def test_what_was_marked_loses_the_mark(self):
+        client, local, remote = self.started({"INBOX": 40}, expunge_deleted=True)
+        for message in local.messages("INBOX")[:15]:
+            local.reflag(message.where, "ST")
+        remote.store("INBOX", "1:15", "+", "\\Deleted")
+        scratch.wait_for(lambda: self.held(client), 60, client.said)
+        self.assertEqual((len(local.messages("INBOX")), len(remote.uids("INBOX"))), (40, 40))
+        self.decide(client, "restore", "work/INBOX")
+        for message in local.messages("INBOX") + remote.messages("INBOX"):
+            self.assertNotIn("\\Deleted", message.flags)
+        self.assertEqual((len(local.messages("INBOX")), len(remote.uids("INBOX"))), (40, 40))
+        self.assert_over(client, local, remote)
+
+    def test_after_a_restart_it_is_held_still_and_can_be_decided_on_at_once(self):
+        client, local, remote = self.started({"INBOX": 40})
+        self.remove_here(local, "INBOX", 30)
+        self.wait_for_held(client, INBOX={"deletions": 30, "side": "remote"})
+        client.kill()
+        for number in range(500, 540):
+            remote.append("INBOX", mailgen.Mail(number).plain("while it was dead"), ["\\Seen"])
+        client.start()
+        self.decide(client, "accept", "work/INBOX")
+        self.assertEqual(len(remote.uids("INBOX")), 50)
+        self.assert_over(client, local, remote)
+
+    def test_where_nothing_is_held_it_says_so(self):
+        client, local, remote = self.started({"INBOX": 40})
+        for words, said in ((("accept", "work"), "work: nothing is held"),
+                            (("restore", "work/INBOX"), "mailbox INBOX: nothing is held"),
+                            (("restore", "work/Nowhere"), "mailbox Nowhere: nothing is held")):
+            run = self.decide(client, *words, code=1)
+            self.assertIn(said, run.err)
+        self.decide(client, "accept", "home", code=64)
+        for words in (("accept",), ("restore", "work", "work/INBOX")):
+            self.assertIn("usage: syncctl", self.decide(client, *words, code=64).err)
+        client.call("pause")
+        self.wait_for_state(client, "paused")
+        self.assertIn("paused", self.decide(client, "accept", "work", code=75).err)
+        self.assertEqual(client.stop(), 0)
+        run = client.ctl("restore", "work")
+        self.assertEqual((run.code, "no syncd is running" in run.err), (75, True))
+
+    # Whole mailboxes.
+
+    def test_a_mailbox_deleted_here_is_deleted_there(self):
+        client, local, remote = self.started({"INBOX": 10, "Big": 40})
+        shutil.rmtree(local.path("Big"))
+        self.wait_for_held(client, Big={"deletions": 40, "side": "remote"})
+        self.decide(client, "accept", "work/Big")
+        self.assertEqual(remote.mailboxes(), ["INBOX"])
+        self.assert_over(client, local, remote)
+
+    def test_a_mailbox_deleted_there_is_deleted_here(self):
+        client, local, remote = self.started({"INBOX": 10, "Big": 40})
+        remote.check(remote.imap.delete("Big"))
+        client.ctl("sync")
+        self.wait_for_held(client, Big={"deletions": 40, "side": "local"})
+        self.decide(client, "accept", "work")
+        self.assertEqual(local.mailboxes(), ["INBOX"])
+        self.assert_over(client, local, remote)
+
+    def test_a_mailbox_deleted_here_is_made_here_again(self):
+        client, local, remote = self.started({"INBOX": 10, "Big": 40, "Big/Below": 2})
+        self.reload(client, create="none")
+        self.wait_for_state(client, "idle")
+        before = local.everything()
+        shutil.rmtree(local.path("Big"))
+        scratch.wait_for(lambda: "Big" in self.held(client), 60, client.said)
+        self.decide(client, "restore", "work")
+        for name, messages in local.everything().items():
+            self.assertEqual(views.alike(messages), views.alike(before[name]))
+        self.assert_over(client, local, remote)
+
+    def test_a_mailbox_deleted_there_is_made_there_again(self):
+        client, local, remote = self.started({"INBOX": 10, "Big": 40})
+        before = remote.everything()
+        remote.check(remote.imap.delete("Big"))
+        client.ctl("sync")
+        self.wait_for_held(client, Big={"deletions": 40, "side": "local"})
+        self.decide(client, "restore", "work/Big")
+        for name, messages in remote.everything().items():
+            self.assertEqual(views.alike(messages), views.alike(before[name]))
+        self.assert_over(client, local, remote)
+
+    def test_pulling_what_is_restored_stays_here_alone(self):
+        client, local, remote = self.started({"INBOX": 40, "Big": 60}, direction="pull")
+        self.remove_there(remote, "INBOX", 30)
+        remote.check(remote.imap.delete("Big"))
+        client.ctl("sync")
+        scratch.wait_for(lambda: sorted(self.held(client)) == ["Big", "INBOX"], 60, client.said)
+        self.decide(client, "restore", "work")
+        self.assertEqual(self.held(client), {})
+        self.decide(client, "sync")
+        self.assertEqual((len(local.messages("INBOX")), len(local.messages("Big"))), (40, 60))
+        self.assertEqual((remote.mailboxes(), len(remote.uids("INBOX"))), (["INBOX"], 10))
+        self.assertEqual(client.stop(), 0)
 
 
 if __name__ == "__main__":
