@@ -24,6 +24,10 @@ enum sync_decision {
 			 other */
 };
 
+/* Of messages whose mailbox is gone from one side, and yet was not deleted (INBOX): too many,
+ * however few they are. */
+#define SYNC_LIMIT_ALL ((struct held_deletions){ .count = UINT32_MAX, .total = 1 })
+
 /* Whether that is more than may go at once of `total` messages. */
 bool sync_limit_is_passed(const struct sync_limit *limit, size_t count, size_t total);
 

@@ -72,6 +72,52 @@ static void create_local(struct sync_tree *tree, struct tree_mailbox *mailbox)
 		tree_ended_without_pass(tree, mailbox, &err);
 }
 
+/* True when it is to be waited for. */
+static bool create(struct sync_tree *tree, size_t at)
+{
+	if (tree->boxes.items[at].action == BOX_CREATE_REMOTE) {
+		create_remote(tree, &tree->mailboxes[at]);
+		return true;
+	}
+	create_local(tree, &tree->mailboxes[at]);
+	return false;
+}
+
+static void noted_known(struct port_op *op, int code)
+{
+	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.commit.op);
+
+	if (code != 0)
+		tree_fail(tree, &op->err);
+	if (code != 0 || !create(tree, tree->boxes.next - 1))
+		boxes_continue(tree);
+}
+
+/* One that is known and not to be deleted, as INBOX, is made anew, and empty: its messages were not
+ * deleted, either. They are held, which the state says before the mailbox is there. */
+static bool create_known(struct sync_tree *tree, size_t at)
+{
+	struct store_port *store = tree->ports.store;
+	struct boxes *boxes = &tree->boxes;
+	struct mailbox_record record;
+	struct error err = { 0 };
+	bool is_known = false;
+
+	if (store->ops->mailbox_get(store, tree->mailboxes[at].name, &is_known, &record, &err) != 0)
+		tree_fail(tree, &err);
+	if (!is_known)
+		return false;
+	if (boxes->items[at].action == BOX_CREATE_REMOTE)
+		record.held_local = SYNC_LIMIT_ALL;
+	else
+		record.held_remote = SYNC_LIMIT_ALL;
+	store_batch_put_mailbox(&boxes->commit.batch, &record);
+	keyword_table_free(&record.keywords);
+	boxes->commit.op.done = noted_known;
+	store->ops->commit(store, &boxes->commit);
+	return true;
+}
+
 /* --- One after the other ------------------------------------------------------------------ */
 
 /* A server refuses to rename a mailbox when one below it, which goes along, would get a name that
@@ -100,11 +146,8 @@ static bool boxes_carry_out(struct sync_tree *tree, size_t at)
 {
 	switch (tree->boxes.items[at].action) {
 	case BOX_CREATE_LOCAL:
-		create_local(tree, &tree->mailboxes[at]);
-		return false;
 	case BOX_CREATE_REMOTE:
-		create_remote(tree, &tree->mailboxes[at]);
-		return true;
+		return tree->mailboxes[at].is_known ? create_known(tree, at) : create(tree, at);
 	case BOX_RENAME_LOCAL:
 	case BOX_RENAME_REMOTE:
 	case BOX_RENAME_STATE:

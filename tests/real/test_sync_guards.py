@@ -404,5 +404,154 @@ class Decided(Case):
         self.assertEqual(client.stop(), 0)
 
 
+class Vanished(Case):
+    """What looks like a deletion of everything, and is none."""
+
+    def filled(self, count=30, names=("INBOX", "Big"), **keys):
+        remote = self.remote()
+        for index, name in enumerate(names):
+            if name != "INBOX":
+                remote.create(name)
+            for number in range(count):
+                remote.append(name, mailgen.Mail(100 * index + number).plain(
+                    "%s %d" % (name, number)), ["\\Seen"], 1_200_000_000 + number)
+        client, local = self.account(**keys)
+        self.pass_once(client)
+        self.pass_once(client)
+        self.assert_equal_sides(local, remote)
+        return client, local, remote
+
+    def assert_refused(self, client, remote, *words):
+        """Again and again, whatever part of the account is asked for; and nothing is done."""
+        there = remote.everything()
+        for args in ((), ("work/INBOX",), ()):
+            run = client.once(*args)
+            self.assertEqual(run.code, 73, run.err)
+            for word in words:
+                self.assertIn(word, run.err)
+        self.assertEqual(remote.everything(), there)
+
+    def test_a_root_that_is_gone_is_an_error(self):
+        client, local, remote = self.filled()
+        os.rename(client.maildir, client.maildir + ".away")
+        self.assert_refused(client, remote, client.maildir)
+        self.assertFalse(os.path.exists(client.maildir))
+        os.rename(client.maildir + ".away", client.maildir)
+        self.assert_quiet(client, local)
+
+    def test_a_root_that_was_emptied_is_an_error(self):
+        client, local, remote = self.filled()
+        shutil.rmtree(client.maildir)
+        os.mkdir(client.maildir)
+        self.assert_refused(client, remote, client.maildir, ".syncd")
+        self.assertEqual(os.listdir(client.maildir), [])
+
+    def test_a_root_without_its_mark_is_an_error(self):
+        client, local, remote = self.filled()
+        mark = os.path.join(client.maildir, ".syncd")
+        os.rename(mark, mark + ".away")
+        files = local.snapshot()
+        self.assert_refused(client, remote, client.maildir, ".syncd")
+        self.assertEqual(local.snapshot(), files)
+        os.rename(mark + ".away", mark)
+        self.assert_quiet(client, local)
+
+    def test_a_root_that_is_emptied_but_for_its_mark_is_held(self):
+        client, local, remote = self.filled(15, ("INBOX", "A", "B", "C"))
+        there = remote.everything()
+        for name in os.listdir(client.maildir):
+            if name != ".syncd":
+                shutil.rmtree(local.path(name))
+        for _ in range(3):
+            run = self.pass_once(client, code=1)
+            self.assertIn("mailbox INBOX: 15 of 15 messages", run.err)
+            for name in "ABC":
+                self.assertIn("mailbox %s: it was deleted here" % name, run.err)
+        self.assertEqual(remote.everything(), there)
+
+    def test_an_inbox_whose_directory_is_gone_is_held(self):
+        """It cannot be deleted, so it was not; however few messages were in it."""
+        for count in (5, 30):
+            with self.subTest(count=count):
+                self.setUp()
+                client, local, remote = self.filled(count)
+                there = remote.everything()
+                shutil.rmtree(local.path("INBOX"))
+                for _ in range(2):
+                    run = self.pass_once(client, code=1)
+                    self.assertIn("mailbox INBOX: %d of %d messages" % (count, count), run.err)
+                client.start()
+                self.assertEqual(client.ctl("restore", "work").code, 0, client.said())
+                self.assertEqual(client.stop(), 0)
+                self.assertEqual(remote.everything(), there)
+                self.assert_equal_sides(local, remote)
+                self.assert_quiet(client, local)
+                remote.hang_up()
+
+    def test_what_was_moved_out_of_such_an_inbox_is_moved(self):
+        client, local, remote = self.filled(25)
+        for message in local.messages("INBOX"):
+            os.rename(message.where, local.path("Big", "cur", os.path.basename(message.where)))
+        shutil.rmtree(local.path("INBOX"))
+        self.pass_once(client)
+        self.assertEqual((len(remote.uids("INBOX")), len(remote.uids("Big"))), (0, 50))
+        self.assert_equal_sides(local, remote)
+        self.assert_quiet(client, local)
+
+    def test_a_mailbox_that_is_emptied_here_is_held(self):
+        client, local, remote = self.filled()
+        there = remote.everything()
+        for message in local.messages("Big"):
+            os.unlink(message.where)
+        for _ in range(2):
+            run = self.pass_once(client, code=1)
+            self.assertIn("mailbox Big: 30 of 30 messages would be deleted on the server", run.err)
+        self.assertEqual(remote.everything(), there)
+
+    def test_a_mailbox_that_is_emptied_there_is_held(self):
+        client, local, remote = self.filled()
+        files = local.snapshot()
+        remote.delete("Big", *remote.uids("Big"))
+        for _ in range(2):
+            run = self.pass_once(client, code=1)
+            self.assertIn("mailbox Big: 30 of 30 messages would be deleted in the maildir", run.err)
+        self.assertEqual(local.snapshot(), files)
+
+    def test_an_account_that_is_emptied_there_is_held(self):
+        """All mailboxes are gone, and INBOX is a new one."""
+        client, local, remote = self.filled(30, ("INBOX", "Big", "Other"))
+        remote.hang_up()
+        before = local.snapshot()
+        self.setUp()
+        for _ in range(3):
+            run = self.pass_once(client, code=1)
+            for name in ("Big", "Other"):
+                self.assertIn("mailbox %s: it was deleted on the server" % name, run.err)
+        self.assertEqual(local.snapshot(), before)
+        remote = self.remote()
+        self.assertEqual(len(remote.uids("INBOX")), 30)
+
+    def test_the_daemon_sees_the_root_go_and_come_back(self):
+        client, local, remote = self.filled()
+        there = remote.everything()
+        client.start()
+        scratch.wait_for(lambda: client.account_status()["state"] == "idle", 60, client.said)
+        os.rename(client.maildir, client.maildir + ".away")
+        client.ctl("sync")
+        error = client.account_status()["error"]
+        self.assertEqual(error["code"], "root")
+        self.assertIn(client.maildir, error["message"])
+        self.assertEqual(remote.everything(), there)
+        for words in (("accept", "work"), ("restore", "work/Big")):
+            self.assertEqual(client.ctl(*words).code, 1)
+        os.rename(client.maildir + ".away", client.maildir)
+        self.assertEqual(client.ctl("sync").code, 0)
+        self.assertEqual(client.account_status()["state"], "idle")
+        self.assertEqual(client.stop(), 0)
+        self.assertEqual(remote.everything(), there)
+        self.assert_equal_sides(local, remote)
+        self.assert_quiet(client, local)
+
+
 if __name__ == "__main__":
     main()
