@@ -357,7 +357,8 @@ static bool make_remote_anew(struct farewell *farewell)
 {
 	struct sync_tree *tree = tree_of(farewell);
 
-	if (!farewell->is_kept || !tree->options.may_create_remote)
+	if (!farewell->is_kept || !tree->options.may_create_remote ||
+	    tree->options.direction == SYNC_PULL)
 		return false;
 	log_info(tree->options.account,
 		 "%s: deleted on the server, but there are messages here that it never had: making "
@@ -370,7 +371,8 @@ static bool make_local_anew(struct farewell *farewell)
 {
 	struct sync_tree *tree = tree_of(farewell);
 
-	if (!farewell->is_kept || !tree->options.may_create_local)
+	if (!farewell->is_kept || !tree->options.may_create_local ||
+	    tree->options.direction == SYNC_PUSH)
 		return false;
 	log_info(tree->options.account,
 		 "%s: deleted here, but there are messages on the server that were never here: "
