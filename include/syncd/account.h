@@ -86,6 +86,10 @@ struct account_run_options {
 	 * Borrowed until done. */
 	const struct sync_target *targets;
 	size_t target_count;
+	/* What a person has decided on what is held in these mailboxes (borrowed until done). */
+	enum sync_decision decision;
+	const char *const *decided;
+	size_t decided_count;
 	void *context;
 };
 

@@ -11,7 +11,8 @@ enum sync_action_kind {
 	SYNC_FETCH,     /* uid, flags: bring a remote message */
 	SYNC_APPEND,    /* name, flags: send a local message */
 	SYNC_STORE,     /* uid, add, remove: change flags on the server */
-	SYNC_SET_FLAGS, /* uid, name or NULL, add, remove: change flags in the maildir */
+	SYNC_SET_FLAGS, /* uid, name or NULL, add, remove: change flags in the maildir; with uid 0
+			   of name, which has flags */
 	SYNC_AGREE,     /* uid, flags: both sides now have these */
 	SYNC_EXPUNGE,   /* uid: remove on the server */
 	SYNC_REMOVE,    /* uid, or name when it is 0: remove in the maildir */

@@ -2,9 +2,9 @@
  * stream socket. This module knows the wire; what is behind it is the daemon's,
  * plugged in as control_ops.
  *
- * Methods: status {account?}, sync {targets?}, plan {targets?}, pause {accounts?},
- * resume {accounts?}, reload, stop, subscribe. Targets are "ACCOUNT" or
- * "ACCOUNT/MAILBOX" strings. After subscribe, events arrive as notifications
+ * Methods: status {account?}, sync {targets?}, plan {targets?}, accept {target},
+ * restore {target}, pause {accounts?}, resume {accounts?}, reload, stop, subscribe. Targets are
+ * "ACCOUNT" or "ACCOUNT/MAILBOX" strings. After subscribe, events arrive as notifications
  * {"jsonrpc":"2.0","method":"event","params":{"type":"...", ...}}.
  * SPDX-License-Identifier: MIT */
 #ifndef SYNCD_CONTROL_H
@@ -105,7 +105,7 @@ void control_names_add(struct control_names *names, const char *name);
 void control_status_add_aside(struct control_mailbox_status *mailbox,
 			      const struct setaside_record *record);
 
-/* ---- Sync and plan: answered later ---------------------------------------------- */
+/* ---- Sync, plan and decisions: answered later ---------------------------------------------- */
 
 struct control_target {
 	const char *account;
@@ -174,6 +174,9 @@ struct control_ops {
 		     struct control_reply *reply);
 	void (*plan)(struct control_user *user, const struct control_target *targets, size_t count,
 		     struct control_reply *reply);
+	/* What is held there is carried out or undone; answered as sync. */
+	void (*decide)(struct control_user *user, const struct control_target *target,
+		       enum sync_decision decision, struct control_reply *reply);
 	int (*pause)(struct control_user *user, const char *const *accounts, size_t count,
 		     struct error *err);
 	int (*resume)(struct control_user *user, const char *const *accounts, size_t count,

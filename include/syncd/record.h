@@ -21,6 +21,12 @@ struct local_mtimes {
 	int64_t new_ns;
 };
 
+/* Deletions that were too many to be carried out unasked. */
+struct held_deletions {
+	uint32_t count; /* when they were found to be; 0: none are held */
+	uint32_t total; /* messages there were then */
+};
+
 /* A mailbox as last agreed. `name` is canonical: UTF-8, levels joined by '/', a
  * '/' inside a level as "%2F". */
 struct mailbox_record {
@@ -37,10 +43,15 @@ struct mailbox_record {
 	uint64_t local_id;
 	uint32_t email_uidnext; /* smaller UIDs have their email_id, if the server has any */
 	uint64_t unkept; /* keywords that the server takes and does not keep: the maildir's alone */
+	struct held_deletions held_remote; /* that would be on the server, */
+	struct held_deletions held_local;  /* and in the maildir */
 	uint64_t policy; /* a digest of what decided which changes matter; another: list anew */
 	struct keyword_table keywords;
 	char name[MAILBOX_NAME_MAX + 1];
 };
+
+/* Whether any deletions are held, on either side. */
+bool mailbox_has_held(const struct mailbox_record *mailbox);
 
 /* The order in which people see mailboxes, and passes go over them: INBOX, then by bytes. */
 int mailbox_name_compare(const char *a, const char *b);

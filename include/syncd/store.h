@@ -18,7 +18,7 @@
 
 struct store;
 
-#define STORE_SCHEMA 4        /* what this version writes; a greater one is refused */
+#define STORE_SCHEMA 5        /* what this version writes; a greater one is refused */
 #define STORE_IDENTITY_LEN 32 /* hex digits of the account's random identity */
 #define STORE_MAP_SIZE ((size_t)16 * 1024 * 1024)
 #define STORE_LOCK_WAIT_MS 2000 /* what a person running --once can be asked to wait */

@@ -35,9 +35,14 @@ bool sync_verify_is_due(const struct mailbox_record *mailbox, int64_t now_s, int
 bool sync_remote_is_unchanged(const struct mailbox_record *mailbox,
 			      const struct mailbox_status *status);
 
+/* The next look lists both sides in full; what is known stays. For a mailbox of which some messages
+ * are being forgotten, on purpose: no delta would tell of them. */
+void sync_baseline_list_anew(struct mailbox_record *mailbox);
+
 /* For a mailbox whose messages are being forgotten, in several commits: whatever the server's
  * UIDVALIDITY, the next pass takes it for another one, forgets the rest, and pairs anew. Nothing
  * that was forgotten would be told by a delta. */
+#define SYNC_BASELINE_VOID UINT32_MAX /* a UIDVALIDITY that no server has, as far as we know */
 void sync_baseline_void(struct mailbox_record *mailbox);
 
 #endif

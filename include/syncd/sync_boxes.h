@@ -10,6 +10,7 @@
 
 #include "syncd/ports.h"
 #include "syncd/record.h"
+#include "syncd/sync_limit.h"
 #include "syncd/sync_plan.h"
 
 enum sync_box_action {
@@ -23,6 +24,9 @@ enum sync_box_action {
 	BOX_DELETE_REMOTE,
 	BOX_HOLD_LOCAL, /* as before, but too much would go at once */
 	BOX_HOLD_REMOTE,
+	/* It was deleted there, and held on the other side: made anew with what that one has. */
+	BOX_RESTORE_LOCAL,
+	BOX_RESTORE_REMOTE,
 	BOX_FORGET,        /* neither side has it, the state does */
 	BOX_RENAME_LOCAL,  /* `from` gets this name, there and in the state */
 	BOX_RENAME_REMOTE, /* the same */
@@ -69,8 +73,8 @@ bool sync_boxes_may_rename(const struct sync_box *boxes, size_t count);
  * INBOX is never deleted or renamed. Renamed on both sides, the server's name counts. */
 void sync_boxes_plan(struct sync_box *boxes, size_t count, const struct sync_box_policy *policy);
 
-/* Holds all deletions of mailboxes on a side (BOX_HOLD_*) when at least 20 messages, and more than
- * `limit_percent` of the account's, would go with them. 0 percent: no limit. */
-void sync_boxes_hold(struct sync_box *boxes, size_t count, unsigned limit_percent);
+/* Holds all deletions of mailboxes on a side (BOX_HOLD_*) when too many of the account's messages
+ * would go with them. */
+void sync_boxes_hold(struct sync_box *boxes, size_t count, const struct sync_limit *limit);
 
 #endif

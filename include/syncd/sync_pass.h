@@ -9,6 +9,7 @@
 
 #include "syncd/error.h"
 #include "syncd/ports.h"
+#include "syncd/sync_limit.h"
 #include "syncd/sync_plan.h"
 
 /* The ports of one account. */
@@ -56,7 +57,8 @@ struct sync_result {
 
 struct sync_pass_options {
 	enum sync_direction direction;
-	unsigned deletion_limit_percent; /* 0: none */
+	struct sync_limit deletion_limit; /* of the mailbox's messages */
+	enum sync_decision decision;      /* on what would be held */
 	/* Messages flagged \Deleted on either side go from both. */
 	bool expunges_deleted;
 	uint64_t max_size_bytes; /* larger messages are left on the server; 0: none is */

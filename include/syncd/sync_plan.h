@@ -24,7 +24,8 @@ struct sync_policy {
 	enum sync_direction direction;
 	uint64_t local_mask; /* flags that each side can hold */
 	uint64_t remote_mask;
-	bool expunges_deleted; /* messages flagged \Deleted go from both sides */
+	bool expunges_deleted; /* messages flagged \Deleted go from both sides, */
+	bool unmarks_deleted;  /* or with this, too, they lose that flag */
 };
 
 /* What the rules say of one message. */
@@ -58,10 +59,6 @@ void sync_plan_make(struct sync_plan *plan, const struct sync_policy *policy,
  * flagged long ago. */
 void sync_plan_unchanged(struct sync_plan *plan, const struct sync_policy *policy, uint32_t uid,
 			 uint64_t agreed);
-
-/* Whether so many deletions on one side are held back: when there are at least 20 and more than
- * `limit_percent` of the mailbox's `total` agreed messages; 0 percent: no limit. */
-bool sync_guard_holds(size_t count, size_t total, unsigned limit_percent);
 
 /* Whether it was not refused but left on the server for its size. */
 bool sync_is_too_large(const struct setaside_record *record);

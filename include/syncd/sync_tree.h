@@ -24,9 +24,9 @@ struct sync_target {
 struct sync_tree_options {
 	const char *account; /* for the log */
 	enum sync_direction direction;
-	unsigned deletion_limit_percent; /* as for a pass */
-	bool expunges_deleted;           /* as for a pass */
-	uint64_t max_size_bytes;         /* as for a pass */
+	struct sync_limit deletion_limit; /* as for a pass, and of the account's with mailboxes */
+	bool expunges_deleted;            /* as for a pass */
+	uint64_t max_size_bytes;          /* as for a pass */
 	/* As for a pass; or, with finds_trash, the server's \Trash: the first that it lists. With
 	 * targets nothing is listed, and it is what a former tree found (NULL: none). */
 	const char *trash;
@@ -52,6 +52,9 @@ struct sync_tree_options {
 /* What the caller hears; `name` is valid during the call. All but `done` may be NULL. */
 struct sync_tree_ops {
 	bool (*selects)(struct sync_tree *tree, const char *name);
+	/* What a person has decided on deletions that are held in a mailbox, or of it; NULL:
+	 * nothing on any. */
+	enum sync_decision (*decides)(struct sync_tree *tree, const char *name);
 	/* The server lists a mailbox, selected or not. */
 	void (*listed)(struct sync_tree *tree, const struct mailbox_info *info);
 	void (*begun)(struct sync_tree *tree, const char *name);

@@ -22,7 +22,9 @@ struct words {
 
 struct method {
 	const char *name;
-	const char *param; /* the one parameter it knows, or NULL */
+	const char *param; /* the one parameter it knows, or NULL; "account" and "target" are one
+			      string, the others may be lists */
+	bool is_required;
 	void (*run)(struct control_client *client, const struct words *words,
 		    struct control_reply *reply);
 };
@@ -89,6 +91,27 @@ static void run_plan(struct control_client *client, const struct words *words,
 	free(targets);
 }
 
+static void run_decision(struct control_client *client, const struct words *words,
+			 enum sync_decision decision, struct control_reply *reply)
+{
+	struct control_target *targets = targets_of(words);
+
+	ops_of(client)->decide(client->control->user, targets, decision, reply);
+	free(targets);
+}
+
+static void run_accept(struct control_client *client, const struct words *words,
+		       struct control_reply *reply)
+{
+	run_decision(client, words, SYNC_ACCEPT, reply);
+}
+
+static void run_restore(struct control_client *client, const struct words *words,
+			struct control_reply *reply)
+{
+	run_decision(client, words, SYNC_RESTORE, reply);
+}
+
 static void run_pause(struct control_client *client, const struct words *words,
 		      struct control_reply *reply)
 {
@@ -135,10 +158,11 @@ static void run_subscribe(struct control_client *client, const struct words *wor
 }
 
 static const struct method methods[] = {
-	{ "status", "account", run_status },  { "sync", "targets", run_sync },
-	{ "plan", "targets", run_plan },      { "pause", "accounts", run_pause },
-	{ "resume", "accounts", run_resume }, { "reload", NULL, run_reload },
-	{ "stop", NULL, run_stop },           { "subscribe", NULL, run_subscribe },
+	{ "status", "account", false, run_status },  { "sync", "targets", false, run_sync },
+	{ "plan", "targets", false, run_plan },      { "accept", "target", true, run_accept },
+	{ "restore", "target", true, run_restore },  { "pause", "accounts", false, run_pause },
+	{ "resume", "accounts", false, run_resume }, { "reload", NULL, false, run_reload },
+	{ "stop", NULL, false, run_stop },           { "subscribe", NULL, false, run_subscribe },
 };
 
 static void words_free(struct words *words)
@@ -166,24 +190,28 @@ static bool words_read(const json_t *value, struct words *words)
 	return true;
 }
 
-/* False when there is anything but the method's own parameter. */
+static bool is_single(const struct method *method)
+{
+	return strcmp(method->param, "account") == 0 || strcmp(method->param, "target") == 0;
+}
+
+/* False when there is anything but the method's own parameter, or that is missing. */
 static bool params_read(const struct method *method, const json_t *params, struct words *words)
 {
 	size_t known = 0;
 
 	if (params == NULL)
-		return true;
+		return !method->is_required;
 	if (!json_is_object(params))
 		return false;
 	if (method->param != NULL) {
 		const json_t *value = json_object_get(params, method->param);
 		known = value != NULL ? 1 : 0;
-		bool is_single = strcmp(method->param, "account") == 0;
 		if (value != NULL && !json_is_null(value) &&
-		    ((is_single && !json_is_string(value)) || !words_read(value, words)))
+		    ((is_single(method) && !json_is_string(value)) || !words_read(value, words)))
 			return false;
 	}
-	return json_object_size(params) == known;
+	return json_object_size(params) == known && (words->count > 0 || !method->is_required);
 }
 
 static void request_run(struct control_client *client, const struct method *method,

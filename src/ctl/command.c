@@ -24,7 +24,9 @@
 struct command {
 	const char *name;
 	const char *param; /* what its arguments are to the daemon */
+	size_t min_arguments;
 	size_t max_arguments;
+	bool has_progress;
 	const char *usage;
 	/* Prints the result for people; NULL: nothing is to be said. Returns the exit status. */
 	int (*show)(const json_t *result);
@@ -92,18 +94,20 @@ static int show_plan(const json_t *result)
 }
 
 static const struct command commands[] = {
-	{ "status", "account", 1, "status [ACCOUNT]", show_status },
-	{ "sync", "targets", ANY_COUNT, "sync [ACCOUNT[/MAILBOX]...]", show_sync },
-	{ "watch", NULL, 0, "watch", NULL },
-	{ "pause", "accounts", ANY_COUNT, "pause [ACCOUNT...]", NULL },
-	{ "resume", "accounts", ANY_COUNT, "resume [ACCOUNT...]", NULL },
-	{ "plan", "targets", 1, "plan [ACCOUNT[/MAILBOX]]", show_plan },
-	{ "reload", NULL, 0, "reload", NULL },
-	{ "stop", NULL, 0, "stop", NULL },
+	{ "status", "account", 0, 1, false, "status [ACCOUNT]", show_status },
+	{ "sync", "targets", 0, ANY_COUNT, true, "sync [ACCOUNT[/MAILBOX]...]", show_sync },
+	{ "watch", NULL, 0, 0, false, "watch", NULL },
+	{ "pause", "accounts", 0, ANY_COUNT, false, "pause [ACCOUNT...]", NULL },
+	{ "resume", "accounts", 0, ANY_COUNT, false, "resume [ACCOUNT...]", NULL },
+	{ "plan", "targets", 0, 1, false, "plan [ACCOUNT[/MAILBOX]]", show_plan },
+	{ "accept", "target", 1, 1, true, "accept ACCOUNT[/MAILBOX]", show_sync },
+	{ "restore", "target", 1, 1, true, "restore ACCOUNT[/MAILBOX]", show_sync },
+	{ "reload", NULL, 0, 0, false, "reload", NULL },
+	{ "stop", NULL, 0, 0, false, "stop", NULL },
 };
 
 /* The contract's other commands, not in this version. */
-static const char *const later[] = { "accept", "restore", "check", "sendmail", "outbox" };
+static const char *const later[] = { "check", "sendmail", "outbox" };
 
 void ctl_print_commands(void)
 {
@@ -254,8 +258,7 @@ static int ask(const struct ctl_options *options, const struct command *command,
 	       struct connection *connection, json_t *params, int *status, struct error *err)
 {
 	struct progress progress;
-	bool is_shown = !options->is_json && strcmp(command->name, "sync") == 0 &&
-			isatty(STDERR_FILENO) == 1;
+	bool is_shown = !options->is_json && command->has_progress && isatty(STDERR_FILENO) == 1;
 	json_t *message;
 	int code = 0;
 
@@ -313,7 +316,7 @@ int ctl_run(const struct ctl_options *options, char *const *arguments)
 		return refuse_command(arguments[0]);
 	while (arguments[1 + count] != NULL)
 		count++;
-	if (count > command->max_arguments) {
+	if (count < command->min_arguments || count > command->max_arguments) {
 		(void)fprintf(stderr, "usage: syncctl %s\n", command->usage);
 		return EXIT_USAGE;
 	}

@@ -86,6 +86,17 @@ static bool run_selects(struct sync_tree *tree, const char *name)
 	return false;
 }
 
+static enum sync_decision run_decides(struct sync_tree *tree, const char *name)
+{
+	const struct account_run *run = sync_tree_context(tree);
+
+	for (size_t i = 0; i < run->options.decided_count; i++) {
+		if (strcmp(run->options.decided[i], name) == 0)
+			return run->options.decision;
+	}
+	return SYNC_HOLD;
+}
+
 /* Asked for by name, it is not passed over in silence. */
 static void run_refuse_left_alone(struct account_run *run, const char *name)
 {
@@ -192,6 +203,8 @@ static void run_would(struct sync_tree *tree, const char *name, enum sync_box_ac
 		[BOX_DELETE_REMOTE] = { "delete", " on the server" },
 		[BOX_HOLD_LOCAL] = { "hold back: delete", " in the maildir" },
 		[BOX_HOLD_REMOTE] = { "hold back: delete", " on the server" },
+		[BOX_RESTORE_LOCAL] = { "restore", " in the maildir" },
+		[BOX_RESTORE_REMOTE] = { "restore", " on the server" },
 		[BOX_FORGET] = { "forget", "" },
 		[BOX_RENAME_LOCAL] = { "rename", " in the maildir" },
 		[BOX_RENAME_REMOTE] = { "rename", " on the server" },
@@ -262,6 +275,7 @@ static void run_done(struct sync_tree *tree, const struct error *err)
 
 static const struct sync_tree_ops tree_ops = {
 	.selects = run_selects,
+	.decides = run_decides,
 	.listed = run_listed,
 	.begun = run_begun,
 	.unchanged = run_unchanged,
@@ -284,7 +298,8 @@ struct account_run *account_run_start(struct account *account,
 	struct sync_tree_options tree_options = {
 		.account = settings->name,
 		.direction = settings->direction,
-		.deletion_limit_percent = settings->deletion_limit,
+		.deletion_limit = { .percent = settings->deletion_limit,
+				    .messages = SYNC_LIMIT_MESSAGES },
 		.expunges_deleted = settings->expunge_deleted,
 		.max_size_bytes =
 			settings->max_size_bytes == CONFIG_NO_LIMIT ? 0 : settings->max_size_bytes,

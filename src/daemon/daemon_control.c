@@ -45,7 +45,8 @@ static int op_status(struct control_user *user, const char *account, struct cont
 	return 0;
 }
 
-/* --- sync and plan -------------------------------------------------------------------- */
+/* --- sync, plan, accept and restore
+ * -------------------------------------------------------------------- */
 
 struct request;
 
@@ -121,13 +122,27 @@ static void request_finish(struct request *request)
 	request_free(request);
 }
 
-static void request_add_report(struct request *request, const char *account,
+/* A decision on one mailbox runs over all of them. */
+static bool is_asked_for(const struct request_part *part, const char *mailbox)
+{
+	for (size_t i = 0; mailbox != NULL && i < part->name_count; i++) {
+		if (strcmp(part->names[i], mailbox) == 0)
+			return true;
+	}
+	return mailbox == NULL || part->is_whole || part->job.decision == SYNC_HOLD;
+}
+
+static void request_add_report(struct request_part *part, const char *account,
 			       const struct account_report *report)
 {
+	struct request *request = part->request;
+
 	sync_counts_add(&request->result.counts, &report->counts);
-	for (size_t i = 0; i < report->failure_count; i++)
-		request_fail(request, account, report->failures[i].mailbox,
-			     &report->failures[i].err);
+	for (size_t i = 0; i < report->failure_count; i++) {
+		if (is_asked_for(part, report->failures[i].mailbox))
+			request_fail(request, account, report->failures[i].mailbox,
+				     &report->failures[i].err);
+	}
 	for (size_t i = 0; i < report->line_count; i++) {
 		request->lines = xgrow(request->lines, request->line_count, &request->line_cap,
 				       sizeof(char *));
@@ -143,7 +158,7 @@ static void request_part_done(struct keeper_job *job, struct keeper *keeper,
 	struct request *request = part->request;
 
 	if (report != NULL)
-		request_add_report(request, keeper_name(keeper), report);
+		request_add_report(part, keeper_name(keeper), report);
 	else
 		request_fail(request, keeper_name(keeper), NULL, err);
 	must(request->open > 0);
@@ -200,14 +215,14 @@ static int request_fill(struct daemon *daemon, struct request *request,
 }
 
 static void op_run(struct control_user *user, const struct control_target *targets, size_t count,
-		   struct control_reply *reply, bool is_plan)
+		   struct control_reply *reply, const struct keeper_job *like)
 {
 	struct daemon *daemon = daemon_of(user);
 	struct request *request = xcalloc(1, sizeof(*request));
 	struct error err = { 0 };
 
 	request->reply = reply;
-	request->is_plan = is_plan;
+	request->is_plan = like->is_plan;
 	if (request_fill(daemon, request, targets, count, &err) != 0) {
 		control_reply_error(reply, &err);
 		request_free(request);
@@ -222,7 +237,7 @@ static void op_run(struct control_user *user, const struct control_target *targe
 	size_t part_count = request->part_count;
 	for (size_t i = 0; i < part_count; i++) {
 		struct request_part *part = &request->parts[i];
-		part->job.is_plan = is_plan;
+		part->job = *like;
 		part->job.names = part->is_whole ? NULL : (const char *const *)part->names;
 		part->job.name_count = part->name_count;
 		part->job.done = request_part_done;
@@ -233,13 +248,19 @@ static void op_run(struct control_user *user, const struct control_target *targe
 static void op_sync(struct control_user *user, const struct control_target *targets, size_t count,
 		    struct control_reply *reply)
 {
-	op_run(user, targets, count, reply, false);
+	op_run(user, targets, count, reply, &(struct keeper_job){ .is_plan = false });
 }
 
 static void op_plan(struct control_user *user, const struct control_target *targets, size_t count,
 		    struct control_reply *reply)
 {
-	op_run(user, targets, count, reply, true);
+	op_run(user, targets, count, reply, &(struct keeper_job){ .is_plan = true });
+}
+
+static void op_decide(struct control_user *user, const struct control_target *target,
+		      enum sync_decision decision, struct control_reply *reply)
+{
+	op_run(user, target, 1, reply, &(struct keeper_job){ .decision = decision });
 }
 
 /* --- pause, resume, reload, stop ------------------------------------------------------------- */
@@ -291,6 +312,7 @@ const struct control_ops daemon_control_ops = {
 	.status = op_status,
 	.sync = op_sync,
 	.plan = op_plan,
+	.decide = op_decide,
 	.pause = op_pause,
 	.resume = op_resume,
 	.reload = op_reload,

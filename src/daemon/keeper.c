@@ -235,15 +235,6 @@ static void keeper_log_failures(const struct keeper *keeper, const struct accoun
 			  error_format(&report->failures[i].err, text, sizeof(text)));
 }
 
-static bool keeper_is_held(const struct keeper *keeper)
-{
-	for (size_t i = 0; i < keeper->count; i++) {
-		if (keeper->mailboxes[i].held_deletions > 0)
-			return true;
-	}
-	return false;
-}
-
 static void keeper_settle_state(struct keeper *keeper, const struct error *err)
 {
 	if (keeper->schedule.is_paused)
@@ -275,6 +266,9 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 	keeper->run = NULL;
 	keeper->job = NULL;
 	keeper_free_targets(keeper);
+	bool is_again = keeper_has_yet_to_decide(keeper, job, err);
+	free(keeper->decided);
+	keeper->decided = NULL;
 	if (keeper->closed == NULL)
 		keeper_log_failures(keeper, report);
 	schedule_ended(&keeper->schedule, now_ms, keeper_outcome(report, err),
@@ -288,7 +282,9 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 		keeper_watch_start(keeper);
 		keeper_push_start(keeper);
 	}
-	if (job != NULL)
+	if (is_again)
+		list_prepend(&keeper->jobs, &job->link);
+	else if (job != NULL)
 		job->done(job, keeper, report, err);
 	if (keeper->closed != NULL)
 		return;
@@ -319,7 +315,7 @@ static void keeper_mailbox_begun(struct keeper_mailbox *mailbox, bool is_full)
 	hint_list_clear(&mailbox->hints);
 }
 
-static void keeper_start_run(struct keeper *keeper, const struct account_run_options *options)
+void keeper_start_run(struct keeper *keeper, const struct account_run_options *options)
 {
 	keeper_set_state(keeper, keeper->last_sync_s == 0 ? CONTROL_CONNECTING : CONTROL_SYNCING,
 			 NULL);
@@ -386,7 +382,10 @@ static void keeper_run_job(struct keeper *keeper)
 
 	list_remove(node);
 	keeper->job = job;
-	keeper_start_run(keeper, &options);
+	if (job->decision != SYNC_HOLD)
+		keeper_run_decision(keeper, job);
+	else
+		keeper_start_run(keeper, &options);
 }
 
 /* --- What is due ------------------------------------------------------------------------- */

@@ -19,12 +19,13 @@ struct keeper_user {
 	void (*event)(struct keeper_user *user, const struct control_event *event);
 };
 
-/* Something a person asked for: a sync or a plan of one account. Owned by whoever asks, until
- * `done`, which comes exactly once, also when the keeper closes (`err` then
- * SYNCD_ECANCELLED). `report` is NULL when no run took place. */
+/* Something a person asked for: a sync, a plan, or a decision on what is held, of one account.
+ * Owned by whoever asks, until `done`, which comes exactly once, also when the keeper closes (`err`
+ * then SYNCD_ECANCELLED). `report` is NULL when no run took place. */
 struct keeper_job {
 	struct list link;
 	bool is_plan;
+	enum sync_decision decision;
 	const char *const *names; /* mailboxes; NULL: all. Borrowed until done. */
 	size_t name_count;
 	void (*done)(struct keeper_job *job, struct keeper *keeper,

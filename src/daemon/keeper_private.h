@@ -74,6 +74,7 @@ struct keeper {
 	struct account_run *run;
 	bool is_full_run;
 	struct sync_target *targets; /* of the run, or NULL */
+	const char **decided;        /* of the run: what is held in them is decided on; or NULL */
 	struct keeper_job *job;      /* the run is for it */
 	struct list jobs;            /* waiting */
 
@@ -97,6 +98,7 @@ struct keeper {
 
 /* Starts what is due, or arms the timer. */
 void keeper_poke(struct keeper *keeper);
+void keeper_start_run(struct keeper *keeper, const struct account_run_options *options);
 void keeper_set_state(struct keeper *keeper, enum control_state state, const struct error *err);
 struct keeper_mailbox *keeper_mailbox(struct keeper *keeper, const char *name);
 /* Whether a mailbox is one of ours, should it exist. */
@@ -105,6 +107,14 @@ bool keeper_selects(struct keeper *keeper, const char *name);
  * inotify did: at one file (`hint`) or at all of them (NULL). */
 void keeper_note_remote(struct keeper *keeper, struct keeper_mailbox *mailbox);
 void keeper_note_local(struct keeper *keeper, const char *name, const struct local_hint *hint);
+
+/* keeper_held.c: what is held. */
+bool keeper_is_held(const struct keeper *keeper);
+/* Starts a run for a person's decision on it, or a first look; or refuses the job. */
+void keeper_run_decision(struct keeper *keeper, struct keeper_job *job);
+/* A run has ended well that was only the first look. Its job is to be run again. */
+bool keeper_has_yet_to_decide(const struct keeper *keeper, const struct keeper_job *job,
+			      const struct error *err);
 
 /* keeper_news.c: inotify. */
 void keeper_watch_start(struct keeper *keeper);

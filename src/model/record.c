@@ -19,6 +19,11 @@ int mailbox_name_compare(const char *a, const char *b)
 	return strcmp(a, b);
 }
 
+bool mailbox_has_held(const struct mailbox_record *mailbox)
+{
+	return mailbox->held_remote.count > 0 || mailbox->held_local.count > 0;
+}
+
 void store_batch_init(struct store_batch *batch)
 {
 	batch->first = NULL;

@@ -5,6 +5,7 @@
  *     2 to 3   and for the two ids by which a renamed mailbox is known
  *     3 to 4   and for up to where email_ids are known, and keywords that the server does not keep;
  *              a table of email_ids
+ *     4 to 5   and for deletions that are held
  * SPDX-License-Identifier: MIT */
 #include "migrate.h"
 
@@ -61,17 +62,20 @@ int migrate_check(struct env_txn *txn, bool is_read_only, bool *is_older, struct
 	return 0;
 }
 
-/* --- 1, 2 and 3 to 4 ---------------------------------------------------------------- */
+/* --- 1 to 4, to 5 ---------------------------------------------------------------- */
 
 /* What a mailbox's record had between UIDNEXT and the keywords. In schema 1 HIGHESTMODSEQ and two
  * mtimes, none of which was ever used, so the next look begins with listings; in schema 2 the
- * same, message count, time of the last full listing, policy; in schema 3 two ids behind them. */
+ * same, message count, time of the last full listing, policy; in schema 3 two ids behind them; in
+ * schema 4 up to where email_ids are known, and keywords. */
 #define PLACE_1_LEN 24
 #define PLACE_2_LEN 44
 #define PLACE_3_LEN 60
 #define PLACE_4_LEN 72
+#define PLACE_5_LEN 88
 
-static const size_t place_lens[STORE_SCHEMA] = { 0, PLACE_1_LEN, PLACE_2_LEN, PLACE_3_LEN };
+static const size_t place_lens[STORE_SCHEMA] = { 0, PLACE_1_LEN, PLACE_2_LEN, PLACE_3_LEN,
+						 PLACE_4_LEN };
 
 struct next_mailbox {
 	uint32_t version; /* of what is read */
@@ -83,7 +87,7 @@ struct next_mailbox {
 /* The place, as far as it is kept, and nothing for what is new. */
 static void repack_place(uint32_t version, struct slice from, struct buf *out)
 {
-	static const char nothing[PLACE_4_LEN];
+	static const char nothing[PLACE_5_LEN];
 	size_t kept = version == 1 ? 0 : place_lens[version];
 
 	must(buf_add(out, from.data, kept) == 0);

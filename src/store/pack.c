@@ -159,6 +159,17 @@ static bool unpack_short_text(struct slice *from, char *out, size_t size)
 
 /* --- Records --------------------------------------------------------------------- */
 
+static void pack_held(struct buf *out, const struct held_deletions *held)
+{
+	pack_u32(out, held->count);
+	pack_u32(out, held->total);
+}
+
+static bool unpack_held(struct slice *from, struct held_deletions *held)
+{
+	return unpack_u32(from, &held->count) && unpack_u32(from, &held->total);
+}
+
 void pack_mailbox(struct buf *out, const struct mailbox_record *mailbox)
 {
 	unsigned char count = (unsigned char)mailbox->keywords.count;
@@ -175,6 +186,8 @@ void pack_mailbox(struct buf *out, const struct mailbox_record *mailbox)
 	pack_u64(out, mailbox->local_id);
 	pack_u32(out, mailbox->email_uidnext);
 	pack_u64(out, mailbox->unkept);
+	pack_held(out, &mailbox->held_remote);
+	pack_held(out, &mailbox->held_local);
 	pack_bytes(out, &count, 1);
 	for (size_t i = 0; i < mailbox->keywords.count; i++)
 		pack_short_text(out, mailbox->keywords.names[i]);
@@ -209,6 +222,8 @@ bool unpack_mailbox(struct slice from, struct mailbox_record *mailbox)
 		unpack_i64(&from, &mailbox->verified_s) && unpack_u64(&from, &mailbox->policy) &&
 		unpack_u64(&from, &mailbox->remote_id) && unpack_u64(&from, &mailbox->local_id) &&
 		unpack_u32(&from, &mailbox->email_uidnext) && unpack_u64(&from, &mailbox->unkept) &&
+		unpack_held(&from, &mailbox->held_remote) &&
+		unpack_held(&from, &mailbox->held_local) &&
 		unpack_keywords(&from, &mailbox->keywords) &&
 		unpack_text(&from, 1, mailbox->name, sizeof(mailbox->name));
 	if (!is_valid)

@@ -44,9 +44,14 @@ bool sync_remote_is_unchanged(const struct mailbox_record *mailbox,
 	       status->uidnext == mailbox->uidnext && status->messages == mailbox->exists;
 }
 
+void sync_baseline_list_anew(struct mailbox_record *mailbox)
+{
+	mailbox->policy = 0;
+}
+
 void sync_baseline_void(struct mailbox_record *mailbox)
 {
-	mailbox->uidvalidity = mailbox->uidvalidity == UINT32_MAX ? 1 : UINT32_MAX;
+	mailbox->uidvalidity = mailbox->uidvalidity == SYNC_BASELINE_VOID ? 1 : SYNC_BASELINE_VOID;
 	mailbox->highestmodseq = 0;
 	mailbox->mtimes = (struct local_mtimes){ .cur_ns = 0 };
 }

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define BOXES_MESSAGES_MIN 20 /* fewer are never held, as of messages (guard.c) */
-
 static bool is_inbox(const struct sync_box *box)
 {
 	return strcmp(box->name, "INBOX") == 0;
@@ -210,27 +208,34 @@ void sync_boxes_plan(struct sync_box *boxes, size_t count, const struct sync_box
 
 /* --- Too much at once ------------------------------------------------------------------ */
 
-static void hold(struct sync_box *boxes, size_t count, enum sync_box_action action,
-		 enum sync_box_action held, unsigned limit_percent)
+/* It stays so until a person decides. */
+static bool was_held(const struct sync_box *box, const struct sync_limit *limit)
 {
-	uint64_t total = 0;
-	uint64_t going = 0;
+	return box->messages > 0 &&
+	       sync_limit_was_passed(limit, box->action == BOX_DELETE_REMOTE
+						    ? &box->record->held_remote
+						    : &box->record->held_local);
+}
+
+static void hold(struct sync_box *boxes, size_t count, enum sync_box_action action,
+		 enum sync_box_action held, const struct sync_limit *limit)
+{
+	size_t total = 0;
+	size_t going = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		total += boxes[i].messages;
 		going += boxes[i].action == action ? boxes[i].messages : 0;
 	}
-	if (limit_percent == 0 || going < BOXES_MESSAGES_MIN ||
-	    going * 100 <= total * limit_percent)
-		return;
+	bool is_much = sync_limit_is_passed(limit, going, total);
 	for (size_t i = 0; i < count; i++) {
-		if (boxes[i].action == action)
+		if (boxes[i].action == action && (is_much || was_held(&boxes[i], limit)))
 			boxes[i].action = held;
 	}
 }
 
-void sync_boxes_hold(struct sync_box *boxes, size_t count, unsigned limit_percent)
+void sync_boxes_hold(struct sync_box *boxes, size_t count, const struct sync_limit *limit)
 {
-	hold(boxes, count, BOX_DELETE_LOCAL, BOX_HOLD_LOCAL, limit_percent);
-	hold(boxes, count, BOX_DELETE_REMOTE, BOX_HOLD_REMOTE, limit_percent);
+	hold(boxes, count, BOX_DELETE_LOCAL, BOX_HOLD_LOCAL, limit);
+	hold(boxes, count, BOX_DELETE_REMOTE, BOX_HOLD_REMOTE, limit);
 }

@@ -7,6 +7,7 @@
 
 #include "syncd/log.h"
 #include "syncd/must.h"
+#include "syncd/sync_baseline.h"
 
 static void change_continue(struct sync_pass *pass);
 
@@ -187,6 +188,22 @@ static void change_remove_remote(struct sync_pass *pass)
 
 /* --- In the maildir -------------------------------------------------------------------- */
 
+/* One that the state does not know, marked as deleted. */
+static int change_unknown_file(struct sync_pass *pass, const struct sync_action *action,
+			       struct error *err)
+{
+	struct local_mailbox *local = pass->local;
+
+	if (action->kind == SYNC_REMOVE) {
+		pass->result.counts.removed++;
+		return local->ops->remove(local, action->name, action->flags, err);
+	}
+	pass->result.counts.flags_local++;
+	int code = local->ops->set_flags(local, action->name, action->flags, action->add,
+					 action->remove, err);
+	return code == SYNCD_ENOTFOUND ? 0 : code;
+}
+
 /* Applies one action to the file of its message. A file that is gone by now needs
  * nothing: the next pass sees what that means. */
 static int change_file(struct sync_pass *pass, const struct sync_action *action, struct error *err)
@@ -198,10 +215,8 @@ static int change_file(struct sync_pass *pass, const struct sync_action *action,
 	/* Refused on the server, it stays here too. */
 	if (action->kind == SYNC_REMOVE && uidset_contains(&pass->change.failed, action->uid))
 		return 0;
-	if (action->uid == 0) {
-		pass->result.counts.removed++;
-		return local->ops->remove(local, action->name, action->flags, err);
-	}
+	if (action->uid == 0)
+		return change_unknown_file(pass, action, err);
 	int code = pass->ports.store->ops->message_get(pass->ports.store, pass->mailbox.id,
 						       action->uid, &is_known, &record, err);
 
@@ -409,6 +424,12 @@ void change_start(struct sync_pass *pass)
 	size_t removals = 0;
 
 	store_batch_init(&change->commit.batch);
+	if (pass_is_restoring(pass)) {
+		/* Goes with the first commit: cut short, what was forgotten by then comes back all
+		 * the same, and the rest is held still. */
+		sync_baseline_list_anew(&pass->mailbox);
+		pass->is_mailbox_recorded = false;
+	}
 	change_intend(pass);
 	bool needs_flush = change->commit.batch.count > 0;
 	(void)sync_plan_of(&pass->plan, SYNC_REMOVE, &removals);

@@ -6,20 +6,13 @@
 
 #include "syncd/log.h"
 #include "syncd/must.h"
-#include "syncd/sync_baseline.h"
 #include "syncd/sync_plan.h"
 
-static struct sync_tree *tree_of(struct farewell *farewell)
-{
-	return container_of(farewell, struct sync_tree, farewell);
-}
-
 static void farewell_next(struct farewell *farewell);
-static void farewell_step(struct farewell *farewell);
 
 static struct sync_box *box_of(struct farewell *farewell)
 {
-	struct sync_tree *tree = tree_of(farewell);
+	struct sync_tree *tree = farewell_tree(farewell);
 
 	return &tree->boxes.items[farewell->mailbox - tree->mailboxes];
 }
@@ -38,23 +31,23 @@ void farewell_free(struct farewell *farewell)
 	store_batch_free(&farewell->commit.batch);
 }
 
-static void fail(struct farewell *farewell, const struct error *err)
+void farewell_fail(struct farewell *farewell, const struct error *err)
 {
 	if (farewell->err.code == 0)
 		farewell->err = *err;
 }
 
-static void stepped(struct farewell *farewell, const struct port_op *op, int code)
+void farewell_stepped(struct farewell *farewell, const struct port_op *op, int code)
 {
 	if (code != 0)
-		fail(farewell, &op->err);
+		farewell_fail(farewell, &op->err);
 	farewell_step(farewell);
 }
 
 static struct sync_observer observer_of(struct farewell *farewell, uint64_t mask)
 {
 	return (struct sync_observer){
-		.store = tree_of(farewell)->ports.store,
+		.store = farewell_tree(farewell)->ports.store,
 		.mailbox_id = farewell->record.id,
 		.mask = mask,
 		.setaside = &farewell->setaside,
@@ -83,14 +76,14 @@ static void asked(struct port_op *op, int code)
 				 "it is");
 	else if (code == SYNCD_ENOTFOUND)
 		code = 0;
-	stepped(farewell, op, code);
+	farewell_stepped(farewell, op, code);
 }
 
 /* A list may lack what its server could not read in time, or a line of it be damaged: what is not
  * in it is gone when the server says so of the mailbox itself. */
 static bool ask_remote(struct farewell *farewell)
 {
-	struct sync_tree *tree = tree_of(farewell);
+	struct sync_tree *tree = farewell_tree(farewell);
 
 	farewell->status = (struct remote_status_req){ .name = farewell->mailbox->name };
 	farewell->status.op.done = asked;
@@ -109,20 +102,20 @@ static void scanned(struct port_op *op, int code)
 		struct sync_observer observer =
 			observer_of(farewell, farewell->local->ops->flags_mask(farewell->local));
 		if (sync_observe_local(&observer, &farewell->listing, &farewell->delta, &err) != 0)
-			fail(farewell, &err);
+			farewell_fail(farewell, &err);
 		farewell->is_kept = has_new(&farewell->delta);
 	}
-	stepped(farewell, op, code);
+	farewell_stepped(farewell, op, code);
 }
 
 static bool scan_local(struct farewell *farewell)
 {
-	struct sync_tree *tree = tree_of(farewell);
+	struct sync_tree *tree = farewell_tree(farewell);
 	struct error err = { 0 };
 
 	if (tree->ports.local->ops->open(tree->ports.local, farewell->mailbox->name,
 					 &farewell->record.keywords, &farewell->local, &err) != 0) {
-		fail(farewell, &err);
+		farewell_fail(farewell, &err);
 		return false;
 	}
 	farewell->scan = (struct local_scan_req){ .result = &farewell->listing };
@@ -138,7 +131,7 @@ static void turned(struct port_op *op, int code)
 	struct farewell *farewell = container_of(op, struct farewell, turn);
 
 	if (code != 0)
-		fail(farewell, &op->err);
+		farewell_fail(farewell, &op->err);
 	if (farewell->err.code != 0 || farewell->removed == farewell->listing.count)
 		farewell_step(farewell);
 	else
@@ -147,7 +140,7 @@ static void turned(struct port_op *op, int code)
 
 static void remove_some(struct farewell *farewell)
 {
-	struct sync_tree *tree = tree_of(farewell);
+	struct sync_tree *tree = farewell_tree(farewell);
 	struct local_mailbox *local = farewell->local;
 	struct error err = { 0 };
 
@@ -155,7 +148,7 @@ static void remove_some(struct farewell *farewell)
 	     i < FAREWELL_GROUP_MESSAGES && farewell->removed < farewell->listing.count; i++) {
 		const struct local_item *item = &farewell->listing.items[farewell->removed++];
 		if (local->ops->remove(local, item->name, item->flags, &err) != 0) {
-			fail(farewell, &err);
+			farewell_fail(farewell, &err);
 			break;
 		}
 	}
@@ -175,7 +168,7 @@ static bool remove_files(struct farewell *farewell)
 /* A message that has come by now keeps it. */
 static bool remove_local(struct farewell *farewell)
 {
-	struct sync_tree *tree = tree_of(farewell);
+	struct sync_tree *tree = farewell_tree(farewell);
 	struct error err = { 0 };
 
 	farewell->local->ops->close(farewell->local);
@@ -188,7 +181,7 @@ static bool remove_local(struct farewell *farewell)
 	if (code == SYNCD_EBUSY)
 		farewell->is_kept = true;
 	else if (code != 0)
-		fail(farewell, &err);
+		farewell_fail(farewell, &err);
 	farewell->mailbox->is_local = code != 0;
 	return false;
 }
@@ -204,12 +197,12 @@ static void opened(struct port_op *op, int code)
 		farewell->is_kept = farewell->has_unseen ||
 				    farewell->open.uidvalidity != farewell->record.uidvalidity;
 	}
-	stepped(farewell, op, code);
+	farewell_stepped(farewell, op, code);
 }
 
 static bool open_remote(struct farewell *farewell)
 {
-	struct sync_tree *tree = tree_of(farewell);
+	struct sync_tree *tree = farewell_tree(farewell);
 
 	farewell->open = (struct remote_open_req){
 		.name = farewell->mailbox->name,
@@ -231,10 +224,10 @@ static void observed(struct port_op *op, int code)
 		struct sync_observer observer = observer_of(farewell, farewell->open.flags_mask);
 		if (sync_observe_remote(&observer, &farewell->observation, &farewell->delta,
 					&err) != 0)
-			fail(farewell, &err);
+			farewell_fail(farewell, &err);
 		farewell->is_kept |= has_new(&farewell->delta);
 	}
-	stepped(farewell, op, code);
+	farewell_stepped(farewell, op, code);
 }
 
 static bool observe_remote(struct farewell *farewell)
@@ -255,12 +248,12 @@ static void removed_remote(struct port_op *op, int code)
 	struct farewell *farewell = container_of(op, struct farewell, delete.op);
 
 	farewell->mailbox->is_remote = code != 0;
-	stepped(farewell, op, code);
+	farewell_stepped(farewell, op, code);
 }
 
 static bool remove_remote(struct farewell *farewell)
 {
-	struct sync_tree *tree = tree_of(farewell);
+	struct sync_tree *tree = farewell_tree(farewell);
 
 	farewell->remote->ops->close(farewell->remote);
 	farewell->remote = NULL;
@@ -272,97 +265,6 @@ static bool remove_remote(struct farewell *farewell)
 	farewell->delete.op.done = removed_remote;
 	tree->ports.remote->ops->remove(tree->ports.remote, &farewell->delete);
 	return true;
-}
-
-/* --- The state, and what is kept ----------------------------------------------------------- */
-
-static void forget_some(struct farewell *farewell);
-
-static void forgotten(struct port_op *op, int code)
-{
-	struct farewell *farewell = container_of(op, struct farewell, commit.op);
-	bool is_over = !farewell->mailbox->is_known;
-
-	if (code != 0)
-		fail(farewell, &op->err);
-	if (farewell->err.code != 0 || is_over)
-		farewell_step(farewell);
-	else
-		forget_some(farewell);
-}
-
-/* Its messages in groups, and then itself. Cut short, it may be wanted again, or there again. */
-static void forget_some(struct farewell *farewell)
-{
-	struct sync_tree *tree = tree_of(farewell);
-	struct store_port *store = tree->ports.store;
-	struct remote_flags some[FAREWELL_GROUP_MESSAGES];
-	struct error err = { 0 };
-	size_t count = 0;
-
-	if (store->ops->messages_after(store, farewell->record.id, 0, some, FAREWELL_GROUP_MESSAGES,
-				       &count, &err) != 0)
-		fail(farewell, &err);
-	for (size_t i = 0; i < count; i++)
-		store_batch_delete_message(&farewell->commit.batch, farewell->record.id,
-					   some[i].uid);
-	if (count > 0)
-		store_batch_put_mailbox(&farewell->commit.batch, &farewell->record);
-	if (count == 0 && farewell->err.code == 0) {
-		store_batch_delete_mailbox(&farewell->commit.batch, farewell->record.id);
-		farewell->mailbox->is_known = false;
-	}
-	farewell->commit.op.done = forgotten;
-	store->ops->commit(store, &farewell->commit);
-}
-
-static bool forget(struct farewell *farewell)
-{
-	sync_baseline_void(&farewell->record);
-	forget_some(farewell);
-	return true;
-}
-
-static void created(struct port_op *op, int code)
-{
-	struct farewell *farewell = container_of(op, struct farewell, create.op);
-
-	farewell->mailbox->is_remote = code == 0;
-	stepped(farewell, op, code);
-}
-
-static bool make_remote_anew(struct farewell *farewell)
-{
-	struct sync_tree *tree = tree_of(farewell);
-
-	if (!farewell->is_kept || !tree->options.may_create_remote)
-		return false;
-	log_info(tree->options.account,
-		 "%s: deleted on the server, but there are messages here that it never had: making "
-		 "it there anew",
-		 farewell->mailbox->name);
-	farewell->mailbox->is_wanted = true;
-	farewell->create = (struct remote_create_req){ .name = farewell->mailbox->name };
-	farewell->create.op.done = created;
-	tree->ports.remote->ops->create(tree->ports.remote, &farewell->create);
-	return true;
-}
-
-static bool make_local_anew(struct farewell *farewell)
-{
-	struct sync_tree *tree = tree_of(farewell);
-	struct error err = { 0 };
-
-	if (!farewell->is_kept || !tree->options.may_create_local)
-		return false;
-	log_info(tree->options.account,
-		 "%s: deleted here, but there are messages on the server that were never here: "
-		 "making it anew",
-		 farewell->mailbox->name);
-	if (tree->ports.local->ops->create(tree->ports.local, farewell->mailbox->name, &err) != 0)
-		fail(farewell, &err);
-	farewell->mailbox->is_local = farewell->mailbox->is_wanted = true;
-	return false;
 }
 
 /* --- The order -------------------------------------------------------------------------------- */
@@ -378,24 +280,40 @@ static const struct farewell_step local_steps[] = {
 	{ "scan", scan_local },
 	{ "remove files", remove_files },
 	{ "remove", remove_local },
-	{ "forget", forget },
-	{ "anew", make_remote_anew },
+	{ "forget", farewell_forget },
+	{ "anew", farewell_make_remote_anew },
 	{ NULL, NULL },
 };
 
 static const struct farewell_step remote_steps[] = {
-	{ "select", open_remote }, { "observe", observe_remote }, { "remove", remove_remote },
-	{ "forget", forget },      { "anew", make_local_anew },   { NULL, NULL },
+	{ "select", open_remote },
+	{ "observe", observe_remote },
+	{ "remove", remove_remote },
+	{ "forget", farewell_forget },
+	{ "anew", farewell_make_local_anew },
+	{ NULL, NULL },
+};
+
+static const struct farewell_step restore_local_steps[] = {
+	{ "void", farewell_void },
+	{ "restore", farewell_restore_local },
+	{ NULL, NULL },
+};
+
+static const struct farewell_step restore_remote_steps[] = {
+	{ "void", farewell_void },
+	{ "restore", farewell_restore_remote },
+	{ NULL, NULL },
 };
 
 static const struct farewell_step state_steps[] = {
-	{ "forget", forget },
+	{ "forget", farewell_forget },
 	{ NULL, NULL },
 };
 
 static void farewell_over(struct farewell *farewell)
 {
-	struct sync_tree *tree = tree_of(farewell);
+	struct sync_tree *tree = farewell_tree(farewell);
 
 	if (farewell->remote != NULL)
 		farewell->remote->ops->close(farewell->remote);
@@ -419,7 +337,7 @@ static void farewell_over(struct farewell *farewell)
 	farewell_next(farewell);
 }
 
-static void farewell_step(struct farewell *farewell)
+void farewell_step(struct farewell *farewell)
 {
 	while (farewell->err.code == 0 && farewell->step->start != NULL) {
 		if ((farewell->step++)->start(farewell))
@@ -435,6 +353,10 @@ static const struct farewell_step *steps_of(enum sync_box_action action)
 		return local_steps;
 	case BOX_DELETE_REMOTE:
 		return remote_steps;
+	case BOX_RESTORE_LOCAL:
+		return restore_local_steps;
+	case BOX_RESTORE_REMOTE:
+		return restore_remote_steps;
 	case BOX_FORGET:
 		return state_steps;
 	case BOX_NOTHING:
@@ -462,7 +384,7 @@ static void note_delivery(void *context, const struct journal_record *journal)
  * the mailbox. */
 static int check_deliveries(struct farewell *farewell, struct error *err)
 {
-	struct store_port *store = tree_of(farewell)->ports.store;
+	struct store_port *store = farewell_tree(farewell)->ports.store;
 
 	return store->ops->journal_each(store, farewell->record.id, note_delivery,
 					&farewell->has_unseen, err);
@@ -470,7 +392,7 @@ static int check_deliveries(struct farewell *farewell, struct error *err)
 
 static void farewell_begin(struct farewell *farewell)
 {
-	struct sync_tree *tree = tree_of(farewell);
+	struct sync_tree *tree = farewell_tree(farewell);
 	struct store_port *store = tree->ports.store;
 	struct error err = { 0 };
 	bool is_known = false;
@@ -491,42 +413,20 @@ static void farewell_begin(struct farewell *farewell)
 	if (code == 0 && is_known)
 		code = check_deliveries(farewell, &err);
 	if (code != 0)
-		fail(farewell, &err);
+		farewell_fail(farewell, &err);
 	farewell_step(farewell);
-}
-
-static void tell_held(struct farewell *farewell)
-{
-	struct sync_tree *tree = tree_of(farewell);
-	const struct sync_box *box = box_of(farewell);
-	struct sync_result result = {
-		.held_deletions = box->messages,
-		.held_is_remote = box->action == BOX_HOLD_REMOTE,
-	};
-
-	error_set(
-		&result.err, SYNCD_EHELD,
-		"it was deleted %s; that %zu messages go with it %s is held back, as that is more "
-		"than deletion_limit (%u%%) of the account",
-		result.held_is_remote ? "here" : "on the server", box->messages,
-		result.held_is_remote ? "on the server" : "here",
-		tree->options.deletion_limit_percent);
-	error_context(&result.err, "mailbox %s", box->name);
-	if (tree->ops->ended != NULL)
-		tree->ops->ended(tree, box->name, &result);
 }
 
 static void farewell_next(struct farewell *farewell)
 {
-	struct sync_tree *tree = tree_of(farewell);
+	struct sync_tree *tree = farewell_tree(farewell);
 
 	while (tree->err.code == 0 && farewell->next < tree->count) {
 		farewell->mailbox = &tree->mailboxes[farewell->next++];
 		enum sync_box_action action = box_of(farewell)->action;
 		if (farewell->mailbox->is_unusable)
 			continue;
-		if (action == BOX_HOLD_LOCAL || action == BOX_HOLD_REMOTE)
-			tell_held(farewell);
+		farewell_tell_held(tree, (size_t)(farewell->mailbox - tree->mailboxes));
 		if (steps_of(action) == NULL)
 			continue;
 		farewell_begin(farewell);
@@ -535,38 +435,28 @@ static void farewell_next(struct farewell *farewell)
 	tree_piece_done(tree);
 }
 
-static bool deletes_any(const struct sync_tree *tree)
+static void noted(struct port_op *op, int code)
 {
-	for (size_t i = 0; i < tree->count; i++) {
-		enum sync_box_action action = tree->boxes.items[i].action;
-		if (action == BOX_DELETE_LOCAL || action == BOX_DELETE_REMOTE)
-			return true;
-	}
-	return false;
-}
+	struct farewell *farewell = container_of(op, struct farewell, commit.op);
 
-/* What was moved away by now does not go with it. */
-static int count_messages(struct sync_tree *tree, struct error *err)
-{
-	struct store_port *store = tree->ports.store;
-	int code = 0;
-
-	for (size_t i = 0; code == 0 && i < tree->count; i++) {
-		if (tree->mailboxes[i].is_known)
-			code = store->ops->message_count(store, tree->mailboxes[i].record.id,
-							 &tree->boxes.items[i].messages, err);
-	}
-	return code;
+	if (code != 0)
+		tree_fail(farewell_tree(farewell), &op->err);
+	farewell_next(farewell);
 }
 
 void farewell_start(struct sync_tree *tree)
 {
+	struct farewell *farewell = &tree->farewell;
 	struct error err = { 0 };
 
-	store_batch_init(&tree->farewell.commit.batch);
-	if (deletes_any(tree) && count_messages(tree, &err) != 0)
+	store_batch_init(&farewell->commit.batch);
+	if (farewell_judge(tree, &err) != 0)
 		tree_fail(tree, &err);
-	sync_boxes_hold(tree->boxes.items, tree->count, tree->options.deletion_limit_percent);
-	tree->farewell.next = 0;
-	farewell_next(&tree->farewell);
+	farewell->next = 0;
+	if (tree->err.code != 0 || farewell->commit.batch.count == 0) {
+		farewell_next(farewell);
+		return;
+	}
+	farewell->commit.op.done = noted;
+	tree->ports.store->ops->commit(tree->ports.store, &farewell->commit);
 }

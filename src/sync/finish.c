@@ -108,7 +108,8 @@ static bool are_alike(const struct mailbox_record *a, const struct mailbox_recor
 {
 	return a->uidnext == b->uidnext && a->highestmodseq == b->highestmodseq &&
 	       a->exists == b->exists && a->policy == b->policy && a->verified_s == b->verified_s &&
-	       a->email_uidnext == b->email_uidnext && are_alike_locally(a, b);
+	       a->email_uidnext == b->email_uidnext && mailbox_has_held(a) == mailbox_has_held(b) &&
+	       are_alike_locally(a, b);
 }
 
 static void finish_done(struct port_op *op, int code)
@@ -140,6 +141,8 @@ void finish_start(struct sync_pass *pass)
 		note_remote(pass, &now);
 	if (pass_is_settled(pass))
 		note_local(pass, &now);
+	if (pass_is_settled(pass) || pass->is_decided)
+		now.held_remote = now.held_local = (struct held_deletions){ .count = 0 };
 	bool tells_of_maildir = !are_alike_locally(&now, &pass->mailbox);
 	if (!are_alike(&now, &pass->mailbox)) {
 		pass->mailbox = now;

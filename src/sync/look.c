@@ -33,7 +33,8 @@ static void decide_how_much(struct sync_pass *pass)
 	pass->is_verifying = has_baseline && sync_verify_is_due(mailbox, pass->now_s,
 								pass->options.verify_interval_s);
 	pass->wants_all = !has_baseline || pass->is_verifying || is_any_aside_due(pass);
-	pass->needs_remote = pass->wants_all || !pass->options.is_remote_quiet;
+	pass->needs_remote =
+		pass->wants_all || !pass->options.is_remote_quiet || mailbox_has_held(mailbox);
 }
 
 static int load_mailbox(struct sync_pass *pass, struct error *err)

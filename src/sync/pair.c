@@ -48,6 +48,7 @@ static void reset_adopt(struct sync_pass *pass)
 	pass->mailbox.exists = 0;
 	pass->mailbox.mtimes = (struct local_mtimes){ 0 };
 	pass->mailbox.policy = 0;
+	pass->mailbox.held_remote = pass->mailbox.held_local = (struct held_deletions){ 0 };
 	pass->is_mailbox_recorded = false;
 	pass->wants_all = true;
 	pass->is_verifying = false; /* there is nothing to compare with */
@@ -117,6 +118,8 @@ void reset_start(struct sync_pass *pass)
 			 "%s: the server gives UIDs anew that others had, as when it was restored "
 			 "from a backup; messages are paired again",
 			 pass->name);
+	else if (known == SYNC_BASELINE_VOID)
+		log_info(pass->options.account, "%s: messages are paired anew", pass->name);
 	else
 		log_warn(pass->options.account,
 			 "%s: UIDVALIDITY changed from %u to %u; messages are paired again",

@@ -137,6 +137,36 @@ static void pass_let_names_go(struct sync_pass *pass)
 	*listing = kept;
 }
 
+static int make_plan(struct sync_pass *pass, const struct sync_policy *policy, struct error *err)
+{
+	int code = 0;
+
+	sync_plan_free(&pass->plan);
+	sync_plan_make(&pass->plan, policy, &pass->local_delta, &pass->remote_delta);
+	if (pass->wants_all && policy->expunges_deleted)
+		code = pass_plan_unchanged(pass, policy, err);
+	pass_let_back(pass);
+	return code;
+}
+
+/* What is to be restored is planned otherwise: what was marked as deleted is there on both sides,
+ * and only loses the mark. */
+static int make_guarded_plan(struct sync_pass *pass, const struct sync_policy *policy,
+			     struct error *err)
+{
+	struct sync_policy unmarking = *policy;
+	int code = make_plan(pass, policy, err);
+
+	if (code == 0)
+		code = pass_guard(pass, err);
+	if (code != 0 || !pass_is_restoring(pass))
+		return code;
+	unmarking.unmarks_deleted = true;
+	code = make_plan(pass, &unmarking, err);
+	pass_restore(pass);
+	return code;
+}
+
 static void enter_plan(struct sync_pass *pass)
 {
 	struct error err = { 0 };
@@ -156,12 +186,7 @@ static void enter_plan(struct sync_pass *pass)
 	};
 	if (pass->open.is_read_only && policy.direction == SYNC_BOTH)
 		policy.direction = SYNC_PULL;
-	sync_plan_make(&pass->plan, &policy, &pass->local_delta, &pass->remote_delta);
-	if (pass->wants_all && policy.expunges_deleted &&
-	    pass_plan_unchanged(pass, &policy, &err) != 0)
-		pass_fail(pass, &err);
-	pass_let_back(pass);
-	if (pass_guard(pass, &err) != 0)
+	if (make_guarded_plan(pass, &policy, &err) != 0)
 		pass_fail(pass, &err);
 	delta_free(&pass->local_delta); /* 100,000 new messages are megabytes */
 	delta_free(&pass->remote_delta);

@@ -278,6 +278,9 @@ struct sync_pass {
 	struct uidset told;
 	bool are_counts_equal;    /* both sides have as many, so that nothing is gone */
 	bool is_left_over;        /* something was put off to the next pass */
+	bool is_decided;          /* a person's decision was asked for, and applies: */
+	bool restores_remote;     /* what would be deleted on the server is brought back here, */
+	bool restores_local;      /* and the other way round */
 	bool is_listing_stripped; /* of keywords that are to be synchronised by now */
 	struct remote_settle_req settle;
 	struct doubt doubt;
@@ -364,8 +367,12 @@ int pass_uid_is_known(struct sync_pass *pass, uint32_t uid, bool *is_known);
 /* True when the mailbox's record in the state is complete. */
 bool pass_is_recorded(const struct sync_pass *pass);
 
-/* Takes out of the plan what is not to be removed, or not now. */
+/* Takes out of the plan what is not to be removed, or not now; or says what is to be restored. */
 int pass_guard(struct sync_pass *pass, struct error *err);
+bool pass_is_restoring(const struct sync_pass *pass);
+/* Lets the state forget, in place of removing, what is to be restored: a message that the state
+ * does not know is new, and the next pass brings it to the other side. */
+void pass_restore(struct sync_pass *pass);
 
 /* The server's UIDVALIDITY; 1 where it says 0 (QUIRKS). */
 uint32_t pass_uidvalidity(const struct sync_pass *pass);

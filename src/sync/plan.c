@@ -31,8 +31,8 @@ static void plan_expunge_both(struct sync_plan *plan, const struct sync_item *it
 /* Brings both sides to `target` as far as each can hold it. Agreed is only what both can:
  * a keyword that the maildir has no letter for would otherwise, once it gets one, look
  * as if it had been removed there. */
-static void plan_flags(struct sync_plan *plan, const struct sync_policy *policy,
-		       const struct sync_item *item, uint64_t target)
+static void plan_merged(struct sync_plan *plan, const struct sync_policy *policy,
+			const struct sync_item *item, uint64_t target)
 {
 	struct sync_action store = {
 		.kind = SYNC_STORE,
@@ -48,10 +48,6 @@ static void plan_flags(struct sync_plan *plan, const struct sync_policy *policy,
 		.remove = item->local_flags & ~target & policy->local_mask,
 	};
 
-	if (is_expunged(policy, target)) {
-		plan_expunge_both(plan, item);
-		return;
-	}
 	if (store.add != 0 || store.remove != 0)
 		sync_plan_add(plan, &store);
 	if (set.add != 0 || set.remove != 0)
@@ -60,6 +56,53 @@ static void plan_flags(struct sync_plan *plan, const struct sync_policy *policy,
 	uint64_t agreed = (target & both) | (item->agreed & ~both);
 	if (agreed != item->agreed)
 		plan_simple(plan, SYNC_AGREE, item, agreed);
+}
+
+static void plan_flags(struct sync_plan *plan, const struct sync_policy *policy,
+		       const struct sync_item *item, uint64_t target)
+{
+	if (!is_expunged(policy, target))
+		plan_merged(plan, policy, item, target);
+	else if (policy->unmarks_deleted)
+		plan_merged(plan, policy, item, target & ~FLAG_DELETED);
+	else
+		plan_expunge_both(plan, item);
+}
+
+/* New on the server, or to be brought back. */
+static void plan_fetch(struct sync_plan *plan, const struct sync_policy *policy,
+		       const struct sync_item *item)
+{
+	bool is_going = is_expunged(policy, item->remote_flags);
+
+	if (is_going && !policy->unmarks_deleted) {
+		plan_simple(plan, SYNC_EXPUNGE, item, item->remote_flags);
+		return;
+	}
+	plan_simple(plan, SYNC_FETCH, item, item->remote_flags & ~(is_going ? FLAG_DELETED : 0));
+	if (is_going)
+		sync_plan_add(plan, &(struct sync_action){
+					    .kind = SYNC_STORE,
+					    .uid = item->uid,
+					    .remove = FLAG_DELETED,
+				    });
+}
+
+/* New in the maildir. Without its mark it is sent by the next pass. */
+static void plan_append(struct sync_plan *plan, const struct sync_policy *policy,
+			const struct sync_item *item)
+{
+	bool is_going = is_expunged(policy, item->local_flags);
+
+	if (is_going && policy->unmarks_deleted)
+		sync_plan_add(plan, &(struct sync_action){
+					    .kind = SYNC_SET_FLAGS,
+					    .name = item->name,
+					    .flags = item->local_flags,
+					    .remove = FLAG_DELETED,
+				    });
+	else
+		plan_simple(plan, is_going ? SYNC_REMOVE : SYNC_APPEND, item, item->local_flags);
 }
 
 void sync_plan_item(struct sync_plan *plan, const struct sync_policy *policy,
@@ -81,14 +124,10 @@ void sync_plan_item(struct sync_plan *plan, const struct sync_policy *policy,
 		plan_flags(plan, policy, item, item->local_flags);
 		break;
 	case OUTCOME_FETCH:
-		plan_simple(plan,
-			    is_expunged(policy, item->remote_flags) ? SYNC_EXPUNGE : SYNC_FETCH,
-			    item, item->remote_flags);
+		plan_fetch(plan, policy, item);
 		break;
 	case OUTCOME_APPEND:
-		plan_simple(plan,
-			    is_expunged(policy, item->local_flags) ? SYNC_REMOVE : SYNC_APPEND,
-			    item, item->local_flags);
+		plan_append(plan, policy, item);
 		break;
 	case OUTCOME_EXPUNGE:
 		plan_simple(plan, SYNC_EXPUNGE, item, 0);
@@ -105,10 +144,15 @@ void sync_plan_item(struct sync_plan *plan, const struct sync_policy *policy,
 void sync_plan_unchanged(struct sync_plan *plan, const struct sync_policy *policy, uint32_t uid,
 			 uint64_t agreed)
 {
-	const struct sync_item item = { .uid = uid, .agreed = agreed };
+	const struct sync_item item = {
+		.uid = uid,
+		.agreed = agreed,
+		.local_flags = agreed,
+		.remote_flags = agreed,
+	};
 
 	if (is_expunged(policy, agreed))
-		plan_expunge_both(plan, &item);
+		plan_flags(plan, policy, &item, agreed);
 }
 
 /* The item that at most one entry of each side tells about; NULL says that this

@@ -81,7 +81,7 @@ static bool tree_is_unchanged(struct sync_tree *tree, struct tree_mailbox *mailb
 		.max_size_bytes = tree->options.max_size_bytes,
 	};
 
-	if (!mailbox->is_known || is_other_local(mailbox) ||
+	if (!mailbox->is_known || is_other_local(mailbox) || mailbox_has_held(record) ||
 	    !sync_policy_is_of(record->policy, &terms) ||
 	    sync_verify_is_due(record, tree->now_s, tree->options.verify_interval_s))
 		return false;
@@ -190,6 +190,18 @@ static void tree_want_again(struct tree_mailbox *mailbox)
 	mailbox->tree->next = 0;
 }
 
+enum sync_decision tree_decision(struct sync_tree *tree, const char *name)
+{
+	return tree->ops->decides != NULL ? tree->ops->decides(tree, name) : SYNC_HOLD;
+}
+
+/* Behind the one that lets the state forget what is to be restored there has to be another. */
+static unsigned repeats_max(const struct tree_mailbox *mailbox)
+{
+	return TREE_REPEATS_MAX +
+	       (tree_decision(mailbox->tree, mailbox->name) == SYNC_RESTORE ? 1 : 0);
+}
+
 static void tree_pass_done(struct sync_pass *pass, const struct sync_result *result)
 {
 	struct tree_mailbox *mailbox = sync_pass_context(pass);
@@ -203,7 +215,7 @@ static void tree_pass_done(struct sync_pass *pass, const struct sync_result *res
 		tree->ops->ended(tree, mailbox->name, result);
 	tree_note_failure(tree, &result->err);
 	if (result->wants_another && result->err.code == 0 && !tree->options.is_dry_run &&
-	    mailbox->passes < TREE_REPEATS_MAX)
+	    mailbox->passes < repeats_max(mailbox))
 		tree_want_again(mailbox);
 	passes_continue(tree);
 }
@@ -266,7 +278,8 @@ static void tree_start_pass(struct sync_tree *tree, struct tree_mailbox *mailbox
 {
 	struct sync_pass_options options = {
 		.direction = tree->options.direction,
-		.deletion_limit_percent = tree->options.deletion_limit_percent,
+		.deletion_limit = tree->options.deletion_limit,
+		.decision = tree_decision(tree, mailbox->name),
 		.expunges_deleted = tree->options.expunges_deleted,
 		.max_size_bytes = tree->options.max_size_bytes,
 		.trash = trash_of(tree),

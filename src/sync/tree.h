@@ -240,9 +240,16 @@ static inline struct sync_tree *transfer_tree(struct transfer *transfer)
 	return container_of(transfer, struct sync_tree, transfer);
 }
 
+static inline struct sync_tree *farewell_tree(struct farewell *farewell)
+{
+	return container_of(farewell, struct sync_tree, farewell);
+}
+
 /* Whether a kill left anything under way in the mailbox of that id. */
 int tree_has_journal(struct sync_tree *tree, uint32_t mailbox_id, bool *has_journal,
 		     struct error *err);
+
+enum sync_decision tree_decision(struct sync_tree *tree, const char *name);
 
 /* The step is over; tree->err tells how. May be called inside its start. */
 void tree_piece_done(struct sync_tree *tree);
@@ -280,6 +287,23 @@ void boxes_renamed(struct sync_tree *tree, size_t at, const struct error *err);
 /* farewell.c: what was deleted on one side goes on the other, and what is nowhere is forgotten;
  * behind the passes, as what it held may be elsewhere by now. */
 void farewell_start(struct sync_tree *tree);
+void farewell_step(struct farewell *farewell);
+void farewell_stepped(struct farewell *farewell, const struct port_op *op, int code);
+void farewell_fail(struct farewell *farewell, const struct error *err);
+
+/* farewell_anew.c: the steps behind what is removed, or in place of it. Each starts something, and
+ * farewell_step follows, or returns false. */
+bool farewell_forget(struct farewell *farewell);
+bool farewell_make_remote_anew(struct farewell *farewell);
+bool farewell_make_local_anew(struct farewell *farewell);
+bool farewell_void(struct farewell *farewell);
+bool farewell_restore_remote(struct farewell *farewell);
+bool farewell_restore_local(struct farewell *farewell);
+
+/* farewell_hold.c: what is too much is held, and that noted in farewell.commit.batch. */
+int farewell_judge(struct sync_tree *tree, struct error *err);
+/* Tells of a mailbox if its deletion is held. */
+void farewell_tell_held(struct sync_tree *tree, size_t at);
 void farewell_cancel(struct farewell *farewell);
 void farewell_free(struct farewell *farewell);
 

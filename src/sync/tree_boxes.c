@@ -88,6 +88,52 @@ static void create_local(struct sync_tree *tree, struct tree_mailbox *mailbox)
 		tree_ended_without_pass(tree, mailbox, &err);
 }
 
+/* True when it is to be waited for. */
+static bool create(struct sync_tree *tree, size_t at)
+{
+	if (tree->boxes.items[at].action == BOX_CREATE_REMOTE) {
+		create_remote(tree, &tree->mailboxes[at]);
+		return true;
+	}
+	create_local(tree, &tree->mailboxes[at]);
+	return false;
+}
+
+static void noted_known(struct port_op *op, int code)
+{
+	struct sync_tree *tree = container_of(op, struct sync_tree, boxes.commit.op);
+
+	if (code != 0)
+		tree_fail(tree, &op->err);
+	if (code != 0 || !create(tree, tree->boxes.next - 1))
+		boxes_continue(tree);
+}
+
+/* One that is known and not to be deleted, as INBOX, is made anew, and empty: its messages were not
+ * deleted, either. They are held, which the state says before the mailbox is there. */
+static bool create_known(struct sync_tree *tree, size_t at)
+{
+	struct store_port *store = tree->ports.store;
+	struct boxes *boxes = &tree->boxes;
+	struct mailbox_record record;
+	struct error err = { 0 };
+	bool is_known = false;
+
+	if (store->ops->mailbox_get(store, tree->mailboxes[at].name, &is_known, &record, &err) != 0)
+		tree_fail(tree, &err);
+	if (!is_known)
+		return false;
+	if (boxes->items[at].action == BOX_CREATE_REMOTE)
+		record.held_local = SYNC_LIMIT_ALL;
+	else
+		record.held_remote = SYNC_LIMIT_ALL;
+	store_batch_put_mailbox(&boxes->commit.batch, &record);
+	keyword_table_free(&record.keywords);
+	boxes->commit.op.done = noted_known;
+	store->ops->commit(store, &boxes->commit);
+	return true;
+}
+
 /* --- One after the other ------------------------------------------------------------------ */
 
 /* A server refuses to rename a mailbox when one below it, which goes along, would get a name that
@@ -116,10 +162,10 @@ static bool boxes_carry_out(struct sync_tree *tree, size_t at)
 {
 	switch (tree->boxes.items[at].action) {
 	case BOX_CREATE_LOCAL:
-		create_local(tree, &tree->mailboxes[at]);
-		return false;
 	case BOX_CREATE_REMOTE:
-		create_remote(tree, &tree->mailboxes[at]);
+		if (tree->mailboxes[at].is_known)
+			return create_known(tree, at);
+		(void)create(tree, at);
 		return false;
 	case BOX_RENAME_LOCAL:
 	case BOX_RENAME_REMOTE:
@@ -132,6 +178,8 @@ static bool boxes_carry_out(struct sync_tree *tree, size_t at)
 	case BOX_DELETE_REMOTE:
 	case BOX_HOLD_LOCAL:
 	case BOX_HOLD_REMOTE:
+	case BOX_RESTORE_LOCAL:
+	case BOX_RESTORE_REMOTE:
 	case BOX_FORGET:
 		break;
 	}
@@ -196,15 +244,19 @@ static bool create_trash(struct sync_tree *tree)
 	return true;
 }
 
-/* A rename may be to a place below a mailbox that is being made. */
+/* A rename may be to a place below a mailbox that is being made; and what takes more than one step
+ * is alone. */
 static bool has_to_wait(const struct sync_tree *tree)
 {
 	enum sync_box_action action = tree->boxes.items[tree->boxes.next].action;
-	bool is_rename = action == BOX_RENAME_LOCAL || action == BOX_RENAME_REMOTE ||
-			 action == BOX_RENAME_STATE;
+	bool is_made = action == BOX_CREATE_LOCAL || action == BOX_CREATE_REMOTE;
+	bool is_alone = action == BOX_RENAME_LOCAL || action == BOX_RENAME_REMOTE ||
+			action == BOX_RENAME_STATE ||
+			(is_made && tree->mailboxes[tree->boxes.next].is_known);
 
-	return action == BOX_CREATE_REMOTE ? !can_create_more(tree)
-					   : is_rename && tree->boxes.creating > 0;
+	if (is_alone)
+		return tree->boxes.creating > 0;
+	return action == BOX_CREATE_REMOTE && !can_create_more(tree);
 }
 
 static void boxes_continue(struct sync_tree *tree)

@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: MIT"""
 import os
+import shutil
 
 import dovecot
 import mailgen
@@ -48,6 +49,36 @@ class Policies(Case):
                          sorted(m.digest for m in here if not self.is_new_here(m)))
         self.assertEqual([m.flags for m in here if not self.is_new_here(m)], [{"\\Seen"}] * 3)
         self.assertEqual(len(here), 4)
+
+    def with_work(self, direction):
+        """A mailbox Work with a message on both sides; then the direction is set."""
+        remote = self.remote()
+        remote.create("Work")
+        remote.append("Work", mailgen.Mail(1).plain("agreed"), ["\\Seen"])
+        client, local = self.account()
+        self.pass_once(client)
+        client.configure(direction=direction)
+        return client, local, remote
+
+    def test_pull_makes_no_mailbox_there_for_what_is_kept_here(self):
+        client, local, remote = self.with_work("pull")
+        local.add("Work", mailgen.Mail(2).plain("never sent"), "S")
+        remote.check(remote.imap.delete("Work"))
+        sessions = self.server.sessions()
+        self.pass_once(client)
+        self.pass_once(client)
+        self.assertEqual([c for c in self.server.commands(sessions) if c in dovecot.WRITING], [])
+        self.assertEqual(remote.mailboxes(), ["INBOX"])
+        self.assertEqual(len(local.messages("Work")), 2)
+
+    def test_push_makes_no_mailbox_here_for_what_is_kept_there(self):
+        client, local, remote = self.with_work("push")
+        remote.append("Work", mailgen.Mail(2).plain("never fetched"), ["\\Seen"])
+        shutil.rmtree(local.path("Work"))
+        self.pass_once(client)
+        self.pass_once(client)
+        self.assertEqual(local.mailboxes(), ["INBOX"])
+        self.assertEqual(len(remote.messages("Work")), 2)
 
     @staticmethod
     def is_new_here(message):

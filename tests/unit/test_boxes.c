@@ -402,6 +402,13 @@ static void status_is_worth_asking_for_when_one_is_missing(void **state)
 /* --- Too much at once --------------------------------------------------------------------------
  */
 
+static void hold(struct fixture *f, unsigned percent)
+{
+	const struct sync_limit limit = { .percent = percent, .messages = SYNC_LIMIT_MESSAGES };
+
+	sync_boxes_hold(f->boxes, f->count, &limit);
+}
+
 static void most_of_an_account_is_not_deleted_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -412,7 +419,7 @@ static void most_of_an_account_is_not_deleted_at_once(void **state)
 	other->messages = 10;
 	gone->messages = 31;
 	plan(f);
-	sync_boxes_hold(f->boxes, f->count, 40);
+	hold(f, 40);
 	assert_int_equal(kept->action, BOX_PASS);
 	assert_int_equal(gone->action, BOX_HOLD_LOCAL);
 	assert_int_equal(other->action, BOX_DELETE_REMOTE);
@@ -425,17 +432,38 @@ static void few_messages_or_a_small_part_are_not_held(void **state)
 
 	gone->messages = 19;
 	plan(f);
-	sync_boxes_hold(f->boxes, f->count, 50);
+	hold(f, 50);
 	assert_int_equal(gone->action, BOX_DELETE_LOCAL);
 	gone->messages = 1000;
 	add_known(f, "a", BOTH, 1, 11)->messages = 1000;
 	plan(f);
-	sync_boxes_hold(f->boxes, f->count, 50);
+	hold(f, 50);
 	assert_int_equal(gone->action, BOX_DELETE_LOCAL);
-	sync_boxes_hold(f->boxes, f->count, 0);
+	hold(f, 0);
 	assert_int_equal(gone->action, BOX_DELETE_LOCAL);
-	sync_boxes_hold(f->boxes, f->count, 49);
+	hold(f, 49);
 	assert_int_equal(gone->action, BOX_HOLD_LOCAL);
+}
+
+static void what_was_held_stays_so_and_one_that_was_emptied_goes(void **state)
+{
+	struct fixture *f = *state;
+	struct sync_box *kept = add_known(f, "a", BOTH, 1, 11);
+	struct sync_box *gone = add_known(f, "b", LOCAL, 2, 12);
+	struct sync_box *other = add_known(f, "c", REMOTE, 3, 13);
+
+	kept->messages = 1000;
+	gone->messages = other->messages = 30;
+	f->records[2].held_local = (struct held_deletions){ 30, 40 };
+	f->records[3].held_local = (struct held_deletions){ 30, 40 }; /* the other side's */
+	plan(f);
+	hold(f, 50);
+	assert_int_equal(gone->action, BOX_HOLD_LOCAL);
+	assert_int_equal(other->action, BOX_DELETE_REMOTE);
+	gone->messages = 0;
+	plan(f);
+	hold(f, 50);
+	assert_int_equal(gone->action, BOX_DELETE_LOCAL);
 }
 
 int main(void)
@@ -467,6 +495,7 @@ int main(void)
 		TEST(inbox_is_no_renamed_mailbox),
 		TEST(status_is_worth_asking_for_when_one_is_missing),
 		TEST(most_of_an_account_is_not_deleted_at_once),
+		TEST(what_was_held_stays_so_and_one_that_was_emptied_goes),
 		TEST(few_messages_or_a_small_part_are_not_held),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

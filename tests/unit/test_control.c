@@ -94,6 +94,13 @@ static void op_plan(struct control_user *user, const struct control_target *targ
 	hold(user, "plan", targets, count, reply);
 }
 
+static void op_decide(struct control_user *user, const struct control_target *target,
+		      enum sync_decision decision, struct control_reply *reply)
+{
+	assert_true(decision == SYNC_ACCEPT || decision == SYNC_RESTORE);
+	hold(user, decision == SYNC_ACCEPT ? "accept" : "restore", target, 1, reply);
+}
+
 static int op_pause(struct control_user *user, const char *const *accounts, size_t count,
 		    struct error *err)
 {
@@ -131,6 +138,7 @@ static const struct control_ops ops = {
 	.status = op_status,
 	.sync = op_sync,
 	.plan = op_plan,
+	.decide = op_decide,
 	.pause = op_pause,
 	.resume = op_resume,
 	.reload = op_reload,
@@ -354,6 +362,18 @@ static void bad_requests_get_the_codes_of_json_rpc(void **state)
 		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sync\","
 		  "\"params\":{\"targets\":[\"a\\u0000b\"]}}\n",
 		  -32602 },
+		/* A decision is about something, and one thing. */
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"accept\"}\n", -32602 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"restore\",\"params\":{}}\n", -32602 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"accept\","
+		  "\"params\":{\"target\":null}}\n",
+		  -32602 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"accept\","
+		  "\"params\":{\"target\":[\"work\"]}}\n",
+		  -32602 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"accept\","
+		  "\"params\":{\"targets\":\"work\"}}\n",
+		  -32602 },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stop\",\"params\":{\"x\":1}}\n",
 		  -32602 },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"pause\","
@@ -466,6 +486,31 @@ static void targets_are_accounts_and_mailboxes(void **state)
 		"\"failures\":"
 		"[{\"account\":\"work\",\"mailbox\":\"INBOX\",\"error\":{\"code\":\"server\","
 		"\"message\":\"it said NO\"}}]}}");
+	free(line);
+	(void)close(fd);
+}
+
+static void decisions_are_about_one_target_and_answered_as_sync(void **state)
+{
+	struct fixture *f = *state;
+	int fd = client_open(f);
+
+	client_say(f, fd,
+		   "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"accept\",\"params\":"
+		   "{\"target\":\"work/a/b\"}}\n");
+	turn(f);
+	assert_string_equal(f->seen, "accept work|a/b");
+	client_say(f, fd,
+		   "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"restore\",\"params\":"
+		   "{\"target\":\"home\"}}\n");
+	turn(f);
+	assert_string_equal(f->seen, "restore home|-");
+	answer_held(f);
+	char *line = client_line(f, fd);
+	json_t *answer = json_loads(line, 0, NULL);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(answer, "result"), "exit")), 1);
+	json_decref(answer);
 	free(line);
 	(void)close(fd);
 }
@@ -766,6 +811,7 @@ int main(void)
 		CONTROL_TEST(several_requests_in_one_piece_are_all_answered),
 		CONTROL_TEST(a_request_of_the_limit_is_taken_and_a_longer_one_skipped),
 		CONTROL_TEST(targets_are_accounts_and_mailboxes),
+		CONTROL_TEST(decisions_are_about_one_target_and_answered_as_sync),
 		CONTROL_TEST(a_plan_is_a_list_of_lines),
 		CONTROL_TEST(too_many_open_requests_are_refused),
 		CONTROL_TEST(stop_is_answered_before_it_is_done),

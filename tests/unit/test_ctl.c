@@ -272,6 +272,13 @@ static void op_sync(struct control_user *user, const struct control_target *targ
 	control_reply_sync(reply, &result);
 }
 
+static void op_decide(struct control_user *user, const struct control_target *target,
+		      enum sync_decision decision, struct control_reply *reply)
+{
+	(void)decision;
+	op_sync(user, target, 1, reply);
+}
+
 static void op_plan(struct control_user *user, const struct control_target *targets, size_t count,
 		    struct control_reply *reply)
 {
@@ -307,6 +314,7 @@ static const struct control_ops ops = {
 	.status = op_status,
 	.sync = op_sync,
 	.plan = op_plan,
+	.decide = op_decide,
 	.pause = op_pause,
 	.resume = op_pause,
 	.reload = op_reload,
@@ -424,6 +432,15 @@ static void commands_print_and_exit_as_promised(void **state)
 		{ { "sync", "work/a/b" }, true, 1, "{\"exit\":1,", "" },
 		{ { "sync", "/x" }, false, 64, "", "syncctl: the parameters" },
 		{ { "plan", "work" }, false, 0, "work/INBOX: fetch 1\n", "" },
+		{ { "accept", "work" }, false, 0, "7 fetched\n", "" },
+		{ { "restore", "work/a/b" },
+		  false,
+		  1,
+		  "7 fetched\n",
+		  "syncctl: work/a/b: it said NO\n" },
+		{ { "restore", "work/a/b" }, true, 1, "{\"exit\":1,", "" },
+		{ { "accept" }, false, 64, "", "usage: syncctl accept ACCOUNT[/MAILBOX]\n" },
+		{ { "accept", "a", "b" }, false, 64, "", "usage: syncctl accept" },
 		{ { "pause", "work", "home" }, false, 0, "", "" },
 		{ { "resume" }, true, 0, "{\"ok\":true}\n", "" },
 		{ { "reload" }, false, 78, "", "syncctl: line 3 is wrong\n" },

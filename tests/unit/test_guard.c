@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "syncd/must.h"
+#include "syncd/sync_limit.h"
 #include "syncd/sync_plan.h"
 
 struct guard_case {
@@ -30,10 +31,42 @@ static void many_deletions_are_held_and_few_are_not(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		assert_int_equal(sync_guard_holds(cases[i].deletions, cases[i].total,
-						  cases[i].limit_percent),
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct sync_limit limit = { .percent = cases[i].limit_percent,
+						  .messages = SYNC_LIMIT_MESSAGES };
+		assert_int_equal(sync_limit_is_passed(&limit, cases[i].deletions, cases[i].total),
 				 cases[i].is_held);
+	}
+}
+
+struct holds_case {
+	struct held_deletions held;
+	size_t deletions;
+	size_t total;
+	unsigned limit_percent;
+	bool is_held;
+};
+
+static void what_was_held_stays_so_as_long_as_any_of_it_is_left(void **state)
+{
+	static const struct holds_case cases[] = {
+		{ { 0, 0 }, 25, 60, 50, false },   /* never too many */
+		{ { 25, 40 }, 25, 60, 50, true },  /* mail has come */
+		{ { 25, 40 }, 1, 40, 50, true },   /* most were put back, */
+		{ { 25, 40 }, 0, 40, 50, false },  /* all */
+		{ { 25, 40 }, 25, 60, 70, false }, /* the limit is another, */
+		{ { 25, 40 }, 25, 60, 0, false },  /* or none */
+		{ { 25, 40 }, 39, 40, 70, true },  /* by themselves */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct sync_limit limit = { .percent = cases[i].limit_percent,
+						  .messages = SYNC_LIMIT_MESSAGES };
+		assert_int_equal(sync_limit_holds(&limit, &cases[i].held, cases[i].deletions,
+						  cases[i].total),
+				 cases[i].is_held);
+	}
 }
 
 static void what_is_held_on_one_side_leaves_the_rest_of_the_plan(void **state)
@@ -62,6 +95,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_deletions_are_held_and_few_are_not),
+		cmocka_unit_test(what_was_held_stays_so_as_long_as_any_of_it_is_left),
 		cmocka_unit_test(what_is_held_on_one_side_leaves_the_rest_of_the_plan),
 	};
 

@@ -372,7 +372,7 @@ static void check_mirror(const struct message *before, const struct sync_policy 
 {
 	static const enum sync_direction mirror[] = { SYNC_BOTH, SYNC_PUSH, SYNC_PULL };
 	struct sync_policy mirror_policy = { mirror[policy->direction], policy->remote_mask,
-					     policy->local_mask, false };
+					     policy->local_mask, false, false };
 	struct message message = *before;
 	struct message image = mirrored(before);
 	/* A message that is brought back by pull keeps agreed flags that the server cannot hold;
@@ -447,10 +447,10 @@ static void check_two(const struct message messages[2], const struct sync_policy
 static void two_messages_never_meddle_with_each_other(void **state)
 {
 	static const struct sync_policy policies[] = {
-		{ SYNC_BOTH, S | F, S | F, false },
-		{ SYNC_PULL, S | F, S | F, false },
-		{ SYNC_PUSH, S | F, S | F, false },
-		{ SYNC_BOTH, S, F, false },
+		{ SYNC_BOTH, S | F, S | F, false, false },
+		{ SYNC_PULL, S | F, S | F, false, false },
+		{ SYNC_PUSH, S | F, S | F, false, false },
+		{ SYNC_BOTH, S, F, false, false },
 	};
 
 	(void)state;
@@ -468,7 +468,7 @@ static void flag_changes_of_equal_effect_stand_side_by_side(void **state)
 {
 	/* Messages 1 and 3 get \Seen, 2 gets \Flagged: the plan groups what one STORE can do. */
 	static const uint64_t flags[] = { S, F, S };
-	const struct sync_policy policy = { SYNC_BOTH, S | F, S | F, false };
+	const struct sync_policy policy = { SYNC_BOTH, S | F, S | F, false, false };
 	struct delta none;
 	struct delta local;
 	struct sync_plan plan;
@@ -499,9 +499,8 @@ static void flag_changes_of_equal_effect_stand_side_by_side(void **state)
 
 #define T FLAG_DELETED
 
-/* What is planned for one message whose flags became these, one letter an action. */
-static const char *plan_of(enum sync_direction direction, enum side_change local,
-			   uint64_t local_flags, enum side_change remote, uint64_t remote_flags)
+/* What is planned for one message, one letter an action. */
+static const char *letters_of(const struct sync_policy *policy, const struct sync_item *item)
 {
 	static const char letters[] = {
 		[SYNC_FETCH] = 'f',     [SYNC_APPEND] = 'a', [SYNC_STORE] = 's',
@@ -509,7 +508,28 @@ static const char *plan_of(enum sync_direction direction, enum side_change local
 		[SYNC_REMOVE] = 'R',    [SYNC_FORGET] = '-'
 	};
 	static char text[SYNC_ACTION_KIND_COUNT + 1];
-	const struct sync_policy policy = { direction, S | T, S | T, true };
+	struct sync_plan plan;
+
+	sync_plan_init(&plan);
+	sync_plan_item(&plan, policy, item);
+	sync_plan_sort(&plan);
+	for (size_t i = 0; i < plan.count; i++)
+		text[i] = letters[plan.actions[i].kind];
+	text[plan.count] = '\0';
+	sync_plan_free(&plan);
+	return text;
+}
+
+/* And whose flags became these. */
+static const char *plan_of(enum sync_direction direction, enum side_change local,
+			   uint64_t local_flags, enum side_change remote, uint64_t remote_flags)
+{
+	const struct sync_policy policy = {
+		.direction = direction,
+		.local_mask = S | T,
+		.remote_mask = S | T,
+		.expunges_deleted = true,
+	};
 	const struct sync_item item = {
 		.uid = 1,
 		.name = "a",
@@ -518,16 +538,8 @@ static const char *plan_of(enum sync_direction direction, enum side_change local
 		.local_flags = local_flags,
 		.remote_flags = remote_flags,
 	};
-	struct sync_plan plan;
 
-	sync_plan_init(&plan);
-	sync_plan_item(&plan, &policy, &item);
-	sync_plan_sort(&plan);
-	for (size_t i = 0; i < plan.count; i++)
-		text[i] = letters[plan.actions[i].kind];
-	text[plan.count] = '\0';
-	sync_plan_free(&plan);
-	return text;
+	return letters_of(&policy, &item);
 }
 
 static void what_is_flagged_deleted_on_either_side_goes_from_both(void **state)
@@ -551,7 +563,11 @@ static void pulling_a_message_flagged_deleted_stays(void **state)
 
 static void what_was_flagged_deleted_long_ago_goes_too(void **state)
 {
-	struct sync_policy policy = { SYNC_BOTH, S | T, S | T, true };
+	struct sync_policy policy = {
+		.local_mask = S | T,
+		.remote_mask = S | T,
+		.expunges_deleted = true,
+	};
 	struct sync_plan plan;
 
 	(void)state;
@@ -564,6 +580,85 @@ static void what_was_flagged_deleted_long_ago_goes_too(void **state)
 	policy.expunges_deleted = false;
 	sync_plan_unchanged(&plan, &policy, 3, T);
 	assert_int_equal(plan.count, 2);
+	sync_plan_free(&plan);
+}
+
+/* --- What is restored loses the flag ------------------------------------------------------------
+ */
+
+struct unmark_case {
+	enum sync_direction direction;
+	enum side_change local;
+	enum side_change remote;
+	uint64_t agreed;
+	uint64_t local_flags;
+	uint64_t remote_flags;
+	const char *plan;
+};
+
+static void what_is_restored_is_not_marked_as_deleted_any_more(void **state)
+{
+	static const struct unmark_case cases[] = {
+		{ SYNC_BOTH, SIDE_FLAGS, SIDE_SAME, 0, T, 0, "l" },
+		{ SYNC_BOTH, SIDE_SAME, SIDE_FLAGS, 0, 0, T, "s" },
+		{ SYNC_BOTH, SIDE_FLAGS, SIDE_FLAGS, 0, T, T, "sl" },
+		{ SYNC_BOTH, SIDE_FLAGS, SIDE_SAME, T, S | T, T, "sl=" },
+		{ SYNC_PUSH, SIDE_FLAGS, SIDE_SAME, 0, T, 0, "l" },
+		{ SYNC_BOTH, SIDE_NEVER, SIDE_NEW, 0, 0, S | T, "fs" },
+		{ SYNC_BOTH, SIDE_NEVER, SIDE_NEW, 0, 0, S, "f" },
+		{ SYNC_BOTH, SIDE_NEW, SIDE_NEVER, 0, T, 0, "l" },
+		{ SYNC_BOTH, SIDE_NEW, SIDE_NEVER, 0, S, 0, "a" },
+		/* What is gone from one side is the guard's. */
+		{ SYNC_BOTH, SIDE_GONE, SIDE_SAME, 0, 0, 0, "X" },
+		{ SYNC_BOTH, SIDE_SAME, SIDE_GONE, 0, 0, 0, "R" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct unmark_case *c = &cases[i];
+		const struct sync_policy policy = {
+			.direction = c->direction,
+			.local_mask = S | T,
+			.remote_mask = S | T,
+			.expunges_deleted = true,
+			.unmarks_deleted = true,
+		};
+		const struct sync_item item = {
+			.uid = 1,
+			.name = "a",
+			.local = c->local,
+			.remote = c->remote,
+			.agreed = c->agreed,
+			.local_flags = c->local_flags,
+			.remote_flags = c->remote_flags,
+		};
+		assert_string_equal(letters_of(&policy, &item), c->plan);
+	}
+}
+
+static void marks_of_long_ago_are_taken_off_on_both_sides(void **state)
+{
+	const struct sync_policy policy = {
+		.local_mask = S | T,
+		.remote_mask = S | T,
+		.expunges_deleted = true,
+		.unmarks_deleted = true,
+	};
+	struct sync_plan plan;
+
+	(void)state;
+	sync_plan_init(&plan);
+	sync_plan_unchanged(&plan, &policy, 1, S);
+	assert_int_equal(plan.count, 0);
+	sync_plan_unchanged(&plan, &policy, 2, S | T);
+	sync_plan_sort(&plan);
+	assert_int_equal(plan.count, 3);
+	assert_int_equal(plan.actions[0].kind, SYNC_STORE);
+	assert_true(plan.actions[0].remove == T);
+	assert_int_equal(plan.actions[1].kind, SYNC_SET_FLAGS);
+	assert_true(plan.actions[1].remove == T);
+	assert_int_equal(plan.actions[2].kind, SYNC_AGREE);
+	assert_true(plan.actions[2].flags == S);
 	sync_plan_free(&plan);
 }
 
@@ -629,6 +724,8 @@ int main(void)
 		cmocka_unit_test(what_is_flagged_deleted_on_either_side_goes_from_both),
 		cmocka_unit_test(pulling_a_message_flagged_deleted_stays),
 		cmocka_unit_test(what_was_flagged_deleted_long_ago_goes_too),
+		cmocka_unit_test(what_is_restored_is_not_marked_as_deleted_any_more),
+		cmocka_unit_test(marks_of_long_ago_are_taken_off_on_both_sides),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -335,10 +335,59 @@ static void mailboxes_of_schema_3_keep_all_and_ask_for_email_ids(void **state)
 	assert_true(mailbox.verified_s == 1600000000 && mailbox.policy == 6);
 	assert_true(mailbox.remote_id == 7 && mailbox.local_id == 8);
 	assert_true(mailbox.email_uidnext == 0 && mailbox.unkept == 0);
+	assert_true(mailbox.held_remote.count == 0 && mailbox.held_local.count == 0);
 	assert_string_equal(mailbox.keywords.names[0], "work");
 	keyword_table_free(&mailbox.keywords);
 	assert_int_equal(store_messages_by_email_id(f->store, 1, places, 1, &count, &f->err), 0);
 	assert_int_equal(count, 0);
+	store_close(&f->store);
+	assert_int_equal(version_of(f), STORE_SCHEMA);
+}
+
+/* As schema 4 had it: what is known of email_ids and keywords behind the ids. */
+static void make_schema_4(struct fixture *f)
+{
+	struct env *env;
+	struct env_txn *txn;
+	struct pack_key key = schema_mailbox_key(5);
+	struct pack_key name_key = schema_mailbox_name_key("INBOX", 5);
+	struct buf value;
+
+	env_open_raw(f, &env, &txn);
+	put_version(txn, 4);
+	buf_init(&value, PACK_VALUE_MAX);
+	pack_u32(&value, 705);
+	pack_u32(&value, 17);
+	pack_u64(&value, 99);
+	pack_u32(&value, 1000);
+	for (uint64_t i = 4; i <= 8; i++)
+		pack_u64(&value, i);
+	pack_u64(&value, 9);
+	pack_u32(&value, 10);
+	pack_u64(&value, 11);
+	assert_int_equal(buf_add(&value, "\1\4workINBOX", 11), 0);
+	put(txn, TABLE_MAILBOX, pack_key_slice(&key), buf_slice(&value));
+	put(txn, TABLE_MAILBOX_NAME, pack_key_slice(&name_key), slice_of(""));
+	buf_free(&value);
+	assert_int_equal(env_commit(&txn, &f->err), 0);
+	env_close(&env);
+}
+
+static void mailboxes_of_schema_4_keep_all_and_hold_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct mailbox_record mailbox;
+	bool found = false;
+
+	make_schema_4(f);
+	assert_int_equal(open_store(f), 0);
+	assert_int_equal(store_mailbox_get(f->store, "INBOX", &found, &mailbox, &f->err), 0);
+	assert_true(found && mailbox.uidvalidity == 705 && mailbox.highestmodseq == 99);
+	assert_true(mailbox.policy == 7 && mailbox.remote_id == 8 && mailbox.local_id == 9);
+	assert_true(mailbox.email_uidnext == 10 && mailbox.unkept == 11);
+	assert_true(mailbox.held_remote.count == 0 && mailbox.held_local.count == 0);
+	assert_string_equal(mailbox.keywords.names[0], "work");
+	keyword_table_free(&mailbox.keywords);
 	store_close(&f->store);
 	assert_int_equal(version_of(f), STORE_SCHEMA);
 }
@@ -351,7 +400,7 @@ static void an_older_state_cannot_be_opened_read_only(void **state)
 	f->options.is_read_only = true;
 	assert_int_equal(open_store(f), SYNCD_EIO);
 	assert_null(f->store);
-	assert_non_null(strstr(f->err.text, "older syncd (schema 1, this one needs 4)"));
+	assert_non_null(strstr(f->err.text, "older syncd (schema 1, this one needs 5)"));
 	assert_non_null(strstr(f->err.text, "one ordinary pass brings it up to date"));
 	assert_int_equal(version_of(f), 1);
 	f->options.is_read_only = false;
@@ -430,6 +479,7 @@ int main(void)
 		TEST(mailboxes_of_schema_1_keep_what_is_known_and_are_listed_anew),
 		TEST(mailboxes_of_schema_2_keep_all_and_are_known_by_no_id_yet),
 		TEST(mailboxes_of_schema_3_keep_all_and_ask_for_email_ids),
+		TEST(mailboxes_of_schema_4_keep_all_and_hold_nothing),
 		TEST(a_table_that_is_missing_is_damage),
 		TEST(an_older_state_cannot_be_opened_read_only),
 		TEST(a_damaged_record_leaves_the_older_state_as_it_was),
