@@ -138,7 +138,7 @@ class Work(unittest.TestCase):
     @classmethod
     def settle_server(cls):
         """Until no command of a client that was killed is under way any more."""
-        scratch.wait_for(lambda: not cls.server.serves(), 30, "the server has no client left")
+        scratch.wait_for(lambda: not cls.server.clients(), 30, "the server has no client left")
 
     def restore(self):
         self.settle_server()
