@@ -162,6 +162,7 @@ class Work(unittest.TestCase):
         told = os.path.join(self.kept, "told")
         if self.run_watched(CRASH_AT=str(number), CRASH_TOLD=told, **MODES[mode]) != KILLED:
             return None
+        self.settle_server()
         with open(told, encoding="utf-8", errors="replace") as call:
             return "%s call %d, %s" % (mode, number, call.read().strip())
 
