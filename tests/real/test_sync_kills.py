@@ -183,7 +183,7 @@ class Kills(Case):
             self.remotes = [self.remote(), self.remote()]
             while len(self.killed_at) < KILLS:
                 self.round(min(ROUND, KILLS - len(self.killed_at)))
-        except BaseException:
+        except Exception:
             self.keep()
             raise
         self.assertGreater(self.middle.cuts, KILLS // 10)
