@@ -138,7 +138,7 @@ class Work(unittest.TestCase):
     @classmethod
     def settle_server(cls):
         """Until no command of a client that was killed is under way any more."""
-        scratch.wait_for(lambda: not cls.server.serves(), 30, "the server has no client left")
+        scratch.wait_for(lambda: not cls.server.clients(), 30, "the server has no client left")
 
     def restore(self):
         self.settle_server()
@@ -162,6 +162,7 @@ class Work(unittest.TestCase):
         told = os.path.join(self.kept, "told")
         if self.run_watched(CRASH_AT=str(number), CRASH_TOLD=told, **MODES[mode]) != KILLED:
             return None
+        self.settle_server()
         with open(told, encoding="utf-8", errors="replace") as call:
             return "%s call %d, %s" % (mode, number, call.read().strip())
 

@@ -168,11 +168,11 @@ class Dovecot(Server):
     def maildir(self, user=USER):
         return os.path.join(self.root, "home", user, "Maildir")
 
-    def serves(self):
-        """Whether a client is logged in, or a command of one that is gone still under way."""
-        with open("/proc/%d/task/%d/children" % ((self.process.pid,) * 2), encoding="ascii") as listed:
-            children = listed.read().split()
-        return any(self._is_session(pid) for pid in children)
+    def clients(self):
+        """How many are logged in, those with a command under way that are gone themselves, too."""
+        path = "/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)
+        with open(path, encoding="ascii") as listed:
+            return sum(self._is_session(pid) for pid in listed.read().split())
 
     @staticmethod
     def _is_session(pid):

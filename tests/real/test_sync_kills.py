@@ -62,6 +62,7 @@ class Kills(Case):
                 entry.places.add(mailbox)
                 if number < crowd.FLAGGED:
                     self.ledger.flagged[entry.mark] = mailbox
+        remote.hang_up()
         for _ in range(2):
             self.pass_once(self.client)
         self.settle()
@@ -76,6 +77,8 @@ class Kills(Case):
             time.sleep(0.0005)
 
     def kill_once(self):
+        """The next one does not begin before the server is through with what this one sent: what
+        happens else is in test_sync_interrupted.py."""
         self.client.start(wait=False)
         self.wait_for_moment()
         if self.client.process.poll() is not None:
@@ -83,6 +86,8 @@ class Kills(Case):
                 self.client.process.returncode, self.client.said()[-12_000:]))
         self.client.kill()
         self.killed_at.append("%.3f" % time.time())
+        scratch.wait_for(lambda: self.server.clients() <= len(self.remotes), 60,
+                         "the sessions of the dead one end")
 
     # Rest.
 
@@ -149,16 +154,16 @@ class Kills(Case):
 
     # All of it.
 
-    def actors(self, remotes):
+    def actors(self):
         seeds = [self.choose.getrandbits(32) for _ in range(3)]
         return [crowd.Client(self.ledger, ["\\Flagged", "todo"], self.owned[0], seeds[0],
-                             remotes[0]),
+                             self.remotes[0]),
                 crowd.Client(self.ledger, ["\\Answered", "$Label1"], self.owned[1], seeds[1],
-                             remotes[1]),
+                             self.remotes[1]),
                 crowd.Reader(self.ledger, ["\\Draft"], self.owned[2], seeds[2], self.local)]
 
-    def round(self, kills, remotes):
-        actors = self.actors(remotes)
+    def round(self, kills):
+        actors = self.actors()
         self.is_calm = False
         self.middle.delay = self.choose.choice([0, 0.003, 0.02])  # leaves more of it open
         for actor in actors:
@@ -175,10 +180,10 @@ class Kills(Case):
         began = time.monotonic()
         try:
             self.fill()
-            remotes = [self.remote(), self.remote()]
+            self.remotes = [self.remote(), self.remote()]
             while len(self.killed_at) < KILLS:
-                self.round(min(ROUND, KILLS - len(self.killed_at)), remotes)
-        except BaseException:
+                self.round(min(ROUND, KILLS - len(self.killed_at)))
+        except Exception:
             self.keep()
             raise
         self.assertGreater(self.middle.cuts, KILLS // 10)
