@@ -72,8 +72,8 @@ bool sasl_has_initial(const struct sasl *sasl);
  * render), which may be a secret: the caller wipes it and keeps it out of logs.
  * Returns 0; SYNCD_EAUTH when the exchange failed on our side, such as a server
  * signature that does not match; SYNCD_EPROTO for a challenge that makes no sense
- * or is one more than SASL_STEPS_MAX; SYNCD_ELIMIT beyond the other limits above or `out`'s. An OAuth server's error report is
- * answered as it must be (RFC 7628 §3.2.3); its refusal follows. */
+ * or is one more than SASL_STEPS_MAX; SYNCD_ELIMIT beyond the other limits above or `out`'s. An
+ * OAuth server's error report is answered as it must be (RFC 7628 §3.2.3); its refusal follows. */
 int sasl_step(struct sasl *sasl, struct slice challenge_base64, struct buf *out, struct error *err);
 
 /* True once the mechanism has verified all it can; a server's OK before that

@@ -302,6 +302,11 @@ def lose(server):
     server.mailboxes[b"INBOX"].messages.pop()
 
 
+def make_older(server):
+    """Gmail brings back what it still has in its trash, with the date of then."""
+    server.mailboxes[b"INBOX"].messages[-1].date = 1_000_000_000
+
+
 CHANGES = [
     refused("for ever", b"BAD Command Error. 10", 1, "set aside: APPEND: Command Error. 10",
             asides=True),
@@ -313,6 +318,8 @@ CHANGES = [
     Row("an upload that is cut before its answer", [on("APPEND", instead(CUT))], stages=LATER),
     Row("an upload that is nowhere", [on("APPEND", meddle(lose), edit(rb"\[.*\] ", b""))], 1,
         "accepted this message but it cannot be found there", asides=True, stages=LATER),
+    Row("an upload that brings back an older copy", [on("APPEND", meddle(make_older))], stages=LATER,
+        flags=False),
     Row("an upload without APPENDUID", [on("APPEND", edit(rb"\[.*\] ", b""))], stages=LATER),
     told("of a message that is there", b"1"),
     told("of one that just came", b"6"),
