@@ -123,11 +123,12 @@ int remote_names_to_wire(const struct remote_names *names, const char *name, str
 			 struct error *err)
 {
 	const struct imap_namespace *other = namespace_for(names, name);
+	const char *prefix = other != NULL ? "" : names->prefix;
+	char separator = other != NULL ? other->separator : names->separator;
+	int code = remote_name_to_wire(name, prefix, separator, wire, err);
 
-	if (other != NULL)
-		return remote_name_to_wire(name, "", other->separator, wire, err);
-	int code = remote_name_to_wire(name, names->prefix, names->separator, wire, err);
-	if (code == 0 && namespace_of(names, buf_slice(wire)) != NULL) {
+	/* As the list would not lead back to it: another one of the same prefix may come first. */
+	if (code == 0 && namespace_of(names, buf_slice(wire)) != other) {
 		code = error_set(err, SYNCD_ESERVER,
 				 "it would be in a namespace of others, which no pattern of "
 				 "`mailboxes` names");

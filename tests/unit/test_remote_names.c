@@ -121,6 +121,31 @@ static void names_a_server_cannot_have_are_refused(void **state)
 	}
 }
 
+static void a_name_that_leads_to_another_namespace_is_refused(void **state)
+{
+	char shared[] = "s/";
+	char personal[] = "s/";
+	const struct imap_namespace others[] = {
+		{ .prefix = shared, .separator = '/' },
+		{ .prefix = personal, .separator = '/', .is_personal = true },
+	};
+	const struct remote_names names = {
+		.prefix = "", .separator = '/', .others = others, .count = ARRAY_LEN(others)
+	};
+	struct error err;
+	struct buf wire;
+	struct buf name;
+
+	(void)state;
+	buf_init(&wire, 4096);
+	buf_init(&name, 4096);
+	assert_int_equal(remote_names_to_wire(&names, "s/x", &wire, &err), SYNCD_ESERVER);
+	assert_int_equal(remote_names_from_wire(&names, SLICE_LITERAL("s/x"), &name),
+			 REMOTE_LEFT_ALONE);
+	buf_free(&wire);
+	buf_free(&name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +153,7 @@ int main(void)
 		cmocka_unit_test(our_form_leads_back_to_the_server_s),
 		cmocka_unit_test(inbox_is_inbox_in_any_case),
 		cmocka_unit_test(names_a_server_cannot_have_are_refused),
+		cmocka_unit_test(a_name_that_leads_to_another_namespace_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
