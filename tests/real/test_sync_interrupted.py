@@ -155,7 +155,7 @@ class Late(Case):
 
     @unittest.expectedFailure
     def test_a_removal_that_is_carried_out_late_leaves_what_was_put_back(self):
-        """The pass between forgets that it was to be removed, and takes the server's word for it."""
+        """The pass between forgets that it was to be removed, and believes the server."""
         client, local, remote = self.agreed()
         path = local.messages("INBOX")[0].where
         away = os.path.join(client.root, "away")
