@@ -157,13 +157,22 @@ void boxes_renamed(struct sync_tree *tree, size_t at, const struct error *err)
 	boxes_continue(tree);
 }
 
+/* A list that lacks INBOX, which no server can be without, says nothing of what it lacks. */
+static bool is_made_anew(const struct sync_tree *tree, size_t at)
+{
+	enum sync_box_action action = tree->boxes.items[at].action;
+
+	return tree->mailboxes[at].is_known &&
+	       (action == BOX_CREATE_LOCAL || (action == BOX_CREATE_REMOTE && tree->lists_inbox));
+}
+
 /* True when it is to be waited for. */
 static bool boxes_carry_out(struct sync_tree *tree, size_t at)
 {
 	switch (tree->boxes.items[at].action) {
 	case BOX_CREATE_LOCAL:
 	case BOX_CREATE_REMOTE:
-		if (tree->mailboxes[at].is_known)
+		if (is_made_anew(tree, at))
 			return create_known(tree, at);
 		(void)create(tree, at);
 		return false;
@@ -249,10 +258,8 @@ static bool create_trash(struct sync_tree *tree)
 static bool has_to_wait(const struct sync_tree *tree)
 {
 	enum sync_box_action action = tree->boxes.items[tree->boxes.next].action;
-	bool is_made = action == BOX_CREATE_LOCAL || action == BOX_CREATE_REMOTE;
 	bool is_alone = action == BOX_RENAME_LOCAL || action == BOX_RENAME_REMOTE ||
-			action == BOX_RENAME_STATE ||
-			(is_made && tree->mailboxes[tree->boxes.next].is_known);
+			action == BOX_RENAME_STATE || is_made_anew(tree, tree->boxes.next);
 
 	if (is_alone)
 		return tree->boxes.creating > 0;

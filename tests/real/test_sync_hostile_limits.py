@@ -369,7 +369,7 @@ class Daemon(HostileCase):
     def test_IDLE_that_never_stops_talking(self):
         self.check([on("idling", endless(b"* OK still here\r\n" * 100))],
                    ["syncing", "idle", "offline"],
-                   error="None|without coming to an end")
+                   error="None|without coming to an end|no answer")
 
     def test_silence_in_place_of_IDLE(self):
         self.check([on("idling", instead(STALL))], ["syncing", "idle"], error="None|no answer")
