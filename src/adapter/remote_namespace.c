@@ -32,17 +32,17 @@ static bool is_in(const struct imap_namespace *other, struct slice wire)
 }
 
 /* The one with the longest prefix; NULL: the first personal one. Every namespace without a prefix
- * has what no other has. */
+ * has what no other has. INBOX is the user's own whatever begins like it (RFC 3501 §5.1). */
 static const struct imap_namespace *namespace_of(const struct remote_names *names,
 						 struct slice wire)
 {
 	const struct imap_namespace *found = NULL;
 	size_t prefix_len = strlen(names->prefix);
-	bool is_found =
-		slice_case_equals_str(wire, "INBOX") ||
-		(wire.len >= prefix_len && memcmp(wire.data, names->prefix, prefix_len) == 0);
+	bool is_found = wire.len >= prefix_len && memcmp(wire.data, names->prefix, prefix_len) == 0;
 	size_t found_len = is_found ? prefix_len : 0;
 
+	if (slice_case_equals_str(wire, "INBOX"))
+		return NULL;
 	for (size_t i = 0; i < names->count; i++) {
 		size_t len = strlen(names->others[i].prefix);
 		if (!is_in(&names->others[i], wire) || (is_found && len <= found_len))
@@ -110,6 +110,8 @@ static const struct imap_namespace *namespace_for(const struct remote_names *nam
 {
 	const struct imap_namespace *found = NULL;
 
+	if (strcmp(name, "INBOX") == 0)
+		return NULL;
 	for (size_t i = 0; i < names->count; i++) {
 		const struct imap_namespace *other = &names->others[i];
 		if (is_ours_in(names, other, name) &&

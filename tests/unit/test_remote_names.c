@@ -146,6 +146,36 @@ static void a_name_that_leads_to_another_namespace_is_refused(void **state)
 	buf_free(&name);
 }
 
+static void inbox_is_in_no_other_namespace(void **state)
+{
+	static const char *const wires[] = { "INBOX", "inbox" };
+	char prefix[] = "INBOX.";
+	char short_prefix[] = "IN";
+	const struct imap_namespace others[] = {
+		{ .prefix = prefix, .separator = '.', .is_personal = true },
+		{ .prefix = short_prefix, .separator = '.', .is_personal = true },
+	};
+	const struct remote_names names = {
+		.prefix = "", .separator = '/', .others = others, .count = ARRAY_LEN(others)
+	};
+	struct error err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wires); i++) {
+		struct buf wire;
+		struct buf name;
+		buf_init(&wire, 4096);
+		buf_init(&name, 4096);
+		assert_int_equal(remote_names_from_wire(&names, slice_of(wires[i]), &name),
+				 REMOTE_OURS);
+		assert_string_equal(buf_str(&name), "INBOX");
+		assert_int_equal(remote_names_to_wire(&names, "INBOX", &wire, &err), 0);
+		assert_string_equal(buf_str(&wire), "INBOX");
+		buf_free(&wire);
+		buf_free(&name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +184,7 @@ int main(void)
 		cmocka_unit_test(inbox_is_inbox_in_any_case),
 		cmocka_unit_test(names_a_server_cannot_have_are_refused),
 		cmocka_unit_test(a_name_that_leads_to_another_namespace_is_refused),
+		cmocka_unit_test(inbox_is_in_no_other_namespace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
