@@ -3,10 +3,14 @@
 SPDX-License-Identifier: MIT"""
 import json
 import os
+import random
 import shutil
+import subprocess
+import time
 
 import mailgen
 import scratch
+import syncd
 import views
 
 from case import Case, main
@@ -330,6 +334,38 @@ class Decided(Case):
         self.decide(client, "accept", "work/INBOX")
         self.assertEqual(len(remote.uids("INBOX")), 50)
         self.assert_over(client, local, remote)
+
+    def killed_while_it_restores(self, client, delay_s):
+        """The client is told that the daemon left; or all is done by then."""
+        asking = subprocess.Popen([syncd.CONTROL, "-s", client.socket, "restore", "work"],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay_s)
+        client.kill()
+        asking.wait(30)
+
+    def test_killed_at_any_moment_a_restoration_loses_and_doubles_nothing(self):
+        rng = random.Random(5)
+        for side in ("here", "there", "here", "there", "here", "there"):
+            with self.subTest(side=side):
+                self.setUp()
+                client, local, remote = self.started({"INBOX": 150})
+                before = local.everything()
+                if side == "here":
+                    self.remove_here(local, "INBOX", 140)
+                else:
+                    self.remove_there(remote, "INBOX", 140)
+                self.wait_for_held(client, INBOX={
+                    "deletions": 140, "side": "remote" if side == "here" else "local"})
+                self.killed_while_it_restores(client, rng.random() * 0.3)
+                client.start()
+                scratch.wait_for(lambda: client.account_status()["state"] in ("idle", "held"), 60,
+                                 client.said)
+                if self.held(client):
+                    self.decide(client, "restore", "work")
+                self.assert_over(client, local, remote)
+                self.assertEqual(views.alike(local.messages("INBOX")),
+                                 views.alike(before["INBOX"]))
+                remote.hang_up()
 
     def test_where_nothing_is_held_it_says_so(self):
         client, local, remote = self.started({"INBOX": 40})

@@ -89,4 +89,10 @@ void run_configure(struct run *run)
 	configure_mailboxes(run, &rng);
 	if (server->is_untrustworthy || rng_below(&rng, 2) == 0)
 		run->verify_interval_s = VERIFY_INTERVAL_S;
+	if (rng_below(&rng, 3) == 0) {
+		run->limit.percent = rng_below(&rng, 4) == 0 ? 50 : 1;
+		run->limit.messages = 1 + (size_t)rng_below(&rng, 2);
+		log_trace(NULL, "%zu deletions of more than %u%% are held", run->limit.messages,
+			  run->limit.percent);
+	}
 }

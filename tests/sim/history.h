@@ -102,6 +102,8 @@ struct history {
  * 14. A mailbox that is not wanted for a while is forgotten by the state, and paired anew later:
  *     nothing is deleted by that, but what was deleted or moved away before, or is meanwhile, may
  *     be back.
+ * 14a. What was deleted and is restored by a decision is there again, or not: a pass that was cut
+ *     short may have restored some of it. Without faults all of it is (decide.c).
  * 15. What comes into a mailbox on the server while the command that deletes it is under way goes
  *     with it: no server can be asked to delete only what was seen. */
 
@@ -152,7 +154,9 @@ struct run {
 	bool has_tree; /* passes are begun by the tree */
 	unsigned passes_at_once;
 	int64_t verify_interval_s;
-	uint64_t missed; /* changes that complete comparisons reported */
+	struct sync_limit limit;     /* percent 0: nothing is held */
+	enum sync_decision decision; /* on what is held in the next passes */
+	uint64_t missed;             /* changes that complete comparisons reported */
 	size_t next_step;
 	struct ledger_row ledger[LEDGER_MAX];
 	uint32_t contents;        /* ledger rows in use; row 0 is not */
@@ -210,6 +214,8 @@ enum departure departure_of_message(struct run *run, const struct model_mailbox 
 void ledger_renumber(struct run *run, const char *mailbox);
 /* A mailbox is no longer wanted, so that the state forgets it, or is again. */
 void ledger_select(struct run *run, size_t place);
+/* What was deleted from any mailbox may be brought back. */
+void ledger_restore(struct run *run);
 /* Before it is done. */
 void ledger_rename(struct run *run, const char *from, const char *to, bool is_local);
 /* A mailbox is about to be deleted, with messages of which each is then deleted by itself. */
@@ -223,6 +229,21 @@ void ledger_take_over(struct run *run, const struct model_maildir *maildir);
 void ledger_rest(struct run *run);
 
 /* --- The comparison (ledger_check.c) --- */
+
+/* One message in one mailbox. */
+struct tally {
+	unsigned local;
+	unsigned remote;
+	uint64_t local_flags;
+	uint64_t remote_flags;
+};
+
+struct tallies {
+	struct tally of[LEDGER_MAX][PLACES];
+};
+
+/* Adds up what is on both sides. */
+void ledger_tally(struct run *run, struct tallies *tallies);
 
 /* Compares both sides with the ledger; fills run->why. */
 void ledger_check(struct run *run);
@@ -277,6 +298,20 @@ struct pass_run {
 void run_pass(struct run *run, struct look *look, bool is_repeat, struct pass_run *pass_run);
 bool pass_is_idle(const struct pass_run *pass_run);
 uint64_t pass_changes(const struct pass_run *pass_run);
+
+/* --- Decisions (decide.c) --- */
+
+/* On what the next pass holds: mostly none yet. */
+void decide_at_random(struct run *run);
+/* Nothing breaks any more: one that is carried out to the end. Notes what is there before. */
+struct decided {
+	struct tallies before;
+	bool is_one_sided[PLACES];
+	bool is_clear; /* all that is there can be told */
+};
+void decide_for_good(struct run *run, struct decided *decided);
+/* Whether everything came out as it was decided. */
+void decide_check(struct run *run, const struct decided *decided);
 
 /* What kind of world the seed makes (configure.c). */
 #define VERIFY_INTERVAL_S (24 * 60 * 60)

@@ -13,19 +13,7 @@ void ledger_violated(struct run *run, const char *what, uint32_t content)
 		(void)snprintf(run->why, sizeof(run->why), "%s (message %u)", what, content);
 }
 
-/* One message in one mailbox. */
-struct tally {
-	unsigned local;
-	unsigned remote;
-	uint64_t local_flags;
-	uint64_t remote_flags;
-};
-
-struct tallies {
-	struct tally of[LEDGER_MAX][PLACES];
-};
-
-static void tally_sides(struct run *run, struct tallies *tallies)
+void ledger_tally(struct run *run, struct tallies *tallies)
 {
 	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
 		const struct model_file *file = model_file_visible(&run->world, i);
@@ -277,7 +265,7 @@ void ledger_check(struct run *run)
 {
 	struct tallies tallies = { 0 };
 
-	tally_sides(run, &tallies);
+	ledger_tally(run, &tallies);
 	check_mailboxes(run);
 	check_email_ids(run);
 	for (uint32_t content = 1; content <= run->contents; content++)

@@ -34,6 +34,12 @@ static void weaken_departures(struct run *run, size_t place)
 	}
 }
 
+void ledger_restore(struct run *run)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		weaken_departures(run, i);
+}
+
 static bool is_as_one(const struct run *run, size_t place, size_t other)
 {
 	return run->renamed[place] == run->renamed[other];

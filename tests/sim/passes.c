@@ -70,6 +70,8 @@ static void start_pass(struct run *run, const struct sync_ports *ports, bool is_
 		.hint_count = target->hint_count,
 		.is_remote_quiet = target->is_remote_quiet,
 		.verify_interval_s = run->verify_interval_s,
+		.deletion_limit = run->limit,
+		.decision = run->decision,
 		.is_repeat = is_repeat,
 		.group_messages = 1 + (uint32_t)(run->history.seed % 4),
 		.context = pass_run,
@@ -87,6 +89,14 @@ static bool tree_selects(struct sync_tree *tree, const char *name)
 	size_t place = place_of(name);
 
 	return place == PLACES || !pass_run->run->is_excluded[place];
+}
+
+static enum sync_decision tree_decides(struct sync_tree *tree, const char *name)
+{
+	const struct pass_run *pass_run = sync_tree_context(tree);
+
+	(void)name;
+	return pass_run->run->decision;
 }
 
 /* It may begin no pass over a mailbox at all, or several in a row. */
@@ -115,6 +125,7 @@ static void start_tree(struct run *run, const struct sync_ports *ports, struct s
 {
 	static const struct sync_tree_ops ops = {
 		.selects = tree_selects,
+		.decides = tree_decides,
 		.ended = tree_pass_over,
 		.unchanged = tree_unchanged,
 		.done = tree_over,
@@ -123,6 +134,7 @@ static void start_tree(struct run *run, const struct sync_ports *ports, struct s
 	struct sync_tree_options options = {
 		.passes_at_once = run->passes_at_once,
 		.verify_interval_s = run->verify_interval_s,
+		.deletion_limit = run->limit,
 		.may_create_local = true,
 		.may_create_remote = true,
 		.may_remove_local = true,

@@ -97,10 +97,14 @@ static void run_settle(struct run *run)
 {
 	bool by_hints = look_may_use_hints(run) && rng_below(&run->rng, 2) == 0;
 
+	struct decided decided;
+
 	run->world.faults_are_on = false;
 	step_select_all(run);
 	settle_halves(run);
+	decide_for_good(run, &decided);
 	(void)come_to_rest(run, SETTLE_PASSES_MAX, by_hints ? look_by_hints : look_at_all);
+	decide_check(run, &decided);
 	if (run->world.server.is_untrustworthy)
 		find_out_server(run);
 	ledger_check(run);
@@ -217,7 +221,10 @@ static void run_passes(struct run *run)
 
 	for (unsigned i = 0; i < run->history.passes && run->why[0] == '\0'; i++) {
 		look_choose(run, &look);
+		decide_at_random(run);
 		run_pass(run, &look, pass_run.wants_another, &pass_run);
+		if (run->decision == SYNC_RESTORE)
+			ledger_restore(run);
 		run_wait(run);
 		if (rng_below(&run->rng, 4) == 0) {
 			world->after_call = NULL;
