@@ -141,9 +141,10 @@ class Kills(Case):
     def keep(self):
         """What a failure leaves, for the one who looks into it."""
         if KEEP:
-            shutil.copytree(os.path.join(self.server.root, "rawlog"), os.path.join(KEEP, "rawlog"))
-            shutil.copytree(self.client.root, os.path.join(KEEP, "home"),
-                            ignore=shutil.ignore_patterns("*.sock"))
+            place = os.path.join(KEEP, type(self).__name__)
+            for path, name in (self.server.root, "rawlog"), (self.client.root, "."):
+                shutil.copytree(os.path.join(path, name), os.path.join(place, name),
+                                ignore=shutil.ignore_patterns("*.sock"), dirs_exist_ok=True)
 
     def draw_owners(self):
         for own in self.owned:
