@@ -11,6 +11,8 @@ import throwaway
 BIN = "usr/lib/cyrus/bin"
 
 # alwaystrue: any password will do. -U 1: a process, and so a log, for each connection.
+# delete_mode: a mailbox that is kept, deleted, is named by the second, and a second one of
+# the name in that second cannot be deleted.
 CONFIG = """
 configdirectory: {root}/conf
 partition-default: {root}/spool
@@ -29,6 +31,7 @@ autocreate_users: anyone
 autocreate_quota: 0
 skiplist_unsafe: yes
 munge8bit: {munges}
+delete_mode: immediate
 """
 
 SERVICES = """
