@@ -53,6 +53,8 @@ struct account_report {
 	size_t line_count;
 	size_t line_cap;
 	bool wants_another; /* the maildir kept moving: look again soon */
+	bool wants_run; /* what a lost connection left open may be judged in that many seconds */
+	int64_t run_in_s;
 };
 
 struct account_run;

@@ -87,6 +87,7 @@ struct config_account {
 	bool push;
 	uint64_t poll_interval_s;
 	uint64_t verify_interval_s; /* 0: never */
+	uint64_t unanswered_wait_s;
 	bool compress;
 	bool crlf;    /* line_endings = crlf */
 	char *on_new; /* sh -c commands, or NULL */

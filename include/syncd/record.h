@@ -102,6 +102,9 @@ struct journal_record {
 	uint32_t uidnext;       /* append: no smaller UID can be the new message's */
 	uint64_t size_bytes;    /* append */
 	struct digest identity; /* append */
+	/* Append, expunge: when a look at the server first left it open (sync_waiting.h); 0: there
+	 * was none yet. */
+	int64_t looked_s;
 	char name[MAIL_NAME_MAX + 1];
 };
 

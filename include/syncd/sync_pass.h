@@ -51,8 +51,12 @@ struct sync_result {
 	size_t held_deletions; /* 0: none; else err is SYNCD_EHELD */
 	bool held_is_remote;   /* they would be on the server */
 	bool wants_another;    /* something was left for a pass right after this one */
-	bool left_removals;    /* of messages, as the options ask */
-	bool is_local_moving;  /* the maildir changed while it was read */
+	/* Something was left for another run over the account, which may judge of it in that many
+	 * seconds (sync_waiting.h). */
+	bool wants_run;
+	int64_t run_in_s;
+	bool left_removals;   /* of messages, as the options ask */
+	bool is_local_moving; /* the maildir changed while it was read */
 };
 
 struct sync_pass_options {
@@ -81,6 +85,8 @@ struct sync_pass_options {
 	/* Both sides are listed in full this long after they were last, whatever the deltas tell,
 	 * and what these had missed is reported. 0: never. */
 	int64_t verify_interval_s;
+	/* What a lost connection left open is left alone so long (sync_waiting.h). */
+	int64_t unanswered_wait_s;
 	const char *account;     /* for the log */
 	uint32_t group_messages; /* that share a flush and a commit; 0: as measured best */
 	/* With is_dry_run: called with the plan before done; may be NULL. */

@@ -11,6 +11,7 @@
 #include "syncd/delta.h"
 #include "syncd/error.h"
 #include "syncd/ports.h"
+#include "syncd/sync_waiting.h"
 
 enum sync_direction {
 	SYNC_BOTH,
@@ -93,7 +94,8 @@ struct sync_observer {
 	 * flag without letting us change it; absent, they count as agreed. */
 	uint64_t mask;
 	const struct sync_setaside *setaside;
-	int64_t now_s; /* set-aside messages due by now are planned again */
+	const struct sync_waiting *waiting; /* new files that are not planned; or NULL */
+	int64_t now_s;                      /* set-aside messages due by now are planned again */
 };
 
 /* Fill `delta` (initialised), sorted. The listing must be sorted and outlive it. An

@@ -41,6 +41,7 @@ struct sync_tree_options {
 	bool is_dry_run;           /* as for a pass; mailboxes are not made either */
 	unsigned passes_at_once;   /* at least 1 */
 	int64_t verify_interval_s; /* as for a pass */
+	int64_t unanswered_wait_s; /* as for a pass */
 	/* With targets: passes over just these, without looking which mailboxes exist.
 	 * Without (NULL): every mailbox for which `selects` says so, but for those that the
 	 * server's status and the directories' times show to be as they were. */

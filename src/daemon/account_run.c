@@ -178,6 +178,9 @@ static void run_ended(struct sync_tree *tree, const char *name, const struct syn
 	sync_counts_add(&report->counts, &result->counts);
 	run_log_counts(run, name, &result->counts);
 	report->wants_another |= result->is_local_moving;
+	report->wants_run |= result->wants_run;
+	if (result->run_in_s > report->run_in_s)
+		report->run_in_s = result->run_in_s;
 	if (result->err.code != 0) {
 		report_fail(report, name, &result->err);
 	} else if (result->counts.set_aside > 0) {
@@ -318,6 +321,7 @@ struct account_run *account_run_start(struct account *account,
 		.is_dry_run = options->is_dry_run,
 		.passes_at_once = settings->connections,
 		.verify_interval_s = (int64_t)settings->verify_interval_s,
+		.unanswered_wait_s = (int64_t)settings->unanswered_wait_s,
 		.targets = options->targets,
 		.target_count = options->target_count,
 		.context = run,

@@ -12,6 +12,7 @@
 
 #define MINUTE_S 60
 #define DAY_S 86400
+#define UNANSWERED_WAIT_S 30 /* servers were seen to be late by less than a second */
 #define CONNECTIONS_MAX 100
 
 static const struct config_word protocol_words[] = {
@@ -45,9 +46,9 @@ static const struct config_word line_ending_words[] = {
 
 /* Keys that only one of the protocols knows. */
 static const char *const imap_keys[] = {
-	"layout",          "mailboxes", "direction",       "create",      "remove",
-	"expunge_deleted", "trash",     "deletion_limit",  "connections", "push",
-	"compress",        "on_change", "verify_interval", "subscribed",
+	"layout",          "mailboxes", "direction",       "create",          "remove",
+	"expunge_deleted", "trash",     "deletion_limit",  "connections",     "push",
+	"compress",        "on_change", "verify_interval", "unanswered_wait", "subscribed",
 };
 static const char *const pop3_keys[] = { "keep" };
 
@@ -236,6 +237,7 @@ void config_read_account(const struct config_reader *reader, struct config_accou
 	}
 	read_imap(reader, out);
 	out->verify_interval_s = read_verify_interval(reader);
+	out->unanswered_wait_s = read_duration(reader, "unanswered_wait", 0, UNANSWERED_WAIT_S);
 	read_keep(reader, out);
 	read_smtp(reader, out);
 }

@@ -104,6 +104,7 @@ static cfg_t *new_tree(void)
 				KEY("on_change"),
 				KEY("keep"),
 				KEY("verify_interval"),
+				KEY("unanswered_wait"),
 				CFG_SEC("smtp", smtp, CFGF_NODEFAULT),
 				CFG_END() };
 	cfg_opt_t root[] = { KEY("state_dir"), KEY("log_level"),

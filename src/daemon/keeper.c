@@ -275,6 +275,8 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 		       loop_random(keeper->loop));
 	if (report->wants_another)
 		schedule_want_full(&keeper->schedule, now_ms, SCHEDULE_SETTLE_MAX_MS);
+	if (report->wants_run)
+		schedule_want_full(&keeper->schedule, now_ms, (uint64_t)report->run_in_s * 1000);
 	keeper_settle_state(keeper, err);
 	if (err->code == 0 && keeper->closed == NULL) {
 		if (keeper->is_full_run)

@@ -10,9 +10,13 @@
 #include "syncd/account.h"
 #include "syncd/alloc.h"
 #include "syncd/hooks.h"
+#include "syncd/log.h"
 #include "syncd/must.h"
 
 struct once;
+
+#define ONCE_RUNS_MAX 4 /* over one account: what waited may be lost once more, but not for ever   \
+			 */
 
 /* One account's part. */
 struct once_item {
@@ -20,6 +24,8 @@ struct once_item {
 	const struct config_account *settings;
 	struct account *account;
 	struct account_run *run;
+	unsigned runs;
+	struct loop_timer again;
 	struct hooks *hooks;
 	struct hooks_close hooks_closing;
 	const char **names; /* mailboxes asked for, borrowed; empty: all */
@@ -80,13 +86,10 @@ static void once_hooks_closed(struct hooks_close *close)
 	account_close(item->account, &item->closing);
 }
 
-static void once_done(struct account_run *run, const struct account_report *report,
-		      const struct error *err)
+static void once_report(struct once_item *item, const struct account_report *report)
 {
-	struct once_item *item = account_run_context(run);
 	struct once *once = item->once;
 
-	(void)err; /* it stands in the report too */
 	for (size_t i = 0; i < report->line_count; i++)
 		(void)printf("%s: %s\n", item->settings->name, report->lines[i]);
 	for (size_t i = 0; i < report->failure_count; i++) {
@@ -97,12 +100,40 @@ static void once_done(struct account_run *run, const struct account_report *repo
 		memcpy(failure.context, context, sizeof(context));
 		once_fail(once, &failure);
 	}
-	item->run = NULL;
+}
+
+static void once_end(struct once_item *item)
+{
 	hooks_flush(item->hooks);
 	hooks_close(&item->hooks, &item->hooks_closing, once_hooks_closed);
 }
 
-static void once_start_item(struct once_item *item)
+/* A pass is complete when nothing waits for the server any more (sync_waiting.h). */
+static bool once_goes_on(struct once_item *item, const struct account_report *report,
+			 const struct error *err)
+{
+	if (!report->wants_run || err->code != 0 || item->runs == ONCE_RUNS_MAX)
+		return false;
+	log_info(item->settings->name,
+		 "a connection was lost: what it left open is looked at again in %lld seconds",
+		 (long long)report->run_in_s);
+	loop_timer_start(&item->again, (uint64_t)report->run_in_s * 1000);
+	return true;
+}
+
+static void once_done(struct account_run *run, const struct account_report *report,
+		      const struct error *err)
+{
+	struct once_item *item = account_run_context(run);
+
+	item->run = NULL;
+	if (once_goes_on(item, report, err))
+		return;
+	once_report(item, report);
+	once_end(item);
+}
+
+static void once_run_item(struct once_item *item)
 {
 	static const struct account_run_ops ops = { .ended = once_ended, .done = once_done };
 	struct once *once = item->once;
@@ -113,9 +144,21 @@ static void once_start_item(struct once_item *item)
 		.context = item,
 	};
 
-	item->hooks = hooks_new(once->loop, item->settings->name, item->settings->on_new,
-				item->settings->on_change);
+	item->runs++;
 	item->run = account_run_start(item->account, &options, &ops);
+}
+
+static void once_again(struct loop_timer *timer)
+{
+	once_run_item(container_of(timer, struct once_item, again));
+}
+
+static void once_start_item(struct once_item *item)
+{
+	item->hooks = hooks_new(item->once->loop, item->settings->name, item->settings->on_new,
+				item->settings->on_change);
+	loop_timer_init(item->once->loop, &item->again, once_again);
+	once_run_item(item);
 }
 
 /* --- Targets ------------------------------------------------------------------------- */
@@ -173,8 +216,13 @@ static void once_interrupted(struct loop_signal *sig, int signum)
 					     : container_of(sig, struct once, signals[1]);
 
 	for (size_t i = 0; i < once->count; i++) {
-		if (once->items[i].run != NULL)
-			account_run_cancel(once->items[i].run);
+		struct once_item *item = &once->items[i];
+		if (item->run != NULL) {
+			account_run_cancel(item->run);
+		} else if (item->runs > 0 && loop_timer_is_armed(&item->again)) {
+			loop_timer_stop(&item->again);
+			once_end(item);
+		}
 	}
 }
 

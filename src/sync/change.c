@@ -274,7 +274,8 @@ static void change_record(struct sync_pass *pass, const struct sync_action *acti
 {
 	struct change *change = &pass->change;
 
-	if (action->kind == SYNC_EXPUNGE)
+	if (action->kind == SYNC_EXPUNGE ||
+	    (action->kind == SYNC_FORGET && uidset_contains(&pass->recover.expunged, action->uid)))
 		store_batch_delete_expunge(&change->commit.batch, pass->mailbox.id, action->uid);
 	if (action->uid == 0 || uidset_contains(&change->failed, action->uid))
 		return;

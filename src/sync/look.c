@@ -88,6 +88,7 @@ static int make_local_delta(struct sync_pass *pass, struct error *err)
 		.mailbox_id = pass->mailbox.id,
 		.mask = pass->local->ops->flags_mask(pass->local),
 		.setaside = &pass->setaside,
+		.waiting = &pass->recover.waiting,
 		.now_s = pass->now_s,
 	};
 
@@ -243,6 +244,7 @@ int pass_make_deltas(struct sync_pass *pass, int64_t now_s, struct error *err)
 		.mailbox_id = pass->mailbox.id,
 		.mask = pass->open.flags_mask,
 		.setaside = &pass->setaside,
+		.waiting = &pass->recover.waiting,
 		.now_s = now_s,
 	};
 

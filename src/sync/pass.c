@@ -95,10 +95,11 @@ static int pass_plan_unchanged(struct sync_pass *pass, const struct sync_policy 
 	return code;
 }
 
-/* Then the state has nothing to say of it: it is new from now on. */
-static void pass_let_back(struct sync_pass *pass)
+/* What is back is unknown to the state from now on, and so new. What may be under way has time. */
+static void pass_heed_journal(struct sync_pass *pass)
 {
 	bool is_any = false;
+	size_t kept = 0;
 
 	for (size_t i = 0; i < pass->plan.count; i++) {
 		struct sync_action *action = &pass->plan.actions[i];
@@ -106,7 +107,10 @@ static void pass_let_back(struct sync_pass *pass)
 			action->kind = SYNC_FORGET;
 			is_any = true;
 		}
+		if (!recover_is_under_way(pass, action))
+			pass->plan.actions[kept++] = *action;
 	}
+	pass->plan.count = kept;
 	if (!is_any)
 		return;
 	sync_plan_sort(&pass->plan);
@@ -145,7 +149,7 @@ static int make_plan(struct sync_pass *pass, const struct sync_policy *policy, s
 	sync_plan_make(&pass->plan, policy, &pass->local_delta, &pass->remote_delta);
 	if (pass->wants_all && policy->expunges_deleted)
 		code = pass_plan_unchanged(pass, policy, err);
-	pass_let_back(pass);
+	pass_heed_journal(pass);
 	return code;
 }
 
@@ -188,6 +192,7 @@ static void enter_plan(struct sync_pass *pass)
 		policy.direction = SYNC_PULL;
 	if (make_guarded_plan(pass, &policy, &err) != 0)
 		pass_fail(pass, &err);
+	recover_judge_removals(pass);
 	delta_free(&pass->local_delta); /* 100,000 new messages are megabytes */
 	delta_free(&pass->remote_delta);
 	pass_trace_plan(pass);

@@ -200,6 +200,7 @@ struct recover {
 	size_t count;
 	size_t cap;
 	struct uidset expunged; /* by us, perhaps: their files were gone */
+	struct sync_waiting waiting;
 	struct match match;
 	struct store_commit_req commit;
 };
@@ -435,5 +436,9 @@ void recover_start(struct sync_pass *pass);
 void recover_free(struct recover *recover);
 /* Whether what the server lacks was removed there by ourselves, and its file is back by now. */
 bool recover_is_back(struct sync_pass *pass, const struct sync_action *action);
+/* Whether the server may still be carrying it out for a connection that was lost. */
+bool recover_is_under_way(const struct sync_pass *pass, const struct sync_action *action);
+/* Behind the plan: which removals on the server wait on. */
+void recover_judge_removals(struct sync_pass *pass);
 
 #endif

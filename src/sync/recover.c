@@ -15,6 +15,7 @@ void recover_free(struct recover *recover)
 {
 	free(recover->journal);
 	uidset_free(&recover->expunged);
+	sync_waiting_free(&recover->waiting);
 	match_free(&recover->match);
 	store_batch_free(&recover->commit.batch);
 }
@@ -28,16 +29,53 @@ static void recover_committed(struct port_op *op, int code)
 	pass_piece_done(pass);
 }
 
+/* What cannot be judged yet, whatever the server shows. When its time is over the journal forgets
+ * it, and only the run after this one takes it up: that one begins with a clear view of all
+ * mailboxes, and sees that a file was moved. */
+static void recover_wait(struct sync_pass *pass, struct store_batch *batch,
+			 const struct journal_record *journal)
+{
+	struct journal_record looked_at = *journal;
+	int64_t left_s = sync_waiting_left_s(journal, pass->now_s, pass->options.unanswered_wait_s,
+					     &looked_at.looked_s);
+
+	sync_waiting_add(&pass->recover.waiting, journal);
+	pass->is_left_over = pass->result.wants_run = true;
+	if (left_s > pass->result.run_in_s)
+		pass->result.run_in_s = left_s;
+	if (left_s > 0 && looked_at.looked_s != journal->looked_s)
+		store_batch_put_journal(batch, pass->mailbox.id, &looked_at);
+	else if (left_s == 0)
+		store_batch_delete_journal(batch, pass->mailbox.id, journal->kind, journal->name);
+}
+
+/* An upload that is not there. Of one UIDVALIDITY only: after a change, pairing finds them
+ * (pair.c).
+ */
+static bool recover_is_ours(const struct sync_pass *pass, const struct journal_record *journal)
+{
+	return journal->uidvalidity == pass_uidvalidity(pass) && !pass->is_restored;
+}
+
+static bool recover_is_open(const struct sync_pass *pass, const struct journal_record *journal)
+{
+	return journal->kind == JOURNAL_APPEND && recover_is_ours(pass, journal) &&
+	       journal->uid == 0;
+}
+
 static void recover_commit(struct sync_pass *pass)
 {
 	struct recover *recover = &pass->recover;
 
 	for (size_t i = 0; i < recover->count; i++) {
-		enum journal_kind kind = recover->journal[i].kind;
-		if (kind != JOURNAL_EXPUNGE && kind != JOURNAL_REMOVE)
-			store_batch_delete_journal(&recover->commit.batch, pass->mailbox.id, kind,
-						   recover->journal[i].name);
+		const struct journal_record *journal = &recover->journal[i];
+		if (recover_is_open(pass, journal))
+			recover_wait(pass, &recover->commit.batch, journal);
+		else if (journal->kind == JOURNAL_DELIVER || journal->kind == JOURNAL_APPEND)
+			store_batch_delete_journal(&recover->commit.batch, pass->mailbox.id,
+						   journal->kind, journal->name);
 	}
+	sync_waiting_sort(&recover->waiting);
 	if (recover->commit.batch.count > 0)
 		pass_flush_commit(pass, &recover->commit, recover_committed);
 	else
@@ -58,6 +96,7 @@ static void recover_paired(struct sync_pass *pass, const struct candidate *local
 
 	memcpy(record.name, local->name, strlen(local->name) + 1);
 	store_batch_put_message(&pass->recover.commit.batch, pass->mailbox.id, &record);
+	pass->recover.journal[local->index].uid = remote->uid;
 	log_info(pass->options.account, "%s: an interrupted upload had arrived as UID %u",
 		 pass->name, record.uid);
 }
@@ -76,7 +115,6 @@ static void recover_identified(struct port_op *op, int code)
 	recover_commit(pass);
 }
 
-/* Of one UIDVALIDITY only: after a change, pairing finds them (pair.c). */
 static uint32_t recover_list_appends(struct sync_pass *pass)
 {
 	struct recover *recover = &pass->recover;
@@ -84,8 +122,7 @@ static uint32_t recover_list_appends(struct sync_pass *pass)
 
 	for (size_t i = 0; i < recover->count; i++) {
 		const struct journal_record *journal = &recover->journal[i];
-		if (journal->kind != JOURNAL_APPEND ||
-		    journal->uidvalidity != pass_uidvalidity(pass) || pass->is_restored)
+		if (!recover_is_open(pass, journal))
 			continue;
 		if (journal->uidnext < first_uid)
 			first_uid = journal->uidnext;
@@ -112,15 +149,53 @@ static void recover_note_removals(struct sync_pass *pass)
 		pass->change.is_removing |= journal->kind == JOURNAL_REMOVE;
 		if (journal->kind != JOURNAL_EXPUNGE)
 			continue;
-		if (journal->uidvalidity == pass_uidvalidity(pass) && !pass->is_restored)
+		if (recover_is_ours(pass, journal))
 			must(uidset_add(&recover->expunged, journal->uid) == 0);
-		store_batch_delete_expunge(&pass->change.batch, pass->mailbox.id, journal->uid);
+		else
+			store_batch_delete_expunge(&pass->change.batch, pass->mailbox.id,
+						   journal->uid);
 	}
 }
 
 bool recover_is_back(struct sync_pass *pass, const struct sync_action *action)
 {
 	return action->kind == SYNC_REMOVE && uidset_contains(&pass->recover.expunged, action->uid);
+}
+
+bool recover_is_under_way(const struct sync_pass *pass, const struct sync_action *action)
+{
+	return action->kind == SYNC_EXPUNGE &&
+	       uidset_contains(&pass->recover.expunged, action->uid);
+}
+
+/* Gone from the server, or of no message that the state knows, it is over; the former by the record
+ * that says so (change.c). */
+void recover_judge_removals(struct sync_pass *pass)
+{
+	struct store_batch *batch = &pass->change.batch;
+	struct recover *recover = &pass->recover;
+	size_t count = 0;
+	const struct sync_action *gone = sync_plan_of(&pass->plan, SYNC_FORGET, &count);
+	struct uidset over;
+
+	uidset_init(&over);
+	for (size_t i = 0; i < count; i++)
+		must(uidset_add(&over, gone[i].uid) == 0);
+	for (size_t i = 0; i < recover->count; i++) {
+		const struct journal_record *journal = &recover->journal[i];
+		bool is_known = true;
+		if (journal->kind != JOURNAL_EXPUNGE ||
+		    !uidset_contains(&recover->expunged, journal->uid) ||
+		    uidset_contains(&over, journal->uid))
+			continue;
+		if (pass_uid_is_known(pass, journal->uid, &is_known) != 0)
+			break;
+		if (is_known)
+			recover_wait(pass, batch, journal);
+		else
+			store_batch_delete_expunge(batch, pass->mailbox.id, journal->uid);
+	}
+	uidset_free(&over);
 }
 
 /* --- Deliveries that may not have been renamed ----------------------------------------- */

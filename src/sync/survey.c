@@ -23,6 +23,7 @@ void survey_cancel(struct survey *survey)
 void survey_free(struct survey *survey)
 {
 	must(survey->local == NULL);
+	sync_waiting_free(&survey->waiting);
 	sync_moves_free(&survey->moves);
 }
 
@@ -114,6 +115,9 @@ static int note_gone(struct survey *survey, uint32_t mailbox_id, uint32_t uid, s
 	struct sync_tree *tree = tree_of(survey);
 	struct message_record record;
 	bool is_known = false;
+
+	if (uidset_contains(&survey->waiting.uids, uid))
+		return 0;
 	int code = tree->ports.store->ops->message_get(tree->ports.store, mailbox_id, uid,
 						       &is_known, &record, err);
 
@@ -138,6 +142,7 @@ static int survey_compare(struct survey *survey, struct error *err)
 		.mailbox_id = survey->record.id,
 		.mask = survey->local->ops->flags_mask(survey->local),
 		.setaside = &survey->setaside,
+		.waiting = &survey->waiting,
 		.now_s = INT64_MAX, /* what is set aside here may be at home elsewhere */
 	};
 	int code = sync_observe_local(&observer, &survey->listing, &survey->delta, err);
@@ -163,14 +168,28 @@ static void survey_scanned(struct port_op *op, int code)
 	peek_some(survey);
 }
 
-/* What a crash left under way is for the mailbox's pass to end; before, neither its files nor its
- * records are the whole truth. */
+static void note_journal(void *context, const struct journal_record *journal)
+{
+	struct survey *survey = context;
+
+	if (journal->kind == JOURNAL_APPEND || journal->kind == JOURNAL_EXPUNGE)
+		sync_waiting_add(&survey->waiting, journal);
+	else
+		survey->has_local_journal = true;
+}
+
+/* What a crash left under way in the maildir is for the mailbox's pass to end; before, neither its
+ * files nor its records are the whole truth. What is open on the server is no move that could be
+ * told. */
 static int check_journal(struct survey *survey, struct error *err)
 {
-	bool has_journal = false;
-	int code = tree_has_journal(tree_of(survey), survey->record.id, &has_journal, err);
+	struct store_port *store = tree_of(survey)->ports.store;
 
-	return code == 0 && has_journal ? SYNCD_EBUSY : code;
+	sync_waiting_free(&survey->waiting);
+	survey->has_local_journal = false;
+	int code = store->ops->journal_each(store, survey->record.id, note_journal, survey, err);
+	sync_waiting_sort(&survey->waiting);
+	return code == 0 && survey->has_local_journal ? SYNCD_EBUSY : code;
 }
 
 static int survey_load(struct survey *survey, struct error *err)
@@ -199,6 +218,7 @@ static void survey_mailbox(struct survey *survey)
 	local_listing_init(&survey->listing);
 	delta_init(&survey->delta);
 	survey->setaside = (struct sync_setaside){ .count = 0 };
+	sync_waiting_free(&survey->waiting);
 	if (survey_load(survey, &err) != 0) {
 		survey_leave(survey);
 		return;

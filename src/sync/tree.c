@@ -291,6 +291,7 @@ static void tree_start_pass(struct sync_tree *tree, struct tree_mailbox *mailbox
 		.leaves_removals = has_others_to_come(tree, mailbox),
 		.is_passed_over = is_passed_over,
 		.verify_interval_s = tree->options.verify_interval_s,
+		.unanswered_wait_s = tree->options.unanswered_wait_s,
 		.account = tree->options.account,
 		.planned = tree_pass_planned,
 		.progress = tree_pass_progress,

@@ -108,6 +108,8 @@ struct survey {
 	struct tree_mailbox *mailbox; /* the one being looked at, and what the state has of it */
 	struct mailbox_record record;
 	struct sync_setaside setaside;
+	struct sync_waiting waiting; /* neither gone nor come */
+	bool has_local_journal;
 	struct local_mailbox *local;
 	struct local_scan_req scan;
 	struct local_listing listing;

@@ -6,6 +6,8 @@ import grp
 import os
 import pwd
 import shutil
+import signal
+import threading
 
 import scratch
 
@@ -170,9 +172,28 @@ class Dovecot(Server):
 
     def clients(self):
         """How many are logged in, those with a command under way that are gone themselves, too."""
+        return len(self._sessions())
+
+    def stall(self, seconds):
+        """Those sessions do nothing for so long, as on a machine that is busy."""
+        stopped = self._sessions()
+        self._signal(stopped, signal.SIGSTOP)
+        timer = threading.Timer(seconds, self._signal, (stopped, signal.SIGCONT))
+        timer.start()
+        return timer
+
+    @staticmethod
+    def _signal(pids, number):
+        for pid in pids:
+            try:
+                os.kill(int(pid), number)
+            except ProcessLookupError:
+                pass
+
+    def _sessions(self):
         path = "/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)
         with open(path, encoding="ascii") as listed:
-            return sum(self._is_session(pid) for pid in listed.read().split())
+            return [pid for pid in listed.read().split() if self._is_session(pid)]
 
     @staticmethod
     def _is_session(pid):

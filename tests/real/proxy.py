@@ -126,13 +126,16 @@ class Proxy:
 
 class Cutter(Proxy):
     """Cuts each connection at a byte that `draw` chooses for it, counted both ways together;
-    None: not at all."""
+    None: not at all. `on_up` is called with what is about to go to the server."""
 
-    def __init__(self, target_port, draw):
+    def __init__(self, target_port, draw, on_up=None):
         self.draw = draw
+        self.on_up = on_up or (lambda data: None)
         super().__init__(target_port)
 
     def share(self, data, is_up, passed):
+        if is_up:
+            self.on_up(data)
         with self.lock:
             if len(passed) == 1:
                 passed.append(self.draw())

@@ -51,6 +51,8 @@ class Syncd:
             self.account["port"] = port or server.tls_port
             self.account["tls_ca_file"] = server.certificates.ca
         self.account.update(keys)
+        if self.account["protocol"] == "imap":
+            self.account.setdefault("unanswered_wait", "0s")  # no server of most tests is late
         self.config = os.path.join(self.root, "syncd.conf")
         self.configure()
         self.log = os.path.join(self.root, "syncd.log")

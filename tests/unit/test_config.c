@@ -107,6 +107,7 @@ static void defaults_are_those_of_the_contract(void **state)
 	assert_true(a->push);
 	assert_int_equal(a->poll_interval_s, 300);
 	assert_int_equal(a->verify_interval_s, 86400);
+	assert_int_equal(a->unanswered_wait_s, 30);
 	assert_true(a->compress);
 	assert_false(a->crlf);
 	assert_null(a->on_new);
@@ -132,7 +133,8 @@ static void every_imap_key_is_read(void **state)
 		   " remove = none\n expunge_deleted = yes\n trash = Trash\n deletion_limit = 7%\n"
 		   " max_size = 25M\n connections = 2\n push = off\n poll_interval = 1w\n"
 		   " compress = false\n line_endings = crlf\n on_new = \"notify $SYNCD_NEW\"\n"
-		   " on_change = x\n subscribed = true\n verify_interval = none\n}\n");
+		   " on_change = x\n subscribed = true\n verify_interval = none\n"
+		   " unanswered_wait = 0s\n}\n");
 	const struct config_connection *c = &a->connection;
 
 	assert_string_equal(f->config->state_dir, "/var/lib/syncd");
@@ -166,6 +168,7 @@ static void every_imap_key_is_read(void **state)
 	assert_false(a->push);
 	assert_int_equal(a->poll_interval_s, 604800);
 	assert_int_equal(a->verify_interval_s, 0);
+	assert_int_equal(a->unanswered_wait_s, 0);
 	assert_false(a->compress);
 	assert_true(a->crlf);
 	assert_string_equal(a->on_new, "notify $SYNCD_NEW");
