@@ -94,7 +94,7 @@ struct sync_observer {
 	 * flag without letting us change it; absent, they count as agreed. */
 	uint64_t mask;
 	const struct sync_setaside *setaside;
-	const struct sync_waiting *waiting; /* new files that are not planned; or NULL */
+	const struct sync_waiting *waiting; /* what is new and not planned; or NULL */
 	int64_t now_s;                      /* set-aside messages due by now are planned again */
 };
 

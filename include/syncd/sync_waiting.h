@@ -15,6 +15,9 @@ struct sync_waiting {
 	char **names; /* of files that may be on the server by now */
 	size_t count;
 	size_t cap;
+	/* With names: the last UID there was when they were looked for. One behind it may be
+	 * theirs. */
+	uint32_t looked_uid;
 	struct uidset uids; /* of messages that may be gone from there */
 };
 
@@ -26,6 +29,8 @@ void sync_waiting_add(struct sync_waiting *waiting, const struct journal_record 
 void sync_waiting_sort(struct sync_waiting *waiting);
 /* `waiting` NULL: nothing waits; `name` may be NULL too. */
 bool sync_waiting_has_name(const struct sync_waiting *waiting, const char *name);
+/* Whether a message that is new on the server may be one of those; uid may be 0: of none. */
+bool sync_waiting_has_come(const struct sync_waiting *waiting, uint32_t uid);
 
 /* For how many seconds an entry still waits that a look at the server has left open now, of
  * `wait_s` from the first such look on. *looked_s is when that was. */

@@ -15,8 +15,9 @@
 
 struct once;
 
-#define ONCE_RUNS_MAX 4 /* over one account: what waited may be lost once more, but not for ever   \
-			 */
+#define ONCE_RUNS_MAX                                                                              \
+	4 /* over one account: what waited may be lost once more, but not for ever                 \
+	   */
 
 /* One account's part. */
 struct once_item {

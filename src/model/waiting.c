@@ -47,6 +47,11 @@ bool sync_waiting_has_name(const struct sync_waiting *waiting, const char *name)
 		       compare_names) != NULL;
 }
 
+bool sync_waiting_has_come(const struct sync_waiting *waiting, uint32_t uid)
+{
+	return waiting != NULL && waiting->count > 0 && uid > waiting->looked_uid;
+}
+
 /* A look in the future is one before the clock was set back. */
 int64_t sync_waiting_left_s(const struct journal_record *journal, int64_t now_s, int64_t wait_s,
 			    int64_t *looked_s)

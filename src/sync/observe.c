@@ -17,7 +17,8 @@ static void observe_new(const struct sync_observer *observer, struct delta *delt
 	const struct setaside_record *aside = sync_setaside_find(observer->setaside, uid, name);
 
 	if ((aside != NULL && aside->next_try_s > observer->now_s) ||
-	    sync_waiting_has_name(observer->waiting, name))
+	    sync_waiting_has_name(observer->waiting, name) ||
+	    sync_waiting_has_come(observer->waiting, uid))
 		return;
 	delta_add(delta, &(struct delta_entry){
 				 .change = SIDE_NEW,

@@ -101,6 +101,16 @@ static void recover_paired(struct sync_pass *pass, const struct candidate *local
 		 pass->name, record.uid);
 }
 
+/* What came up to now was among them. */
+static void recover_note_looked(struct recover *recover)
+{
+	for (size_t i = 0; i < recover->match.remotes.count; i++) {
+		uint32_t uid = recover->match.remotes.items[i].uid;
+		if (uid > recover->waiting.looked_uid)
+			recover->waiting.looked_uid = uid;
+	}
+}
+
 static void recover_identified(struct port_op *op, int code)
 {
 	struct sync_pass *pass = container_of(op, struct sync_pass, recover.match.identify.op);
@@ -111,6 +121,7 @@ static void recover_identified(struct port_op *op, int code)
 		pass_piece_done(pass);
 		return;
 	}
+	recover_note_looked(&pass->recover);
 	match_pairs(&pass->recover.match, recover_paired);
 	recover_commit(pass);
 }
@@ -269,6 +280,7 @@ void recover_start(struct sync_pass *pass)
 	}
 	recover_note_removals(pass);
 	uint32_t first_uid = recover_list_appends(pass);
+	recover->waiting.looked_uid = first_uid > 0 ? first_uid - 1 : 0;
 	if (recover->match.locals.count > 0)
 		match_identify_from(pass, &recover->match, first_uid, recover_identified);
 	else

@@ -86,10 +86,10 @@ class Interrupted(Case):
 
 class LateProxy(proxy.ImapProxy):
     """Loses the client at the command `due`; the server gets that when `deliver` is called, as if
-    it had been busy meanwhile."""
+    it had been busy meanwhile; at the latest before `latest` of another client."""
 
     def __init__(self, target_port):
-        self.due = self.kept = None
+        self.due = self.kept = self.latest = None
         self.here = threading.local()
         super().__init__(target_port, on_command=self.keep)
 
@@ -101,6 +101,9 @@ class LateProxy(proxy.ImapProxy):
         if self.due and self.due in command.split(b"\r\n")[0]:
             self.kept, self.due = (self.here.server, command), None
             raise OSError
+        if self.kept and self.latest and self.latest in command:
+            self.deliver()
+            self.arrived()
         return None
 
     def hang_up(self, *ends):
@@ -157,6 +160,24 @@ class Late(Case):
         self.assertEqual(len(remote.uids("INBOX")), 1)
         self.assertEqual(len(local.messages("INBOX")), 1)
         self.assert_equal_sides(local, remote)
+
+
+class LateBare(Late):
+    """One that has to list all to tell changes."""
+
+    SERVER = {"plaintext": True, "without": {"QRESYNC", "CONDSTORE", "NOTIFY"}}
+
+    def test_an_upload_that_comes_behind_the_look_is_not_fetched(self):
+        client, local, remote = self.agreed()
+        local.add("INBOX", mailgen.Mail(2).plain("written"), "S", 1_300_000_000)
+        self.lose_link(client, b"APPEND")
+        self.middle.arrived = lambda: scratch.wait_for(
+            lambda: len(remote.uids("INBOX")) == 2, 10, "the server has stored it")
+        self.middle.latest = b"UID FETCH 1:* (UID FLAGS)"
+        self.pass_once(client)
+        self.assertIsNone(self.middle.kept)
+        self.assert_equal_sides(local, remote)
+        self.assertEqual(len(remote.uids("INBOX")), 2)
 
 
 if __name__ == "__main__":

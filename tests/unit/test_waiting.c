@@ -39,8 +39,14 @@ static void uploads_are_known_by_name_and_removals_by_uid(void **state)
 	assert_false(sync_waiting_has_name(&waiting, "7"));
 	assert_false(sync_waiting_has_name(&waiting, NULL));
 	assert_true(uidset_contains(&waiting.uids, 7));
+	waiting.looked_uid = 9;
+	assert_false(sync_waiting_has_come(NULL, 10));
+	assert_false(sync_waiting_has_come(&waiting, 0));
+	assert_false(sync_waiting_has_come(&waiting, 9));
+	assert_true(sync_waiting_has_come(&waiting, 10));
 	sync_waiting_free(&waiting);
 	assert_false(sync_waiting_has_name(&waiting, "a"));
+	assert_false(sync_waiting_has_come(&waiting, 10));
 	assert_false(uidset_contains(&waiting.uids, 7));
 }
 
