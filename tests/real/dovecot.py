@@ -2,6 +2,7 @@
 
 Runs as root or as an ordinary user, shares nothing with an installed service, and
 leaves nothing behind. SPDX-License-Identifier: MIT"""
+import glob
 import grp
 import os
 import pwd
@@ -168,8 +169,20 @@ class Dovecot(Server):
     def maildir(self, user=USER):
         return os.path.join(self.root, "home", user, "Maildir")
 
+    def places(self):
+        return [self.maildir()]
+
+    def empty(self):
+        shutil.rmtree(self.maildir(), ignore_errors=True)
+
+    def renumber(self):
+        """Makes it forget what it had numbered: a new UIDVALIDITY, and UIDs from 1 on."""
+        self.stop()
+        for path in glob.glob(os.path.join(self.maildir(), "dovecot*")):
+            os.unlink(path)
+        self.start()
+
     def clients(self):
-        """How many are logged in, those with a command under way that are gone themselves, too."""
         path = "/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)
         with open(path, encoding="ascii") as listed:
             return sum(self._is_session(pid) for pid in listed.read().split())

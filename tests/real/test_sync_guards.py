@@ -99,8 +99,7 @@ class Held(Case):
     def test_what_was_moved_out_of_it_there_does_not_count(self):
         client, local, remote = self.two()
         remote.create("Kept")
-        remote.select("Big")
-        remote.check(remote.imap.uid("MOVE", "1:25", "Kept"))
+        remote.move("Big", "1:25", "Kept")
         remote.select("INBOX")
         remote.check(remote.imap.delete("Big"))
         self.pass_once(client)

@@ -4,12 +4,11 @@ SPDX-License-Identifier: MIT"""
 import os
 import shutil
 
-import dovecot
 import mailgen
 import scratch
 import views
 
-from case import Case, main
+from case import EXTENSIONS, Case, main
 
 
 class Mailboxes(Case):
@@ -248,7 +247,7 @@ class ParentsOneByOne(Parents):
 class Bare(Mailboxes):
     """IMAP4rev1 and nothing more."""
 
-    SERVER = {"without": set(dovecot.CAPABILITIES) - {"IMAP4rev1", "SASL-IR", "LITERAL+"}}
+    SERVER = {"without": EXTENSIONS}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import dovecot
 import mailgen
 import views
 
-from case import Case, main
+from case import Case, main, only
 
 NAMES = ["Entwürfe", "日本語/受信", "R&D", "a b c", "trailing space ", "50%", "%41", "quo\"te", "back\\slash",
          "star", "(paren)", "Привет мир", "emoji 😀", "til~de", "-dash", "cur-ious", "A/B/C"]
@@ -63,6 +63,7 @@ class Mail(Case):
         client.once()
         self.assertEqual(len(remote.messages("INBOX")), count)
 
+    @only("dovecot", "courier", because="it keeps no maildir")
     def test_nul_bytes_are_no_obstacle_either_way(self):
         data = mailgen.Mail().plain("nul") + b"before\0after\r\n"
         client, local = self.account()

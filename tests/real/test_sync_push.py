@@ -65,7 +65,7 @@ class Push(Case):
 
     def selected_since(self, before):
         """Names of the mailboxes that it selected, each as often as it was."""
-        return sorted(command.split('"')[1] for command in self.sent_since(before)
+        return sorted(self.server.here(command.split('"')[1]) for command in self.sent_since(before)
                       if command.startswith('SELECT "'))
 
 
@@ -143,6 +143,8 @@ class Everywhere:
 
 class Notify(Everywhere, Push):
     """Dovecot as it is."""
+
+    NEEDS = {"NOTIFY"}
 
     def test_one_connection_waits_for_all(self):
         client, _, _ = self.running()
@@ -225,6 +227,8 @@ class Notify(Everywhere, Push):
 
 class NotifyAlone(Push):
     """NOTIFY without IDLE."""
+
+    NEEDS = {"NOTIFY"}
 
     SERVER = {"without": {"IDLE"}}
 

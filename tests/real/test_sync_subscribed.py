@@ -5,11 +5,10 @@ import os
 import re
 import shutil
 
-import dovecot
 import mailgen
 import scratch
 
-from case import Case, main
+from case import EXTENSIONS, Case, main
 
 
 class Subscribed(Case):
@@ -117,7 +116,7 @@ class Subscribed(Case):
 class Bare(Subscribed):
     """IMAP4rev1 and nothing more: LSUB."""
 
-    SERVER = {"without": set(dovecot.CAPABILITIES) - {"IMAP4rev1", "SASL-IR", "LITERAL+"}}
+    SERVER = {"without": EXTENSIONS}
 
 
 if __name__ == "__main__":

@@ -4,12 +4,11 @@ SPDX-License-Identifier: MIT"""
 import os
 import re
 
-import dovecot
 import mailgen
 import proxy
 import views
 
-from case import Case, main
+from case import SHAPE, Case, main, serve
 
 QUOTA = """
 mail_plugins = quota
@@ -31,7 +30,7 @@ class Upload(Case):
         """And stops it."""
 
     def serve(self, without=(), extra=""):
-        self.server = dovecot.Dovecot(without=without, extra=extra, plaintext=True)
+        self.server = serve(without=without, extra=extra, plaintext=True, **SHAPE)
         self.addCleanup(self.server.stop)
 
     def setUp(self):

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT"""
 import os
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,20 +44,28 @@ class Server:
     users             {name: password}
     certificates      scratch.Certificates
     separator, prefix of the mailboxes' names, as in '.' and 'INBOX.'
-    without           capabilities taken away, where the server lets that be done
+    without           capabilities that it does not have, or that were taken away
     """
 
     LOGS = ("stderr.log",)
+    LACKING = frozenset()  # capabilities that no server of the kind has
 
     def __init__(self, name, separator, prefix, certificates, users, without=()):
         self.root = scratch.directory("syncd-" + name)
         os.chmod(self.root, 0o711)
         self.certificates = certificates or scratch.Certificates.of()
-        self.separator, self.prefix, self.without = separator, prefix, set(without)
+        self.separator, self.prefix, self.without = separator, prefix, self.LACKING | set(without)
         self.port, self.tls_port = scratch.free_port(), scratch.free_port()
         self.users = users or {USER: PASSWORD}
         self.process = None
         scratch.at_end(self.kill)
+
+    @classmethod
+    def refuse(cls, **others):
+        """Skips the test for what a server of this kind cannot be."""
+        for name, value in others.items():
+            if value:
+                raise unittest.SkipTest("%s is not to be had with %s %r" % (cls.__name__, name, value))
 
     def directory(self, name, mode=0o700):
         """One below the root that belongs to the owner of the mail."""
@@ -123,6 +132,46 @@ class Server:
             time.sleep(0.01)
         self.process.wait(10)
         self.process = None
+
+    # Its mail. Names are as the tests have them, which ask for a shape (separator, prefix).
+
+    def there(self, name):
+        """The server's own name of a mailbox."""
+        return name
+
+    def here(self, name):
+        """The tests' name of a mailbox that the server calls so."""
+        return name
+
+    def places(self):
+        """The directories that hold all of it."""
+        raise NotImplementedError
+
+    def empty(self):
+        """As it was before anybody had logged in."""
+        raise NotImplementedError
+
+    def clients(self):
+        """How many are logged in, those with a command under way that are gone themselves, too."""
+        raise NotImplementedError
+
+    def save(self):
+        """A backup, made while it is down. Returns a function that puts it back."""
+        self.stop()
+        backup = scratch.directory("syncd-backup")
+        copies = [(place, os.path.join(backup, str(number)))
+                  for number, place in enumerate(self.places())]
+        for place, copy in copies:
+            subprocess.run(["cp", "-a", place, copy], check=True)
+        self.start()
+        return lambda: self._put_back(copies)
+
+    def _put_back(self, copies):
+        self.stop()
+        for place, copy in copies:
+            shutil.rmtree(place)
+            subprocess.run(["cp", "-a", copy, place], check=True)
+        self.start()
 
     def restart(self):
         self.stop()
