@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 import unittest
 
 import scratch
@@ -37,6 +36,7 @@ for without in {without}; do
 done
 IMAP_CAPABILITY_TLS=$IMAP_CAPABILITY
 IMAP_ULIMITD=
+IMAP_ENHANCEDIDLE=1
 TLS_CERTFILE={root}/server.pem
 TLS_DHPARAMS=
 TLS_CACHEFILE=
@@ -135,8 +135,11 @@ class Courier(throwaway.Server):
 
     def renumber(self):
         """Makes it forget what it had numbered: a new UIDVALIDITY, which is the time."""
-        time.sleep(1.1)
+        self.next_number()
         os.unlink(os.path.join(self.maildir(), "courierimapuiddb"))
+
+    def next_number(self):
+        throwaway.next_second()
 
     def clients(self):
         """They are processes below the one that was started."""

@@ -95,6 +95,9 @@ class Cyrus(throwaway.Server):
         self.make_directories()
         self.start()
 
+    def next_number(self):
+        throwaway.next_second()
+
     def clients(self):
         """Each session's file in proc/ says who it is for once that is known."""
         known = 0

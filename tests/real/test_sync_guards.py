@@ -85,7 +85,7 @@ class Held(Case):
                 if where == "here":
                     shutil.rmtree(local.path("Big"))
                 else:
-                    remote.check(remote.imap.delete("Big"))
+                    remote.delete_mailbox("Big")
                 self.pass_once(client, code=1)
                 for number in range(100, 140):
                     remote.append("INBOX", mailgen.Mail(number).plain("new %d" % number))
@@ -101,7 +101,7 @@ class Held(Case):
         remote.create("Kept")
         remote.move("Big", "1:25", "Kept")
         remote.select("INBOX")
-        remote.check(remote.imap.delete("Big"))
+        remote.delete_mailbox("Big")
         self.pass_once(client)
         self.assert_equal_sides(local, remote)
         self.assertEqual(len(local.messages("Kept")), 25)
@@ -395,7 +395,7 @@ class Decided(Case):
 
     def test_a_mailbox_deleted_there_is_deleted_here(self):
         client, local, remote = self.started({"INBOX": 10, "Big": 40})
-        remote.check(remote.imap.delete("Big"))
+        remote.delete_mailbox("Big")
         client.ctl("sync")
         self.wait_for_held(client, Big={"deletions": 40, "side": "local"})
         self.decide(client, "accept", "work")
@@ -417,7 +417,7 @@ class Decided(Case):
     def test_a_mailbox_deleted_there_is_made_there_again(self):
         client, local, remote = self.started({"INBOX": 10, "Big": 40})
         before = remote.everything()
-        remote.check(remote.imap.delete("Big"))
+        remote.delete_mailbox("Big")
         client.ctl("sync")
         self.wait_for_held(client, Big={"deletions": 40, "side": "local"})
         self.decide(client, "restore", "work/Big")
@@ -428,7 +428,7 @@ class Decided(Case):
     def test_pulling_what_is_restored_stays_here_alone(self):
         client, local, remote = self.started({"INBOX": 40, "Big": 60}, direction="pull")
         self.remove_there(remote, "INBOX", 30)
-        remote.check(remote.imap.delete("Big"))
+        remote.delete_mailbox("Big")
         client.ctl("sync")
         scratch.wait_for(lambda: sorted(self.held(client)) == ["Big", "INBOX"], 60, client.said)
         self.decide(client, "restore", "work")

@@ -117,6 +117,7 @@ class Filing(Case):
         _, commands = self.pass_without_transport(client)
         self.assertIn("CREATE", commands)
         self.assertEqual(len(remote.messages(self.there("New/Deep"))), 2)
+        self.find_levels(client)
         self.assert_settled(client, local, remote)
 
     def test_a_ring_of_moves_ends_where_each_was_moved_to(self):
@@ -175,7 +176,7 @@ class Filing(Case):
     def test_moved_into_a_mailbox_that_was_deleted_there_it_is_made_anew(self):
         client, local, remote = self.filled()
         message = local.messages("INBOX")[0]
-        remote.check(remote.imap.delete(views.quoted(self.there("Work"))))
+        remote.delete_mailbox(self.there("Work"))
         self.move(local, message.where, "Work")
         self.pass_once(client)
         remote = self.remote()

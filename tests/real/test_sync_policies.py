@@ -63,7 +63,7 @@ class Policies(Case):
     def test_pull_makes_no_mailbox_there_for_what_is_kept_here(self):
         client, local, remote = self.with_work("pull")
         local.add("Work", mailgen.Mail(2).plain("never sent"), "S")
-        remote.check(remote.imap.delete("Work"))
+        remote.delete_mailbox("Work")
         sessions = self.server.sessions()
         self.pass_once(client)
         self.pass_once(client)

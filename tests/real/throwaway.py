@@ -36,6 +36,25 @@ def tree(package, program):
     raise unittest.SkipTest("%s is not here: run contrib/bootstrap test" % package)
 
 
+def next_second():
+    """For those whose UIDVALIDITY is the time."""
+    now = int(time.time())
+    scratch.wait_for(lambda: int(time.time()) > now, 2, "the next second")
+
+
+def is_group_alive(group):
+    """Whether a process of it still runs; dead ones may wait long for init to ask for them."""
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % process, encoding="ascii", errors="replace") as stat:
+                state, _, its_group = stat.read().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(its_group) == group and state not in "ZX":
+            return True
+    return False
+
+
 class Server:
     """Made by a subclass, which writes the configuration, gives the names of logs, and says
     what to start. Also a context manager.
@@ -124,7 +143,7 @@ class Server:
             pass
         # On a busy machine its children outlive it for a moment, with its sockets.
         until = time.monotonic() + 5
-        while time.monotonic() < until:
+        while time.monotonic() < until and is_group_alive(self.process.pid):
             try:
                 os.killpg(self.process.pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -150,6 +169,9 @@ class Server:
     def empty(self):
         """As it was before anybody had logged in."""
         raise NotImplementedError
+
+    def next_number(self):
+        """Waits until a mailbox that is made gets a UIDVALIDITY of its own."""
 
     def clients(self):
         """How many are logged in, those with a command under way that are gone themselves, too."""
