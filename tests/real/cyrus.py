@@ -21,6 +21,7 @@ defaultpartition: default
 servername: localhost
 cyrus_user: {user}
 {suppressed}
+imapidlepoll: {idle_poll}
 admins: nobody-at-all
 allowplaintext: yes
 sasl_pwcheck_method: alwaystrue
@@ -73,6 +74,7 @@ class Cyrus(throwaway.Server):
             root=self.root, user=throwaway.mail_user().pw_name, cert=self.copied(
                 self.certificates.cert), key=self.copied(self.certificates.key),
             slashes="yes" if separator == "/" else "no", no_prefix="no" if prefix else "yes",
+            idle_poll=0 if "IDLE" in without else 60,  # 0: no IDLE, which is not suppressed else
             munges="yes" if munges else "no", suppressed="suppress_capabilities: " + " ".join(sorted(without)) if without else ""),
             0o644)
         self.services = scratch.write(os.path.join(self.root, "cyrus.conf"), SERVICES.format(

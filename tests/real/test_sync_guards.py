@@ -198,6 +198,12 @@ class Decided(Case):
     def remove_there(self, remote, name, count=None):
         remote.delete(name, *remote.uids(name)[:count])
 
+    def remove_all_there_at_once(self, client, remote, count):
+        """The daemon sees no message that is marked only."""
+        client.call("pause")
+        self.remove_there(remote, "INBOX", count)
+        client.call("resume")
+
     def test_accepted_deletions_here_are_carried_out_there(self):
         client, local, remote = self.started({"INBOX": 40})
         self.remove_here(local, "INBOX", 30)
@@ -311,9 +317,11 @@ class Decided(Case):
 
     def test_what_was_marked_loses_the_mark(self):
         client, local, remote = self.started({"INBOX": 40}, expunge_deleted=True)
+        client.call("pause")  # as one change, not as many small ones
         for message in local.messages("INBOX")[:15]:
             local.reflag(message.where, "ST")
         remote.store("INBOX", "1:15", "+", "\\Deleted")
+        client.call("resume")
         scratch.wait_for(lambda: self.held(client), 60, client.said)
         self.assertEqual((len(local.messages("INBOX")), len(remote.uids("INBOX"))), (40, 40))
         self.decide(client, "restore", "work/INBOX")
@@ -352,7 +360,7 @@ class Decided(Case):
                 if side == "here":
                     self.remove_here(local, "INBOX", 140)
                 else:
-                    self.remove_there(remote, "INBOX", 140)
+                    self.remove_all_there_at_once(client, remote, 140)
                 self.wait_for_held(client, INBOX={
                     "deletions": 140, "side": "remote" if side == "here" else "local"})
                 self.killed_while_it_restores(client, rng.random() * 0.3)
