@@ -37,6 +37,11 @@ BENCH := $(call bins,tests/bench/*.c)
 CRASH := $(patsubst %.c,$B/%.so,$(wildcard tests/crash/*.c))
 SCRIPTS := $(wildcard tests/tools/test_*.py tests/real/test_harness.py) \
 	$(if $(PROGRAMS),$(wildcard tests/real/test_sync*.py tests/crash/test_*.py))
+# The tests of synchronisation run on each of the servers (docs/servers.md), Dovecot by default: a
+# sample in the suite, all of them in soak.
+on = $(foreach s,cyrus courier,$(patsubst %,'env SERVER=$s $(PYTHON) tests/real/test_sync_%.py',$(1)))
+SAMPLE := changes identity interrupted keywords policies verify
+SYNCING := $(SAMPLE) bulk guards kills mailboxes moves namespaces odd push refusals subscribed upload
 TESTS := $(UNIT) $(FUZZ) $(CRASH) $(call one,sim) $(call one,port) $(call one,script)
 
 all: $B/libsyncd.a $(PROGRAMS)
@@ -91,7 +96,7 @@ unit: $(UNIT)
 SEEDS ?= 2000
 suite: all $(TESTS)
 	@SYNCD_BUILD=$B tests/run --logs $B/log --summary build/summary $(SCRIPTS:%='$(PYTHON) %') \
-		$(patsubst %,'% --seeds $(SEEDS)',$(filter %/sim,$(TESTS))) $(filter %/port,$(TESTS)) \
+		$(if $(PROGRAMS),$(call on,$(SAMPLE))) $(patsubst %,'% --seeds $(SEEDS)',$(filter %/sim,$(TESTS))) $(filter %/port,$(TESTS)) \
 		$(patsubst %,'% $(wildcard tests/script/*.script)',$(filter %/script,$(TESTS))) \
 		$(foreach f,$(FUZZ),'$f tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $f))') $(UNIT) \
 		'contrib/layers $B'
@@ -114,6 +119,7 @@ soak: bootstrap
 	@SYNCD_BUILD=build/release SYNCD_WRAPPER='$(VALGRIND)' tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_changes.py'
 	@SYNCD_BUILD=build/release CRASH_POINTS=0 tests/run --timeout 0 '$(PYTHON) tests/crash/test_crash.py'
 	$(SUB) VARIANT=asan all $(patsubst $B/%,build/asan/%,$(call one,sim))
+	@SYNCD_BUILD=build/asan KILLS=100 tests/run --timeout 0 $(call on,$(SYNCING))
 	@SYNCD_BUILD=build/asan KILLS=2000 CRASH_POINTS=0 tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_kills.py' \
 		'$(PYTHON) tests/real/test_sync_hostile_cuts.py' \
 		$(patsubst $B/%,'build/asan/% --seeds $(SEEDS)',$(call one,sim))
@@ -176,8 +182,8 @@ help:
 #: make check          install what is missing, build, run every test under sanitizers
 #: make suite          the tests alone, of this VARIANT=release|debug|asan
 #: make unit           unit tests alone
-#: make soak SEEDS=n   a crash at every call, a cut at every byte, 2,000 kills, valgrind, the simulator for n
-#:                     seeds, a mailbox of a million
+#: make soak SEEDS=n   a crash at every call, a cut at every byte, 2,000 kills, valgrind, the tests on Cyrus
+#:                     and Courier, the simulator for n seeds, a mailbox of a million
 #: make fuzz TIME=s    each fuzzer for s seconds
 #: make bench          speed and memory beside others, into docs/ (SCENARIOS=name: only that one)
 #: make lint           clang-tidy and cppcheck (format-check: clang-format)

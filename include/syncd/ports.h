@@ -119,6 +119,9 @@ struct remote_open_req {
 	/* What the state has: changes since then are wanted. 0: all that is there. */
 	uint32_t known_uidvalidity;
 	uint64_t known_modseq;
+	/* There are messages known of which UIDNEXT can tell that they are others by now: it is
+	 * asked for where opening does not tell it. */
+	bool wants_uidnext;
 	struct remote_mailbox *mailbox; /* result, owned by the caller until remote close */
 	uint32_t uidvalidity;           /* results of SELECT */
 	uint32_t uidnext;               /* 0: the server does not say */

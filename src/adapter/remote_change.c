@@ -168,6 +168,9 @@ static void transfer_done(struct imap_transfer *transfer, int code)
 	bool is_copy = !transfer->is_move;
 
 	work->code = code;
+	/* It is the target that servers refuse, and not each says its name. */
+	if (code < 0 && imap_session_is_live(session_of(work)))
+		error_mailbox(&transfer->err, work->req->target);
 	if (work->req->is_move && is_copy && may_remove(work)) {
 		remove_copied(work);
 		return;

@@ -110,6 +110,7 @@ static const struct remote_mailbox_ops box_ops = {
 struct remote_open_work {
 	struct remote_lease lease;
 	struct imap_select select;
+	struct imap_status status;
 	struct remote_open_req *req;
 	struct remote_box *box;
 };
@@ -127,15 +128,16 @@ static void open_fail(struct remote_open_work *work, const struct error *err)
 	req->op.done(&req->op, req->op.err.code);
 }
 
-static void open_succeed(struct remote_open_work *work, const struct imap_mailbox *mailbox)
+static void open_succeed(struct remote_open_work *work, uint32_t uidnext)
 {
 	struct remote_open_req *req = work->req;
+	const struct imap_mailbox *mailbox = remote_box_mailbox(work->box);
 
 	req->mailbox = &work->box->base;
 	work->box->conn->box = work->box;
 	remote_ledger_selected(&work->box->ledger, work->box->conn->session, req);
 	req->uidvalidity = mailbox->uidvalidity;
-	req->uidnext = mailbox->uidnext;
+	req->uidnext = uidnext;
 	req->exists = mailbox->exists;
 	req->highestmodseq = mailbox->highestmodseq;
 	req->is_read_only = mailbox->is_read_only;
@@ -144,6 +146,29 @@ static void open_succeed(struct remote_open_work *work, const struct imap_mailbo
 	req->has_email_ids = remote_has_email_ids(work->box->conn->session);
 	free(work);
 	req->op.done(&req->op, 0);
+}
+
+static void open_told(struct imap_command *command, int code)
+{
+	struct remote_open_work *work =
+		container_of(command, struct remote_open_work, status.command);
+	const struct imap_told *told = &work->status.told;
+	bool is_same = told->uidvalidity == remote_box_mailbox(work->box)->uidvalidity;
+
+	if (code < 0 && !imap_session_is_live(work->box->conn->session))
+		open_fail(work, &command->err);
+	else
+		open_succeed(work, code == 0 && is_same ? told->uidnext : 0);
+}
+
+/* Courier does not say UIDNEXT when a mailbox is selected, which RFC 3501 §6.3.1 demands. §6.3.10
+ * would rather have no STATUS of that one, as SELECT has told all; asked before, it would be in vain
+ * with every other server. */
+static void open_ask_uidnext(struct remote_open_work *work)
+{
+	work->status.name = buf_slice(&work->box->wire);
+	work->status.wishes = IMAP_WANTS_STATUS;
+	imap_status_start(work->box->conn->session, &work->status, open_told);
 }
 
 static void open_selected(struct imap_command *command, int code)
@@ -161,8 +186,10 @@ static void open_selected(struct imap_command *command, int code)
 				 "the server does not say how many messages there are");
 	if (code < 0)
 		open_fail(work, &command->err);
+	else if (mailbox->uidnext == 0 && work->req->wants_uidnext)
+		open_ask_uidnext(work);
 	else
-		open_succeed(work, mailbox);
+		open_succeed(work, mailbox->uidnext);
 }
 
 static void open_granted(struct remote_lease *lease, int code)

@@ -123,7 +123,7 @@ static bool knows_future(struct sync_pass *pass)
 	struct error err = { 0 };
 	size_t count = 0;
 
-	if (uidnext == 0 || uidnext >= pass->mailbox.uidnext)
+	if (uidnext == 0 || (pass->mailbox.uidnext != 0 && uidnext >= pass->mailbox.uidnext))
 		return false;
 	if (store->ops->messages_after(store, pass->mailbox.id, uidnext - 1, &any, 1, &count,
 				       &err) != 0)

@@ -417,15 +417,31 @@ static void farewell_begin(struct farewell *farewell)
 	farewell_step(farewell);
 }
 
+/* The mailbox whose turn it is, or NULL. First come deletions, from the last name to the first: a
+ * server may refuse to delete one that has others below it (RFC 9051 §6.3.5, Cyrus). Then the rest
+ * in order. */
+static struct tree_mailbox *take_turn(struct farewell *farewell)
+{
+	struct sync_tree *tree = farewell_tree(farewell);
+	size_t turn = farewell->next++;
+	bool are_deletions = turn < tree->count;
+	size_t at = are_deletions ? tree->count - 1 - turn : turn - tree->count;
+	enum sync_box_action action = tree->boxes.items[at].action;
+	bool is_deletion = action == BOX_DELETE_LOCAL || action == BOX_DELETE_REMOTE;
+
+	return is_deletion == are_deletions ? &tree->mailboxes[at] : NULL;
+}
+
 static void farewell_next(struct farewell *farewell)
 {
 	struct sync_tree *tree = farewell_tree(farewell);
 
-	while (tree->err.code == 0 && farewell->next < tree->count) {
-		farewell->mailbox = &tree->mailboxes[farewell->next++];
-		enum sync_box_action action = box_of(farewell)->action;
-		if (farewell->mailbox->is_unusable)
+	while (tree->err.code == 0 && farewell->next < 2 * tree->count) {
+		struct tree_mailbox *mailbox = take_turn(farewell);
+		if (mailbox == NULL || mailbox->is_unusable)
 			continue;
+		farewell->mailbox = mailbox;
+		enum sync_box_action action = box_of(farewell)->action;
 		farewell_tell_held(tree, (size_t)(farewell->mailbox - tree->mailboxes));
 		if (steps_of(action) == NULL)
 			continue;

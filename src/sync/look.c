@@ -140,6 +140,7 @@ static void open_remote(struct sync_pass *pass)
 	pass->open.op.done = look_opened;
 	pass->open.name = pass->name;
 	pass->open.keywords = &pass->mailbox.keywords;
+	pass->open.wants_uidnext = pass->mailbox.uidvalidity != 0;
 	if (pass->mailbox.highestmodseq != 0) {
 		pass->open.known_uidvalidity = pass->mailbox.uidvalidity;
 		pass->open.known_modseq = pass->mailbox.highestmodseq;

@@ -1,8 +1,9 @@
 """What the tests of syncd against a real server share. SPDX-License-Identifier: MIT"""
 import os
-import shutil
 import unittest
 
+import courier
+import cyrus
 import dovecot
 import syncd
 import views
@@ -10,22 +11,66 @@ import views
 from tap import main  # noqa: F401 (for the tests)
 
 
+# The environment says on which server the tests run.
+KIND = os.environ.get("SERVER", "dovecot")
+serve = {"dovecot": dovecot.Dovecot, "cyrus": cyrus.Cyrus, "courier": courier.Courier}[KIND]
+SHAPE = {"separator": "/", "prefix": ""}  # of names, where a test asks for no other
+
+# To be taken away: all but IMAP4rev1 and what costs nothing.
+EXTENSIONS = (set(dovecot.CAPABILITIES) | {"OBJECTID", "METADATA", "SPECIAL-USE"}) - {
+    "IMAP4rev1", "SASL-IR", "LITERAL+"}
+if KIND == "courier":
+    EXTENSIONS.remove("NAMESPACE")  # without it INBOX. is a level as any other
+
+
+def only(*kinds, because):
+    """For a test that other servers cannot be put to."""
+    return unittest.skipUnless(KIND in kinds, "not on %s: %s" % (KIND, because))
+
+
 class Case(unittest.TestCase):
-    """One server for the class, emptied for each test; `SERVER` holds its arguments."""
+    """One server for the class, emptied for each test.
+
+    SERVER  its arguments
+    NEEDS   capabilities that it has to have, else the class is skipped
+    """
 
     SERVER = {}
+    NEEDS = frozenset()
     maxDiff = 4000
 
     @classmethod
     def setUpClass(cls):
-        cls.server = dovecot.Dovecot(**cls.SERVER)
+        missing = cls.NEEDS & serve.LACKING
+        if missing:
+            raise unittest.SkipTest("%s has no %s" % (KIND, " ".join(sorted(missing))))
+        if cls.is_as_its_parent():
+            raise unittest.SkipTest("%s never has what is taken away here" % KIND)
+        cls.server = serve(**dict(SHAPE, **cls.SERVER))
+
+    @classmethod
+    def is_as_its_parent(cls):
+        """Whether the same tests run on the same server in the class that it comes from."""
+        def tests(some):
+            return unittest.defaultTestLoader.getTestCaseNames(some)
+
+        def arguments(some):
+            return dict(some.SERVER, without=set(some.SERVER.get("without", ())) - serve.LACKING)
+        parent = cls.__bases__[-1]
+        return cls.SERVER is not parent.SERVER and tests(cls) == tests(parent) and \
+            arguments(cls) == arguments(parent)
 
     @classmethod
     def tearDownClass(cls):
         cls.server.kill()
 
     def setUp(self):
-        shutil.rmtree(self.server.maildir(), ignore_errors=True)
+        self.server.empty()
+
+    def need(self, *capabilities):
+        missing = self.server.without.intersection(capabilities)
+        if missing:
+            self.skipTest("%s has no %s" % (KIND, " ".join(sorted(missing))))
 
     def account(self, **keys):
         """A new account of syncd on this server, and its maildir."""
@@ -45,6 +90,11 @@ class Case(unittest.TestCase):
             self.fail("exit status %d, not %d\n%s%s\n--- server:\n%s" % (
                 run.code, code, run.out, run.err, self.server_troubles()))
         return run
+
+    def find_levels(self, client):
+        """Behind a CREATE of A/B: Cyrus makes A as well, and says so in the next LIST only."""
+        if KIND == "cyrus":
+            self.pass_once(client)
 
     def server_troubles(self):
         lines = self.server.log().splitlines()

@@ -3,14 +3,13 @@ process namespaces of its own, where /etc, /usr and /run have what it needs laid
 
 SPDX-License-Identifier: MIT"""
 import os
+import re
 import shutil
 import subprocess
 import unittest
 
 import scratch
 import throwaway
-
-LACKING = {"CONDSTORE", "QRESYNC", "UNSELECT", "MOVE", "LIST-STATUS", "LITERAL+", "SASL-IR", "ESEARCH"}
 
 AUTHDAEMONRC = """
 authmodulelist="authuserdb"
@@ -32,8 +31,12 @@ set -a
 /usr/lib/courier/courier-authlib/authdaemond &
 . {tree}/etc/courier/imapd
 . {tree}/etc/courier/imapd-ssl
+for without in {without}; do
+    IMAP_CAPABILITY=$(echo " $IMAP_CAPABILITY " | sed "s/ $without / /")
+done
 IMAP_CAPABILITY_TLS=$IMAP_CAPABILITY
 IMAP_ULIMITD=
+IMAP_ENHANCEDIDLE=1
 TLS_CERTFILE={root}/server.pem
 TLS_DHPARAMS=
 TLS_CACHEFILE=
@@ -46,8 +49,9 @@ $serve {tls_port} $COURIERTLS -server -tcpd $login &
 wait
 """
 
-# How the log calls what is not a word.
+# How the log calls what is not a word, and the blanks that were not there.
 SIGNS = {b"LPAREN": b"(", b"RPAREN": b")", b"LBRACKET": b"[", b"RBRACKET": b"]"}
+GLUED = re.compile(rb"(?<=[(\[]) | (?=[)\]\[])")
 
 # Each session logs into a file of its own, which must be there.
 SESSION = """#!/bin/sh
@@ -68,13 +72,27 @@ def can_overlay(tree):
 
 
 class Courier(throwaway.Server):
-    """One server. Started by the constructor; its names begin with 'INBOX.' always."""
+    """One server. Started by the constructor.
 
-    def __init__(self, certificates=None, users=None):
+    separator, prefix   of the names that the tests use, which views.Remote translates: its own
+                        are always '.' and 'INBOX.'
+    without             capabilities not announced
+    plaintext           a password may be sent without TLS always
+    """
+
+    LACKING = frozenset({
+        "BINARY", "CONDSTORE", "ESEARCH", "LIST-EXTENDED", "LIST-STATUS", "LITERAL+", "MOVE",
+        "MULTIAPPEND", "NOTIFY", "OBJECTID", "QRESYNC", "SASL-IR", "SPECIAL-USE", "UNSELECT"})
+
+    def __init__(self, separator=".", prefix="INBOX.", certificates=None, users=None, without=(),
+                 plaintext=True, **others):  # pylint: disable=unused-argument
+        self.refuse(**others)
+        if (separator, prefix) not in ((".", "INBOX."), ("/", "")):
+            self.refuse(separator=separator)
         tree = throwaway.tree("courier", "usr/lib/courier/courier/imaplogin").rstrip("/")
         if not can_overlay(tree):
             raise unittest.SkipTest("Courier's paths are fixed: it takes root and namespaces")
-        super().__init__("courier", ".", "INBOX.", certificates, users, LACKING)
+        super().__init__("courier", separator, prefix, certificates, users, without)
         self.directory("home")
         self.directory("rawlog")
         for user in self.users:
@@ -87,7 +105,8 @@ class Courier(throwaway.Server):
             scratch.write(os.path.join(self.root, "server.pem"), key.read() + cert.read())
         scratch.write(os.path.join(self.root, "imapd"), SESSION.format(root=self.root), 0o755)
         self.script = scratch.write(os.path.join(self.root, "inside"), INSIDE.format(
-            root=self.root, tree=tree, port=self.port, tls_port=self.tls_port))
+            root=self.root, tree=tree, port=self.port, tls_port=self.tls_port,
+            without=" ".join(without) or '""'))
         self.start()
 
     def row(self, user, password):
@@ -96,6 +115,45 @@ class Courier(throwaway.Server):
         owner = throwaway.mail_user()
         return "%s\tuid=%d|gid=%d|home=%s/home/%s|systempw=%s\n" % (
             user, owner.pw_uid, owner.pw_gid, self.root, user, crypted)
+
+    def there(self, name):
+        if self.prefix or name == "INBOX":
+            return name
+        return "INBOX." + name.replace("/", ".")
+
+    def here(self, name):
+        if self.prefix or not name.startswith("INBOX."):
+            return name
+        return name[len("INBOX."):].replace(".", "/")
+
+    def places(self):
+        return [self.maildir()]
+
+    def empty(self):
+        shutil.rmtree(self.maildir())
+        self.make_maildir(self.maildir())
+
+    def renumber(self):
+        """Makes it forget what it had numbered: a new UIDVALIDITY, which is the time."""
+        self.next_number()
+        os.unlink(os.path.join(self.maildir(), "courierimapuiddb"))
+
+    def next_number(self):
+        throwaway.next_second()
+
+    def client_pids(self):
+        """They are processes below the one that was started."""
+        below, found = [self.process.pid], []
+        while below:
+            pid = below.pop()
+            try:
+                with open("/proc/%d/comm" % pid, encoding="ascii") as name:
+                    found += [pid] * (name.read() == "imapd\n")
+                with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as listed:
+                    below += map(int, listed.read().split())
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return found
 
     def make_maildir(self, path):
         for name in (path, path + "/cur", path + "/new", path + "/tmp"):
@@ -115,15 +173,15 @@ class Courier(throwaway.Server):
         return set(os.listdir(os.path.join(self.root, "rawlog")))
 
     def sent_in(self, name):
-        """Put together from the words that the server's parser logged: quotes and bodies are lost."""
+        """Put together from the words that the server's parser logged; bodies are lost."""
         with open(os.path.join(self.root, "rawlog", name), "rb") as log:
             rows = [row[len(b"READ: "):].rstrip(b"\n") for row in log if row.startswith(b"READ: ")]
         lines, words = [], []
         for row in rows:
             kind, _, text = row.partition(b": ")
             if kind == b"EOL":
-                lines.append(b" ".join(words))
+                lines.append(GLUED.sub(b"", b" ".join(words)))
                 words = []
             else:
-                words.append(text or SIGNS.get(kind, b'""'))
+                words.append(SIGNS.get(kind) or (b'"%s"' % text if kind == b"QUOTED_STRING" else text))
         return lines

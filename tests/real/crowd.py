@@ -217,7 +217,12 @@ class Client(Actor):
 
     def transfer(self, mark, mailbox, target, is_move):
         uid = self.uid(mark, mailbox)
-        self.remote.check(self.remote.imap.uid("MOVE" if is_move else "COPY", uid, target))
+        if is_move and "MOVE" not in self.remote.server.LACKING:
+            self.remote.check(self.remote.imap.uid("MOVE", uid, target))
+        else:
+            self.remote.check(self.remote.imap.uid("COPY", uid, target))
+            if is_move:
+                self.delete(mark, mailbox)
         self.uid(mark, target)  # a UID that is gone is moved with OK, too
 
     def delete(self, mark, mailbox):

@@ -2,12 +2,11 @@
 
 Runs as root or as an ordinary user, shares nothing with an installed service, and
 leaves nothing behind. SPDX-License-Identifier: MIT"""
+import glob
 import grp
 import os
 import pwd
 import shutil
-import signal
-import threading
 
 import scratch
 
@@ -170,27 +169,20 @@ class Dovecot(Server):
     def maildir(self, user=USER):
         return os.path.join(self.root, "home", user, "Maildir")
 
-    def clients(self):
-        """How many are logged in, those with a command under way that are gone themselves, too."""
-        return len(self._sessions())
+    def places(self):
+        return [self.maildir()]
 
-    def stall(self, seconds):
-        """Those sessions do nothing for so long, as on a machine that is busy."""
-        stopped = self._sessions()
-        self._signal(stopped, signal.SIGSTOP)
-        timer = threading.Timer(seconds, self._signal, (stopped, signal.SIGCONT))
-        timer.start()
-        return timer
+    def empty(self):
+        shutil.rmtree(self.maildir(), ignore_errors=True)
 
-    @staticmethod
-    def _signal(pids, number):
-        for pid in pids:
-            try:
-                os.kill(int(pid), number)
-            except ProcessLookupError:
-                pass
+    def renumber(self):
+        """Makes it forget what it had numbered: a new UIDVALIDITY, and UIDs from 1 on."""
+        self.stop()
+        for path in glob.glob(os.path.join(self.maildir(), "dovecot*")):
+            os.unlink(path)
+        self.start()
 
-    def _sessions(self):
+    def client_pids(self):
         path = "/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)
         with open(path, encoding="ascii") as listed:
             return [pid for pid in listed.read().split() if self._is_session(pid)]

@@ -168,6 +168,45 @@ def read_unit(stream, answer_literals):
             return b""
 
 
+class Upload:
+    """What one connection sends to the server: literals wait for its go-ahead, which the client got
+    from the proxy already."""
+
+    def __init__(self, server):
+        self.server = server
+        self.waiting = b""  # the command's tag, while the go-ahead is due
+        self.is_answered = threading.Event()
+        self.is_refused = False
+
+    def send(self, command):
+        rest, self.is_refused = command, False
+        tag = command.split(b" ", 1)[0]
+        while rest and not self.is_refused:
+            found = re.search(rb"\{(\d+)(\+?)\}\r\n", rest)
+            if not found:
+                self.server.sendall(rest)
+                return
+            if not found.group(2):
+                self.is_answered.clear()
+                self.waiting = tag
+            self.server.sendall(rest[:found.end()])
+            if not found.group(2):
+                self.is_answered.wait(60)
+            end = found.end() + int(found.group(1))
+            if not self.is_refused:
+                self.server.sendall(rest[found.end():end])
+            rest = rest[end:]
+
+    def takes(self, response):
+        """Whether that was the go-ahead. Where it is refused the rest is not sent."""
+        if not self.waiting or not response.startswith((b"+", self.waiting + b" ")):
+            return False
+        self.is_refused = not response.startswith(b"+")
+        self.waiting = b""
+        self.is_answered.set()
+        return not self.is_refused
+
+
 class ImapProxy(Proxy):
     """Between a client without TLS and a server: two hooks may be set.
 
@@ -183,11 +222,11 @@ class ImapProxy(Proxy):
         super().__init__(target_port)
 
     def serve(self, client, server):
-        guard = threading.Lock()
+        guard, upload = threading.Lock(), Upload(server)
         for pump in (self._commands, self._responses):
-            threading.Thread(target=pump, args=(client, server, guard), daemon=True).start()
+            threading.Thread(target=pump, args=(client, server, guard, upload), daemon=True).start()
 
-    def _commands(self, client, server, guard):
+    def _commands(self, client, server, guard, upload):
         def go_ahead():
             with guard:
                 client.sendall(b"+ go ahead\r\n")
@@ -199,8 +238,7 @@ class ImapProxy(Proxy):
                         break
                     answer = self.on_command(command)
                     if answer is None:
-                        # The go-ahead was given here already.
-                        server.sendall(re.sub(rb"\{(\d+)\}\r\n", rb"{\1+}\r\n", command))
+                        upload.send(command)
                         continue
                     self.refused.append(command)
                     with guard:
@@ -209,13 +247,15 @@ class ImapProxy(Proxy):
             pass
         self.hang_up(client, server)
 
-    def _responses(self, client, server, guard):
+    def _responses(self, client, server, guard, upload):
         try:
             with server.makefile("rb") as stream:
                 while True:
                     response = read_unit(stream, None)
                     if not response:
                         break
+                    if upload.takes(response):
+                        continue
                     response = self.on_response(response)
                     with guard:
                         client.sendall(response)

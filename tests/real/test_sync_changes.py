@@ -53,7 +53,7 @@ class Pairs(Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        shutil.rmtree(cls.server.maildir(), ignore_errors=True)
+        cls.server.empty()
         cls.client = syncd.Syncd(cls.server)
         cls.local = local = views.Local(cls.client.maildir)
         cls.view = remote = views.Remote(cls.server)

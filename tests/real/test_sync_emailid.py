@@ -22,7 +22,7 @@ class Filing(Case):
                 if uids := remote.uids(name):
                     remote.delete(name, *uids)
                 if name != "INBOX":
-                    remote.check(remote.imap.delete(views.quoted(name)))
+                    remote.delete_mailbox(name)
 
     def filled(self, count):
         """That many messages in INBOX and an empty mailbox Work, on both sides."""

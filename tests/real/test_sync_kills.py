@@ -44,7 +44,7 @@ class Kills(Case):
         self.choose_stall = random.Random(SEED)
         self.lock = threading.Lock()
         self.is_calm = True
-        self.stalls = []
+        self.is_stalled = False
         self.middle = proxy.Cutter(self.server.port, self.cut_at, self.stall_at)
         self.addCleanup(self.middle.close)
         self.client, self.local = self.account(port=self.middle.port, deletion_limit="none",
@@ -65,9 +65,10 @@ class Kills(Case):
         """What cannot be repeated is sent: in one of three cases the server is busy just then, and
         its client to be killed."""
         with self.lock:
-            if not self.is_calm and not self.stalls and OPEN.search(data) and \
+            if not self.is_calm and not self.is_stalled and OPEN.search(data) and \
                     self.choose_stall.random() < 0.3:
-                self.stalls.append(self.server.stall(self.choose_stall.random()))
+                self.server.stall(self.choose_stall.random())
+                self.is_stalled = True
 
     def fill(self):
         """Both sides agree on some messages, of which some are nobody's."""
@@ -92,7 +93,7 @@ class Kills(Case):
         """After some time, or as soon as so many bytes more were sent to the server."""
         end = time.monotonic() + self.choose.choice([0.3, 0.8, 0.8, 1.5, 4]) * self.choose.random()
         bytes_up = self.middle.up + self.choose.choice([500, 3000, 20_000, 1_000_000])
-        while time.monotonic() < end and self.middle.up < bytes_up and not self.stalls:
+        while time.monotonic() < end and self.middle.up < bytes_up and not self.is_stalled:
             time.sleep(0.0005)
 
     def kill_once(self):
@@ -106,8 +107,8 @@ class Kills(Case):
         self.client.kill()
         self.killed_at.append("%.3f" % time.time())
         with self.lock:
-            self.figures["stalls"] += len(self.stalls)
-            self.stalls.clear()
+            self.figures["stalls"] += self.is_stalled
+            self.is_stalled = False
 
     # Rest.
 

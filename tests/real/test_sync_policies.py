@@ -63,7 +63,7 @@ class Policies(Case):
     def test_pull_makes_no_mailbox_there_for_what_is_kept_here(self):
         client, local, remote = self.with_work("pull")
         local.add("Work", mailgen.Mail(2).plain("never sent"), "S")
-        remote.check(remote.imap.delete("Work"))
+        remote.delete_mailbox("Work")
         sessions = self.server.sessions()
         self.pass_once(client)
         self.pass_once(client)
@@ -137,8 +137,7 @@ class Policies(Case):
         remote = self.both_filled()
         client, local = self.account()
         self.pass_once(client)
-        remote.select("INBOX")
-        remote.check(remote.imap.uid("MOVE", "1:25", "Work"))
+        remote.move("INBOX", "1:25", "Work")
         self.pass_once(client)
         self.assert_equal_sides(local, remote)
         self.assertEqual(len(local.messages("Work")), 25)

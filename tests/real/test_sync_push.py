@@ -11,12 +11,16 @@ import dovecot
 import mailgen
 import scratch
 
-from case import Case, main
+from case import KIND, Case, main
 
 # Dovecot itself tells half a second later; two busy cores and sanitizers are given more. The
 # time measured is printed.
 SOON = 10.0
 QUIET = 1.2  # long enough for what would come of it
+
+# How often a mailbox is looked at after one change of ours: Cyrus tells of it as of another's
+# (docs/servers.md), Courier has no modseq by which it would be known.
+LOOKS = {"dovecot": 1, "cyrus": 3, "courier": 2}[KIND]
 
 
 class Push(Case):
@@ -63,9 +67,14 @@ class Push(Case):
         """Those after `before`, a former sent()."""
         return list((collections.Counter(self.sent()) - collections.Counter(before)).elements())
 
+    def assert_looked_at(self, name, before):
+        looks = self.selected_since(before)
+        self.assertEqual(set(looks), {name})
+        self.assertLessEqual(len(looks), LOOKS)
+
     def selected_since(self, before):
         """Names of the mailboxes that it selected, each as often as it was."""
-        return sorted(command.split('"')[1] for command in self.sent_since(before)
+        return sorted(self.server.here(command.split('"')[1]) for command in self.sent_since(before)
                       if command.startswith('SELECT "'))
 
 
@@ -105,6 +114,7 @@ class Everywhere:
         self.arrives(client, lambda: len(local.messages("Work")) == 2, "mail")
         self.settle()
         self.assertEqual(self.selected_since(before), ["Work"])
+        self.need("QRESYNC")  # without, looking is listing
         self.assertEqual([c for c in self.sent_since(before)
                           if c.startswith(("UID FETCH 1:*", "LIST", "STATUS"))], [])
 
@@ -117,7 +127,7 @@ class Everywhere:
             self.arrives(client, lambda: remote.check(remote.imap.uid("SEARCH", "FLAGGED"))[0],
                          "a flag from here")
             self.settle()
-            self.assertEqual(self.selected_since(before), [name])
+            self.assert_looked_at(name, before)
 
     def test_our_own_deletion_is_no_news(self):
         client, local, remote = self.running()
@@ -125,11 +135,12 @@ class Everywhere:
             before = self.sent()
             os.unlink(local.messages(name)[0].where)
             self.settle()
-            self.assertEqual(self.selected_since(before), [name])
+            self.assert_looked_at(name, before)
             self.assertEqual(remote.uids(name), [])
 
     def test_our_own_mail_is_looked_at_once_more_at_most(self):
         """The modseq of an appended message is not told: another's change may hide behind it."""
+        self.need("QRESYNC")
         client, local, _ = self.running()
         for name in ("Work", "INBOX"):
             before = self.sent()
@@ -138,11 +149,14 @@ class Everywhere:
             self.assertIn(self.selected_since(before), ([name], [name, name]))
             commands = [c.split(" ")[0] for c in self.sent_since(before)]
             self.assertEqual(commands.count("APPEND"), 1)
-            self.assertNotIn("UID", commands)
+            if KIND != "cyrus":  # its EMAILID is asked for
+                self.assertNotIn("UID", commands)
 
 
 class Notify(Everywhere, Push):
     """Dovecot as it is."""
+
+    NEEDS = {"NOTIFY"}
 
     def test_one_connection_waits_for_all(self):
         client, _, _ = self.running()
@@ -173,7 +187,7 @@ class Notify(Everywhere, Push):
 
     def test_a_mailbox_renamed_there_appears(self):
         client, local, remote = self.running()
-        remote.check(remote.imap.rename("Work", "Labour"))
+        remote.rename("Work", "Labour")
         self.arrives(client, lambda: "Labour" in local.mailboxes(), "a renamed mailbox")
         self.wait(client, lambda: len(local.messages("Labour")) == 1, SOON)
 
@@ -226,6 +240,8 @@ class Notify(Everywhere, Push):
 class NotifyAlone(Push):
     """NOTIFY without IDLE."""
 
+    NEEDS = {"NOTIFY"}
+
     SERVER = {"without": {"IDLE"}}
 
     def test_mail_arrives_everywhere(self):
@@ -265,8 +281,8 @@ class Idle(Everywhere, Push):
         client, local, remote = self.running(connections=4)
         self.assertGreaterEqual(self.sent().count("IDLE"), 3)
         for number in range(40):
-            local.add("Work", mailgen.Mail(number + 100).plain("new here"), "S")
-            remote.append("Lists", mailgen.Mail(number + 200).plain("new there"))
+            local.add("Work", mailgen.Mail(number + 100).plain("new here %d" % number), "S")
+            remote.append("Lists", mailgen.Mail(number + 200).plain("new there %d" % number))
         run = client.ctl("sync")
         self.assertEqual(run.code, 0, run.err)
         self.assert_equal_sides(local, remote)

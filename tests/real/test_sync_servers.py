@@ -204,6 +204,46 @@ class Ways(Own):
             self.assertEqual(run.code, 1)
             self.assertIn("50%", run.err)
 
+    def nested(self, remote):
+        """A mailbox and one below it, a message in each, on both sides."""
+        for name in ("Old", "Old/Child"):
+            remote.create(self.there(name))
+            remote.append(self.there(name), self.mail.plain(name), ["\\Seen"], DATE)
+        client, local = self.account()
+        self.pass_once(client)
+        return client, local
+
+    def test_one_above_others_that_cyrus_does_not_delete_stays_and_is_named(self):
+        with cyrus.Cyrus() as self.server:
+            remote = self.remote()
+            client, local = self.nested(remote)
+            for part in ("cur", "new", "tmp"):
+                shutil.rmtree(local.path("Old", part))
+            for _ in range(2):
+                run = self.pass_once(client, code=1)
+                self.assertIn("mailbox Old: DELETE: Mailbox has inferior hierarchical names", run.err)
+            self.assertEqual((local.mailboxes(), len(remote.messages("Old"))),
+                             (["INBOX", "Old/Child"], 1))
+            # With what is below it, it goes.
+            shutil.rmtree(local.path("Old"))
+            self.pass_once(client)
+            self.assertEqual(remote.mailboxes(), ["INBOX"])
+            self.assert_quiet(client, local)
+
+    def test_one_renamed_on_courier_is_a_new_one_and_loses_nothing(self):
+        """It gets another UIDVALIDITY."""
+        with courier.Courier() as self.server:
+            remote = self.remote()
+            client, local = self.nested(remote)
+            before = {name: views.alike(local.messages(name)) for name in ("Old", "Old/Child")}
+            self.server.next_number()
+            remote.rename("INBOX.Old", "INBOX.New")
+            self.assert_in_step(client, local, remote)
+            self.assertEqual(local.mailboxes(), ["INBOX", "New", "New/Child"])
+            for name, messages in before.items():
+                self.assertEqual(views.alike(local.messages(name.replace("Old", "New"))), messages)
+            self.assert_quiet(client, local)
+
 
 if __name__ == "__main__":
     main()

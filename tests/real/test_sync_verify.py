@@ -43,6 +43,7 @@ class Verify(Case):
         self.assertNotIn("complete comparison", self.verify(client))
 
     def test_a_change_behind_the_servers_modseq_is_found(self):
+        self.need("CONDSTORE")
         self.told = b""
         self.is_lying = False
         lie = proxy.ImapProxy(self.server.port, on_response=self.hide_changes)

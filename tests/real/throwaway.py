@@ -3,9 +3,11 @@
 SPDX-License-Identifier: MIT"""
 import os
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -35,6 +37,25 @@ def tree(package, program):
     raise unittest.SkipTest("%s is not here: run contrib/bootstrap test" % package)
 
 
+def next_second():
+    """For those whose UIDVALIDITY is the time."""
+    now = int(time.time())
+    scratch.wait_for(lambda: int(time.time()) > now, 2, "the next second")
+
+
+def is_group_alive(group):
+    """Whether a process of it still runs; dead ones may wait long for init to ask for them."""
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % process, encoding="ascii", errors="replace") as stat:
+                state, _, its_group = stat.read().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(its_group) == group and state not in "ZX":
+            return True
+    return False
+
+
 class Server:
     """Made by a subclass, which writes the configuration, gives the names of logs, and says
     what to start. Also a context manager.
@@ -43,20 +64,28 @@ class Server:
     users             {name: password}
     certificates      scratch.Certificates
     separator, prefix of the mailboxes' names, as in '.' and 'INBOX.'
-    without           capabilities taken away, where the server lets that be done
+    without           capabilities that it does not have, or that were taken away
     """
 
     LOGS = ("stderr.log",)
+    LACKING = frozenset()  # capabilities that no server of the kind has
 
     def __init__(self, name, separator, prefix, certificates, users, without=()):
         self.root = scratch.directory("syncd-" + name)
         os.chmod(self.root, 0o711)
         self.certificates = certificates or scratch.Certificates.of()
-        self.separator, self.prefix, self.without = separator, prefix, set(without)
+        self.separator, self.prefix, self.without = separator, prefix, self.LACKING | set(without)
         self.port, self.tls_port = scratch.free_port(), scratch.free_port()
         self.users = users or {USER: PASSWORD}
         self.process = None
         scratch.at_end(self.kill)
+
+    @classmethod
+    def refuse(cls, **others):
+        """Skips the test for what a server of this kind cannot be."""
+        for name, value in others.items():
+            if value:
+                raise unittest.SkipTest("%s is not to be had with %s %r" % (cls.__name__, name, value))
 
     def directory(self, name, mode=0o700):
         """One below the root that belongs to the owner of the mail."""
@@ -115,7 +144,7 @@ class Server:
             pass
         # On a busy machine its children outlive it for a moment, with its sockets.
         until = time.monotonic() + 5
-        while time.monotonic() < until:
+        while time.monotonic() < until and is_group_alive(self.process.pid):
             try:
                 os.killpg(self.process.pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -123,6 +152,68 @@ class Server:
             time.sleep(0.01)
         self.process.wait(10)
         self.process = None
+
+    # Its mail. Names are as the tests have them, which ask for a shape (separator, prefix).
+
+    def there(self, name):
+        """The server's own name of a mailbox."""
+        return name
+
+    def here(self, name):
+        """The tests' name of a mailbox that the server calls so."""
+        return name
+
+    def places(self):
+        """The directories that hold all of it."""
+        raise NotImplementedError
+
+    def empty(self):
+        """As it was before anybody had logged in."""
+        raise NotImplementedError
+
+    def next_number(self):
+        """Waits until a mailbox that is made gets a UIDVALIDITY of its own."""
+
+    def client_pids(self):
+        """The sessions that are logged in."""
+        raise NotImplementedError
+
+    def clients(self):
+        """How many are logged in, those with a command under way that are gone themselves, too."""
+        return len(self.client_pids())
+
+    def stall(self, seconds):
+        """Those sessions do nothing for so long, as on a machine that is busy."""
+        stopped = self.client_pids()
+        self._signal(stopped, signal.SIGSTOP)
+        timer = threading.Timer(seconds, self._signal, (stopped, signal.SIGCONT))
+        timer.start()
+
+    @staticmethod
+    def _signal(pids, number):
+        for pid in pids:
+            try:
+                os.kill(int(pid), number)
+            except ProcessLookupError:
+                pass
+
+    def save(self):
+        """A backup, made while it is down. Returns a function that puts it back."""
+        self.stop()
+        backup = scratch.directory("syncd-backup")
+        copies = [(place, os.path.join(backup, str(number)))
+                  for number, place in enumerate(self.places())]
+        for place, copy in copies:
+            subprocess.run(["cp", "-a", place, copy], check=True)
+        self.start()
+        return lambda: self._put_back(copies)
+
+    def _put_back(self, copies):
+        self.stop()
+        for place, copy in copies:
+            shutil.rmtree(place)
+            subprocess.run(["cp", "-a", copy, place], check=True)
+        self.start()
 
     def restart(self):
         self.stop()

@@ -53,15 +53,45 @@ def quoted(name):
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+# Which arguments of a command are names of mailboxes.
+NAMED = {"CREATE": slice(None), "DELETE": slice(None), "RENAME": slice(None),
+         "SUBSCRIBE": slice(None), "UNSUBSCRIBE": slice(None), "SELECT": slice(None),
+         "APPEND": slice(1), "COPY": slice(2, None), "MOVE": slice(2, None)}
+
+
+class Connection(imaplib.IMAP4_SSL):
+    """Translates names between the tests and a server that has others (throwaway.Server.there)."""
+
+    def __init__(self, server, context):
+        self.server = server
+        super().__init__("localhost", server.tls_port, ssl_context=context)
+
+    def _command(self, name, *args):
+        args = list(args)
+        places = NAMED.get(args[0] if name == "UID" else name, slice(0))
+        args[places] = [self.translated(arg) for arg in args[places]]
+        return super()._command(name, *args)
+
+    def translated(self, name):
+        if name.startswith('"'):
+            return '"' + self.server.there(name[1:-1]) + '"'
+        return self.server.there(name)
+
+
 class Remote:
-    """A server's account. Mailbox names are UTF-8 with the server's separator."""
+    """A server's account. Mailbox names are UTF-8, of the shape that the server was asked for."""
 
     def __init__(self, server, user=dovecot.USER, password=None):
-        context = ssl.create_default_context(cafile=server.certificates.ca)
         self.server = server
-        self.imap = imaplib.IMAP4_SSL("localhost", server.tls_port, ssl_context=context)
+        self.login = (user, password or server.users[user])
+        self.connect()
+
+    def connect(self):
+        server = self.server
+        context = ssl.create_default_context(cafile=server.certificates.ca)
+        self.imap = Connection(server, context)
         self.imap.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.check(self.imap.login(user, password or server.users[user]))
+        self.check(self.imap.login(*self.login))
         self.selected = None
 
     def __enter__(self):
@@ -83,9 +113,17 @@ class Remote:
             raise AssertionError("the test's own IMAP client was told %r" % (reply,))
         return reply[1]
 
+    def listed(self):
+        """Cyrus hangs up on who has a mailbox open that is deleted."""
+        try:
+            return self.check(self.imap.list())
+        except imaplib.IMAP4.abort:
+            self.connect()
+            return self.check(self.imap.list())
+
     def mailboxes(self):
         names = []
-        for line in self.check(self.imap.list()):
+        for line in self.listed():
             if isinstance(line, tuple):
                 names.append(utf7_decode(line[1].decode()))
                 continue
@@ -94,11 +132,25 @@ class Remote:
                 name = found.group(2).decode()
                 if name.startswith('"'):
                     name = re.sub(r"\\(.)", r"\1", name[1:-1])
-                names.append(utf7_decode(name))
+                names.append(utf7_decode(self.server.here(name)))
         return sorted(names)
 
     def create(self, name):
         self.check(self.imap.create(quoted(utf7_encode(name))))
+
+    def delete_mailbox(self, name):
+        """Its children stay."""
+        self.leave(name)
+        self.check(self.imap.delete(quoted(utf7_encode(name))))
+
+    def rename(self, old, new):
+        self.leave(old)
+        self.check(self.imap.rename(quoted(utf7_encode(old)), quoted(utf7_encode(new))))
+
+    def leave(self, name):
+        """Courier neither deletes nor renames one that is open."""
+        if self.selected == name:
+            self.select("INBOX")
 
     def select(self, name):
         self.selected = name
@@ -148,6 +200,16 @@ class Remote:
         listed = ",".join(str(u) for u in uids)
         self.check(self.imap.uid("STORE", listed, "+FLAGS", "(\\Deleted)"))
         self.check(self.imap.uid("EXPUNGE", listed))
+
+    def move(self, mailbox, uids, target):
+        """`uids` is a set as IMAP writes it."""
+        self.select(mailbox)
+        target = quoted(utf7_encode(target))
+        if "MOVE" not in self.server.LACKING:
+            self.check(self.imap.uid("MOVE", uids, target))
+            return
+        self.check(self.imap.uid("COPY", uids, target))
+        self.delete(mailbox, uids)
 
     def everything(self):
         """{name: messages} of all mailboxes."""

@@ -125,6 +125,7 @@ static void do_known(struct actor *actor, char *words)
 
 	actor->open.known_uidvalidity = (uint32_t)strtoul(words, &rest, 10);
 	actor->open.known_modseq = strtoull(rest, NULL, 10);
+	actor->open.wants_uidnext = true;
 }
 
 static void do_open(struct actor *actor, char *words)
