@@ -150,12 +150,18 @@ class Work(unittest.TestCase):
 
     # Running.
 
-    def run_watched(self, **crash):
-        """One pass under the library; its exit status, KILLED when it was."""
-        env = dict(self.client.environment(), LD_PRELOAD=LIBRARY, **crash)
+    def run_under(self, library, **variables):
+        """One pass under a library that is preloaded."""
+        env = dict(self.client.environment(), LD_PRELOAD=library, **variables)
         env["ASAN_OPTIONS"] = "verify_asan_link_order=0:detect_leaks=0"
-        return subprocess.run(self.client.command("--once"), env=env, stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=120, check=False).returncode
+        done = subprocess.run(self.client.command("--once"), env=env, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=120, check=False)
+        return syncd.Run(done.returncode, *(text.decode("utf-8", "replace")
+                                            for text in (done.stdout, done.stderr)))
+
+    def run_watched(self, **crash):
+        """Its exit status, KILLED when it was."""
+        return self.run_under(LIBRARY, **crash).code
 
     def kill_at(self, number, mode):
         """Returns the call at which a pass was killed; None when it made fewer."""
