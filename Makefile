@@ -117,7 +117,8 @@ soak: bootstrap
 	@contrib/bootstrap soak
 	$(SUB) all $(CRASH) $(BENCH)
 	@SYNCD_BUILD=build/release SYNCD_WRAPPER='$(VALGRIND)' tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_changes.py'
-	@SYNCD_BUILD=build/release CRASH_POINTS=0 tests/run --timeout 0 '$(PYTHON) tests/crash/test_crash.py'
+	@SYNCD_BUILD=build/release CRASH_POINTS=0 EIO_POINTS=0 tests/run --timeout 0 '$(PYTHON) tests/crash/test_crash.py' \
+		'$(PYTHON) tests/crash/test_eio.py'
 	$(SUB) VARIANT=asan all $(patsubst $B/%,build/asan/%,$(call one,sim))
 	@SYNCD_BUILD=build/asan KILLS=100 tests/run --timeout 0 $(call on,$(SYNCING))
 	@SYNCD_BUILD=build/asan KILLS=2000 CRASH_POINTS=0 tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_kills.py' \
@@ -182,8 +183,8 @@ help:
 #: make check          install what is missing, build, run every test under sanitizers
 #: make suite          the tests alone, of this VARIANT=release|debug|asan
 #: make unit           unit tests alone
-#: make soak SEEDS=n   a crash at every call, a cut at every byte, 2,000 kills, valgrind, the tests on Cyrus
-#:                     and Courier, the simulator for n seeds, a mailbox of a million
+#: make soak SEEDS=n   a crash and a broken disk at every call, a cut at every byte, 2,000 kills, valgrind,
+#:                     the tests on Cyrus and Courier, the simulator for n seeds, a mailbox of a million
 #: make fuzz TIME=s    each fuzzer for s seconds
 #: make bench          speed and memory beside others, into docs/ (SCENARIOS=name: only that one)
 #: make lint           clang-tidy and cppcheck (format-check: clang-format)

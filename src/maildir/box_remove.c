@@ -136,7 +136,9 @@ static int remove_tmp(const struct removing *removing)
 
 static int remove_file(const struct removing *removing, const char *name)
 {
-	if (!dirs_has_file(removing->fd, name) || unlinkat(removing->fd, name, 0) == 0)
+	int is_there = dirs_has_file(removing->fd, name);
+
+	if (is_there == 0 || (is_there == 1 && unlinkat(removing->fd, name, 0) == 0))
 		return 0;
 	return remove_error(removing, "cannot remove", name);
 }

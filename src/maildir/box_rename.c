@@ -50,15 +50,19 @@ static int rename_error(const struct renaming *renaming, const char *what, const
 	return code;
 }
 
-static struct box_parts parts_of(int fd)
+/* -1 with errno when one cannot be examined. */
+static int parts_of(int fd, struct box_parts *parts)
 {
-	return (struct box_parts){
-		.has_cur = fd >= 0 && dirs_has_dir(fd, "cur"),
-		.has_new = fd >= 0 && dirs_has_dir(fd, "new"),
-		.has_tmp = fd >= 0 && dirs_has_dir(fd, "tmp"),
-		.has_keywords = fd >= 0 && dirs_has_file(fd, KEYWORDS_FILE),
-		.has_folder_file = fd >= 0 && dirs_has_file(fd, MAILDIR_FOLDER_FILE),
-	};
+	*parts = (struct box_parts){ .has_cur = false };
+	if (fd < 0)
+		return 0;
+	int cur = dirs_has_dir(fd, "cur");
+	int new = dirs_has_dir(fd, "new");
+	int tmp = dirs_has_dir(fd, "tmp");
+	int keywords = dirs_has_file(fd, KEYWORDS_FILE);
+	int folder_file = dirs_has_file(fd, MAILDIR_FOLDER_FILE);
+	*parts = (struct box_parts){ cur > 0, new > 0, tmp > 0, keywords > 0, folder_file > 0 };
+	return cur < 0 || new < 0 || tmp < 0 || keywords < 0 || folder_file < 0 ? -1 : 0;
 }
 
 static bool has_none(const struct box_parts *parts)
@@ -154,9 +158,11 @@ static int merge_part(struct renaming *renaming, const char *part)
 /* A symlink is not the mailbox's part but the user's, and stays. */
 static int move_part(struct renaming *renaming, const char *part)
 {
-	if (!dirs_has_dir(renaming->from_fd, part))
-		return 0;
-	if (renameat(renaming->from_fd, part, renaming->to_fd, part) == 0)
+	int is_there = dirs_has_dir(renaming->from_fd, part);
+
+	if (is_there < 0)
+		return rename_error(renaming, "cannot examine", part);
+	if (is_there == 0 || renameat(renaming->from_fd, part, renaming->to_fd, part) == 0)
 		return 0;
 	if (errno != ENOTEMPTY && errno != EEXIST)
 		return rename_error(renaming, "cannot move directory", part);
@@ -194,8 +200,11 @@ static int bring_keywords(struct renaming *renaming)
 /* A file of the mailbox follows `cur`; what is under the new name already stays. */
 static int move_or_drop_file(struct renaming *renaming, const char *name)
 {
-	if (!dirs_has_file(renaming->from_fd, name) ||
-	    rename_exclusive(renaming->from_fd, name, renaming->to_fd, name) == 0)
+	int is_there = dirs_has_file(renaming->from_fd, name);
+
+	if (is_there < 0)
+		return rename_error(renaming, "cannot examine", name);
+	if (is_there == 0 || rename_exclusive(renaming->from_fd, name, renaming->to_fd, name) == 0)
 		return 0;
 	if (errno == EEXIST && unlinkat(renaming->from_fd, name, 0) == 0)
 		return 0;
@@ -296,8 +305,10 @@ static int rename_open(struct renaming *renaming)
 	renaming->to_fd = dirs_walk(renaming->root_fd, renaming->to_path);
 	if (renaming->to_fd < 0 && errno != ENOENT)
 		return rename_error(renaming, "cannot open", renaming->to_path);
-	renaming->from_parts = parts_of(renaming->from_fd);
-	renaming->to_parts = parts_of(renaming->to_fd);
+	if (parts_of(renaming->from_fd, &renaming->from_parts) != 0)
+		return rename_error(renaming, "cannot examine", renaming->from_path);
+	if (parts_of(renaming->to_fd, &renaming->to_parts) != 0)
+		return rename_error(renaming, "cannot examine", renaming->to_path);
 	return rename_opened(renaming);
 }
 

@@ -37,18 +37,23 @@ void dirs_close(int fd)
 	errno = saved;
 }
 
-bool dirs_has_dir(int fd, const char *name)
+static int has_kind(int fd, const char *name, mode_t kind)
 {
 	struct stat st;
 
-	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return (st.st_mode & S_IFMT) == kind;
+	return errno == ENOENT ? 0 : -1;
 }
 
-bool dirs_has_file(int fd, const char *name)
+int dirs_has_dir(int fd, const char *name)
 {
-	struct stat st;
+	return has_kind(fd, name, S_IFDIR);
+}
 
-	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+int dirs_has_file(int fd, const char *name)
+{
+	return has_kind(fd, name, S_IFREG);
 }
 
 int dirs_walk(int root_fd, const char *path)
@@ -177,14 +182,17 @@ int dirs_error(const struct maildir *maildir, int errno_value, const char *what,
 	return code;
 }
 
-/* Whether `name` below `dir_fd` is the directory behind `fd`. */
+/* Whether `name` below `dir_fd` is the directory behind `fd`; else errno says why not, ENOENT also
+ * where it is another one. */
 static bool is_same_dir(int dir_fd, const char *name, int fd)
 {
 	struct stat there;
 	struct stat here;
 
-	return fstatat(dir_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &here) == 0 &&
-	       there.st_dev == here.st_dev && there.st_ino == here.st_ino;
+	if (fstatat(dir_fd, name, &there, AT_SYMLINK_NOFOLLOW) != 0 || fstat(fd, &here) != 0)
+		return false;
+	errno = ENOENT;
+	return there.st_dev == here.st_dev && there.st_ino == here.st_ino;
 }
 
 /* Handles stay good when a directory is moved away or mounted over: then what
@@ -199,18 +207,19 @@ int dirs_verify(const struct maildir *maildir, struct error *err)
 				 strerror(errno));
 	must(maildir_path_encode(maildir->root->layout, maildir->name, path, NULL) == 0);
 	int fd = dirs_walk(root_fd, path);
-	(void)close(root_fd);
+	dirs_close(root_fd);
 	bool is_same = fd >= 0 && is_same_dir(fd, ".", maildir->dir_fd) &&
 		       is_same_dir(fd, "new", maildir->new_fd) &&
 		       is_same_dir(fd, "cur", maildir->cur_fd) &&
 		       is_same_dir(fd, "tmp", maildir->tmp_fd);
-	if (fd >= 0)
-		(void)close(fd);
+	dirs_close(fd);
 	if (is_same)
 		return 0;
-	return error_set(err, SYNCD_EIO,
-			 "mailbox %.200s: its directories vanished or were replaced",
-			 maildir->name);
+	if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+		return dirs_error(maildir, errno, "cannot examine the directories of", path, err);
+	error_set(err, SYNCD_EIO, "its directories vanished or were replaced");
+	error_context(err, "mailbox %.200s", maildir->name);
+	return SYNCD_EIO;
 }
 
 int dirs_first_entry(int fd, char *name)

@@ -75,9 +75,10 @@ int dirs_walk(int root_fd, const char *path);
 /* Closes it, unless it is negative; errno stays. */
 void dirs_close(int fd);
 
-/* Whether there is a directory / a regular file of that name; a symlink is neither. */
-bool dirs_has_dir(int fd, const char *name);
-bool dirs_has_file(int fd, const char *name);
+/* Whether there is a directory / a regular file of that name (a symlink is neither): 1 or 0, and -1
+ * with errno when that cannot be told. */
+int dirs_has_dir(int fd, const char *name);
+int dirs_has_file(int fd, const char *name);
 
 /* A directory below `fd`, made durably when it is missing; its handle, or -1 and errno. */
 int dirs_make(int fd, const char *name);

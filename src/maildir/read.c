@@ -73,10 +73,11 @@ static int open_place(struct maildir *maildir, struct maildir_place *place, void
 
 	if (fd < 0)
 		return errno;
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		opening->is_irregular = true;
+	int errno_value = fstat(fd, &st) != 0 ? errno : !S_ISREG(st.st_mode) ? EINVAL : 0;
+	if (errno_value != 0) {
+		opening->is_irregular = errno_value == EINVAL;
 		(void)close(fd);
-		return EINVAL;
+		return errno_value;
 	}
 	maildir_file_split(slice_of(place->file), &base, &info);
 	opening->letters = maildir_info_letters(info);

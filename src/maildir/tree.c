@@ -53,30 +53,17 @@ static int count_entry(void *context, const char *name, unsigned char type)
 }
 
 /* A mailbox that maildir_create was making, or one that was being renamed or removed, when the
- * machine stopped has an empty `new` and no `cur`: as good as none. */
-static bool is_half_made(int fd)
+ * machine stopped has an empty `new` and no `cur`: as good as none. 1, 0, or -1 with errno. */
+static int is_half_made(int fd)
 {
 	int count = 0;
 	int new_fd = dirs_open_at(fd, "new");
 
 	if (new_fd < 0)
-		return true;
-	(void)dirs_each(new_fd, count_entry, &count);
-	(void)close(new_fd);
-	return count == 0;
-}
-
-static void walk_report_dir(struct walk *walk, int fd, const char *path)
-{
-	bool has_cur = dirs_has_dir(fd, "cur");
-	bool has_new = dirs_has_dir(fd, "new");
-
-	if (has_cur && has_new)
-		walk_report_mailbox(walk, fd, path);
-	else if (has_cur)
-		walk_report_unusable(walk, path, "it has no directory `new`");
-	else if (has_new && !is_half_made(fd))
-		walk_report_unusable(walk, path, "it has no directory `cur`");
+		return errno == ENOENT ? 1 : -1;
+	int result = dirs_each(new_fd, count_entry, &count);
+	dirs_close(new_fd);
+	return result == -1 ? -1 : count == 0;
 }
 
 static int walk_error(struct walk *walk, const char *name)
@@ -90,6 +77,24 @@ static int walk_error(struct walk *walk, const char *name)
 	return code == SYNCD_ENOTFOUND ? error_set(walk->err, SYNCD_EBUSY,
 						   "directories changed while they were listed")
 				       : code;
+}
+
+/* What cannot be examined may be a mailbox: were it passed over, it would look deleted. */
+static int walk_report_dir(struct walk *walk, int fd, const char *path, const char *name)
+{
+	int has_cur = dirs_has_dir(fd, "cur");
+	int has_new = has_cur >= 0 ? dirs_has_dir(fd, "new") : -1;
+	int is_none = has_cur == 0 && has_new == 1 ? is_half_made(fd) : !has_cur && !has_new;
+
+	if (has_new < 0 || is_none < 0)
+		return walk_error(walk, name);
+	if (has_cur && has_new)
+		walk_report_mailbox(walk, fd, path);
+	else if (has_cur)
+		walk_report_unusable(walk, path, "it has no directory `new`");
+	else if (!is_none)
+		walk_report_unusable(walk, path, "it has no directory `cur`");
+	return 0;
 }
 
 static int walk_entry(void *context, const char *name, unsigned char type);
@@ -121,8 +126,8 @@ static int walk_dir(struct walk *walk, const char *name)
 	if (outer_len > 0)
 		must(buf_add_char(&walk->path, '/') == 0);
 	must(buf_add_str(&walk->path, name) == 0);
-	walk_report_dir(walk, fd, buf_str(&walk->path));
-	if (walk->depth < MAILDIR_DEPTH_MAX)
+	code = walk_report_dir(walk, fd, buf_str(&walk->path), "");
+	if (code == 0 && walk->depth < MAILDIR_DEPTH_MAX)
 		code = walk_into(walk, fd);
 	(void)close(fd);
 	walk->path.len = outer_len;
@@ -155,7 +160,7 @@ static unsigned char entry_type(int fd, const char *name, unsigned char type)
 	if (type != DT_UNKNOWN)
 		return type;
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return DT_UNKNOWN;
+		return DT_DIR; /* opening it tells what is wrong */
 	if (S_ISDIR(st.st_mode))
 		return DT_DIR;
 	return S_ISLNK(st.st_mode) ? DT_LNK : DT_REG;
@@ -186,7 +191,7 @@ static int list_plusplus(struct walk *walk)
 			(void)close(copy);
 		return walk_error(walk, "");
 	}
-	walk_report_dir(walk, walk->fd, ".");
+	code = walk_report_dir(walk, walk->fd, ".", "");
 	while (code == 0 && (errno = 0, entry = readdir(dir)) != NULL) {
 		const char *name = entry->d_name;
 		if (name[0] != '.' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
@@ -198,7 +203,7 @@ static int list_plusplus(struct walk *walk)
 		if (type == DT_DIR && fd < 0)
 			code = walk_error(walk, name);
 		if (fd >= 0) {
-			walk_report_dir(walk, fd, name);
+			code = walk_report_dir(walk, fd, name, name);
 			(void)close(fd);
 		}
 		errno = 0;
@@ -270,7 +275,8 @@ int maildir_create(const struct maildir_root *root, const char *name, struct err
 static int open_parts(struct maildir *maildir, struct error *err)
 {
 	/* Some programs make no tmp/ of their own. */
-	if (dirs_has_dir(maildir->dir_fd, "cur") && mkdirat(maildir->dir_fd, "tmp", 0700) == 0) {
+	if (dirs_has_dir(maildir->dir_fd, "cur") == 1 &&
+	    mkdirat(maildir->dir_fd, "tmp", 0700) == 0) {
 		int code = dirs_sync(maildir->dir_fd, maildir->name, err);
 		if (code != 0)
 			return code;

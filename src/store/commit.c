@@ -124,6 +124,7 @@ static void writer_start(struct store *store)
 		list_remove(link);
 		list_append(&writer->running, link);
 	}
+	store_mend(store);
 	writer->is_busy = true;
 	if (changes == 0)
 		loop_defer(store->loop, &writer->nothing, commit_nothing);
@@ -135,6 +136,14 @@ void store_writer_init(struct store *store)
 {
 	list_init(&store->writer.queue);
 	list_init(&store->writer.running);
+}
+
+void store_mend(struct store *store)
+{
+	struct error ignored;
+
+	if (!store->writer.is_busy && env_is_broken(store->env))
+		(void)env_mend(store->env, &ignored);
 }
 
 void store_commit(struct store *store, struct store_commit_req *req)

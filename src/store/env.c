@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,9 @@
 #define FULL_BLOCKS 16 /* fewer free ones are as good as none */
 
 struct env {
-	MDB_env *mdb; /* NULL: read-only, and there is no database */
+	MDB_env *mdb; /* NULL: read-only, and there is no database; or broken */
+	atomic_int broken_by; /* the errno value of the write after which nothing goes any more */
+	size_t broken_map_size;
 	MDB_dbi tables[TABLE_COUNT];
 	bool lacks_tables;
 	void *map; /* where LMDB has mapped its file; NULL: not known */
@@ -260,6 +263,35 @@ int env_open(const char *path, size_t map_size_bytes, bool is_read_only, struct 
 	return code;
 }
 
+bool env_is_broken(const struct env *env)
+{
+	return atomic_load(&env->broken_by) != 0;
+}
+
+int env_mend(struct env *env, struct error *err)
+{
+	MDB_envinfo info;
+	bool is_new = false;
+
+	if (env->mdb != NULL) {
+		must(mdb_env_info(env->mdb, &info) == 0);
+		env->broken_map_size = info.me_mapsize;
+		mdb_env_close(env->mdb);
+		env->mdb = NULL;
+	}
+	int code = env_open_mdb(env, env->broken_map_size, false, &is_new, err);
+	if (code == 0 && is_new)
+		code = env_damaged(env, "it is empty", err);
+	if (code == 0) {
+		env_find_map(env);
+		atomic_store(&env->broken_by, 0);
+	} else if (env->mdb != NULL) {
+		mdb_env_close(env->mdb);
+		env->mdb = NULL;
+	}
+	return code;
+}
+
 void env_close(struct env **env)
 {
 	if ((*env)->mdb != NULL)
@@ -288,9 +320,11 @@ int env_begin(struct env *env, bool is_write, struct env_txn **txn, struct error
 	MDB_txn *mdb = NULL;
 	int rc = 0;
 
-	must(env->mdb != NULL || !is_write);
 	*txn = NULL;
-	if (env->mdb != NULL)
+	must(env->mdb != NULL || !is_write || env_is_broken(env));
+	if (env_is_broken(env))
+		rc = atomic_load(&env->broken_by);
+	else if (env->mdb != NULL)
 		rc = mdb_txn_begin(env->mdb, NULL, is_write ? 0 : MDB_RDONLY, &mdb);
 	if (rc != 0)
 		return env_failed(env, rc, is_write ? "write" : "read", err);
@@ -308,13 +342,26 @@ static bool env_disk_is_full(const struct env *env)
 	return statvfs(env->path, &disk) == 0 && disk.f_bavail < FULL_BLOCKS;
 }
 
+/* LMDB does not say so of itself before somebody wants a transaction. */
+static bool env_is_dead(const struct env *env)
+{
+	MDB_txn *probe;
+	int rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &probe);
+
+	if (rc == 0)
+		mdb_txn_abort(probe);
+	return rc == MDB_PANIC;
+}
+
 int env_commit(struct env_txn **txn, struct error *err)
 {
-	const struct env *env = (*txn)->env;
+	struct env *env = (*txn)->env;
 	int rc = mdb_txn_commit((*txn)->mdb);
 
 	if (rc == EIO && env_disk_is_full(env))
 		rc = ENOSPC;
+	if (rc != 0 && env_is_dead(env))
+		atomic_store(&env->broken_by, rc);
 	free(*txn);
 	*txn = NULL;
 	return rc == 0 ? 0 : env_failed_write(env, rc, "write", err);

@@ -42,6 +42,12 @@ int env_open(const char *path, size_t map_size_bytes, bool is_read_only, struct 
 /* No transaction may be open. *env becomes NULL. */
 void env_close(struct env **env);
 
+/* A failed write of the page that says what is valid leaves the environment unusable, and every
+ * transaction fails, until it is mended: opened anew. No transaction may be open in any thread; a
+ * failure leaves it as it was. */
+bool env_is_broken(const struct env *env);
+int env_mend(struct env *env, struct error *err);
+
 /* Doubles the map. No transaction may be open in any thread. */
 int env_grow(struct env *env, struct error *err);
 

@@ -21,11 +21,17 @@ static void read_over(struct store *store, struct env_txn **txn, size_t records)
 		store_trim(store);
 }
 
+static int read_begin(struct store *store, struct env_txn **txn, struct error *err)
+{
+	store_mend(store);
+	return env_begin(store->env, false, txn, err);
+}
+
 int store_mailbox_get(struct store *store, const char *name, bool *found,
 		      struct mailbox_record *out, struct error *err)
 {
 	struct env_txn *txn;
-	int code = env_begin(store->env, false, &txn, err);
+	int code = read_begin(store, &txn, err);
 
 	*found = false;
 	if (code == 0)
@@ -67,7 +73,7 @@ int store_mailbox_each(struct store *store,
 {
 	struct gather gather = { .items = NULL };
 	struct env_txn *txn;
-	int code = env_begin(store->env, false, &txn, err);
+	int code = read_begin(store, &txn, err);
 
 	if (code == 0)
 		code = env_walk(txn, TABLE_MAILBOX, SLICE_LITERAL(""), 0, gather_mailbox, &gather,
@@ -95,7 +101,7 @@ int store_message_get(struct store *store, uint32_t mailbox_id, uint32_t uid, bo
 		      struct message_record *out, struct error *err)
 {
 	struct env_txn *txn;
-	int code = env_begin(store->env, false, &txn, err);
+	int code = read_begin(store, &txn, err);
 
 	*found = false;
 	if (code == 0)
@@ -124,7 +130,7 @@ int store_message_by_name(struct store *store, uint32_t mailbox_id, const char *
 {
 	struct env_txn *txn;
 	struct slice bytes = { NULL, 0 };
-	int code = env_begin(store->env, false, &txn, err);
+	int code = read_begin(store, &txn, err);
 
 	*found = false;
 	if (code == 0 && name[0] != '\0' && strlen(name) <= MAIL_NAME_MAX) {
@@ -187,7 +193,7 @@ static int page_read(struct store *store, enum env_table table, const struct pac
 		     env_visit visit, struct page *page, struct error *err)
 {
 	struct env_txn *txn;
-	int code = env_begin(store->env, false, &txn, err);
+	int code = read_begin(store, &txn, err);
 
 	page->after = pack_key_slice(after);
 	if (code == 0)
@@ -228,7 +234,7 @@ int store_message_count(struct store *store, uint32_t mailbox_id, size_t *count,
 {
 	uint64_t messages = 0;
 	struct env_txn *txn;
-	int code = env_begin(store->env, false, &txn, err);
+	int code = read_begin(store, &txn, err);
 
 	if (code == 0)
 		code = schema_get_count(txn, mailbox_id, &messages, err);
@@ -243,7 +249,7 @@ static int gather_read(struct store *store, enum env_table table, uint32_t mailb
 {
 	struct pack_key prefix = schema_mailbox_key(mailbox_id);
 	struct env_txn *txn;
-	int code = env_begin(store->env, false, &txn, err);
+	int code = read_begin(store, &txn, err);
 
 	if (code == 0)
 		code = env_walk(txn, table, pack_key_slice(&prefix), MAILBOX_KEY_LEN, visit, gather,
@@ -338,7 +344,7 @@ static int read_places(struct store *store, enum env_table table, struct slice p
 		       struct page *page, struct error *err)
 {
 	struct env_txn *txn;
-	int code = env_begin(store->env, false, &txn, err);
+	int code = read_begin(store, &txn, err);
 
 	if (code == 0)
 		code = env_walk(txn, table, prefix, prefix.len, page_place, page, err);

@@ -44,4 +44,8 @@ struct store {
 
 void store_writer_init(struct store *store);
 
+/* Opens a broken environment anew, unless a transaction is under way in the pool. In the loop's
+ * thread, with no transaction open; what it could not do shows when the next one begins. */
+void store_mend(struct store *store);
+
 #endif

@@ -27,7 +27,7 @@ void survey_free(struct survey *survey)
 	sync_moves_free(&survey->moves);
 }
 
-/* The mailbox is over, well or not: what was not seen here is no move, and the pass tells why. */
+/* The mailbox is over: what was not seen here is no move, and the pass tells why. */
 static void survey_leave(struct survey *survey)
 {
 	if (survey->local != NULL)
@@ -38,6 +38,21 @@ static void survey_leave(struct survey *survey)
 	sync_setaside_free(&survey->setaside);
 	keyword_table_free(&survey->record.keywords);
 	survey_next(survey);
+}
+
+/* A mailbox that cannot be read has no pass in this run: to that, what was moved there would be
+ * new, and lose what only the server has of it. */
+static void survey_fail(struct survey *survey, const struct error *err)
+{
+	struct sync_tree *tree = tree_of(survey);
+
+	if (error_class_of(err->code) == ERROR_CLASS_PERMANENT && err->code != SYNCD_ENOTFOUND) {
+		survey->is_blind = true;
+		survey->mailbox->is_wanted = false;
+		tree_ended_without_pass(tree, survey->mailbox, err);
+		tree_note_failure(tree, err);
+	}
+	survey_leave(survey);
 }
 
 /* --- Files that came ------------------------------------------------------------- */
@@ -161,11 +176,14 @@ static void survey_scanned(struct port_op *op, int code)
 	struct error err = { 0 };
 
 	survey->peeked = 0;
-	if (code != 0 || survey_compare(survey, &err) != 0) {
-		survey_leave(survey);
-		return;
-	}
-	peek_some(survey);
+	if (code != 0)
+		err = op->err;
+	else
+		code = survey_compare(survey, &err);
+	if (code != 0)
+		survey_fail(survey, &err);
+	else
+		peek_some(survey);
 }
 
 static void note_journal(void *context, const struct journal_record *journal)
@@ -220,7 +238,7 @@ static void survey_mailbox(struct survey *survey)
 	survey->setaside = (struct sync_setaside){ .count = 0 };
 	sync_waiting_free(&survey->waiting);
 	if (survey_load(survey, &err) != 0) {
-		survey_leave(survey);
+		survey_fail(survey, &err);
 		return;
 	}
 	survey->scan = (struct local_scan_req){

@@ -288,7 +288,7 @@ static void tree_start_pass(struct sync_tree *tree, struct tree_mailbox *mailbox
 		.is_remote_quiet = mailbox->is_remote_quiet && mailbox->passes == 0,
 		.hints = mailbox->hints,
 		.hint_count = mailbox->hint_count,
-		.leaves_removals = has_others_to_come(tree, mailbox),
+		.leaves_removals = tree->survey.is_blind || has_others_to_come(tree, mailbox),
 		.is_passed_over = is_passed_over,
 		.verify_interval_s = tree->options.verify_interval_s,
 		.unanswered_wait_s = tree->options.unanswered_wait_s,
@@ -317,7 +317,7 @@ static void passes_continue(struct sync_tree *tree)
 	}
 	if (tree->running > 0 || (tree->err.code == 0 && tree->next < tree->count))
 		return;
-	for (size_t i = 0; tree->err.code == 0 && i < tree->count; i++) {
+	for (size_t i = 0; tree->err.code == 0 && !tree->survey.is_blind && i < tree->count; i++) {
 		if (tree->mailboxes[i].leaves_removals)
 			tree_want_again(&tree->mailboxes[i]);
 	}

@@ -118,6 +118,7 @@ struct survey {
 	size_t peeking;
 	struct survey_peek peeks[SURVEY_PEEKS];
 	struct sync_moves moves;
+	bool is_blind; /* one could not be looked at: what is gone elsewhere may be in there */
 };
 
 /* --- Carrying them out (transfer.c, transfer_send.c) --- */

@@ -23,7 +23,6 @@ import syncd  # noqa: E402
 import views  # noqa: E402
 
 LIBRARY = os.path.join(syncd.BUILD, "tests", "crash", "crash.so")
-REPORT = os.path.join(syncd.BUILD, "crash.jsonl")
 POINTS = int(os.environ.get("CRASH_POINTS", "3"))
 SECOND = int(os.environ.get("CRASH_SECOND", "1"))
 MODES = {"before": {}, "after": {"CRASH_AFTER": "1"}}
@@ -58,6 +57,7 @@ class Work(unittest.TestCase):
     CALLS = 60
     KINDS = set()
     DOUBLED = ()
+    REPORT = os.path.join(syncd.BUILD, "crash.jsonl")
     maxDiff = 4000
 
     @classmethod
@@ -84,7 +84,7 @@ class Work(unittest.TestCase):
     def tearDownClass(cls):
         cls.server.kill()
         lines.append(json.dumps(cls.told))
-        with open(REPORT, "w", encoding="utf-8") as report:
+        with open(cls.REPORT, "w", encoding="utf-8") as report:
             report.write("\n".join(lines) + "\n")
 
     # What a subclass says.
@@ -150,12 +150,18 @@ class Work(unittest.TestCase):
 
     # Running.
 
-    def run_watched(self, **crash):
-        """One pass under the library; its exit status, KILLED when it was."""
-        env = dict(self.client.environment(), LD_PRELOAD=LIBRARY, **crash)
+    def run_under(self, library, **variables):
+        """One pass under a library that is preloaded."""
+        env = dict(self.client.environment(), LD_PRELOAD=library, **variables)
         env["ASAN_OPTIONS"] = "verify_asan_link_order=0:detect_leaks=0"
-        return subprocess.run(self.client.command("--once"), env=env, stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=120, check=False).returncode
+        done = subprocess.run(self.client.command("--once"), env=env, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=120, check=False)
+        return syncd.Run(done.returncode, *(text.decode("utf-8", "replace")
+                                            for text in (done.stdout, done.stderr)))
+
+    def run_watched(self, **crash):
+        """Its exit status, KILLED when it was."""
+        return self.run_under(LIBRARY, **crash).code
 
     def kill_at(self, number, mode):
         """Returns the call at which a pass was killed; None when it made fewer."""
@@ -171,11 +177,15 @@ class Work(unittest.TestCase):
         self.restore()
         path = os.path.join(self.kept, "count")
         self.assertEqual(self.run_watched(CRASH_COUNT=path), 0)
+        kinds = self.read_counts(path)
+        self.assertGreaterEqual(sum(kinds.values()), self.CALLS, "calls of a pass: %r" % kinds)
+        self.assertLessEqual(ALWAYS | self.KINDS, {kind for kind in kinds if kinds[kind] > 0})
+        return kinds
+
+    def read_counts(self, path):
         with open(path, encoding="ascii") as count:
             kinds = {kind: int(number) for kind, number in (line.split() for line in count)}
         self.told.update(calls=sum(kinds.values()), kinds=kinds)
-        self.assertGreaterEqual(sum(kinds.values()), self.CALLS, "calls of a pass: %r" % kinds)
-        self.assertLessEqual(ALWAYS | self.KINDS, {kind for kind in kinds if kinds[kind] > 0})
         return kinds
 
     # The outcome.
