@@ -185,6 +185,8 @@ void step_mend_halves(struct run *run);
 /* --- Entries (ledger.c) --- */
 
 size_t place_of(const char *name); /* PLACES when it is none */
+/* Whether they are names of one mailbox (11). */
+bool ledger_is_one_place(const struct run *run, size_t place, size_t other);
 
 /* Returns its content. */
 uint32_t ledger_new(struct run *run, const char *mailbox, bool is_local, uint64_t flags);

@@ -22,6 +22,11 @@ size_t place_of(const char *name)
 	return place;
 }
 
+bool ledger_is_one_place(const struct run *run, size_t place, size_t other)
+{
+	return run->renamed[place] == run->renamed[other];
+}
+
 static struct ledger_place *entry_of(struct run *run, uint32_t content, const char *mailbox)
 {
 	size_t place = place_of(mailbox);
@@ -322,21 +327,38 @@ void ledger_unsettle(struct run *run, uint32_t content, uint64_t flags_changed)
 		row->touches[i] += (flags_changed >> i & 1) != 0 ? 2 : 0;
 }
 
+/* The entry that has a departure from the mailbox: it may have had another name then. None has it
+ * when a copy that came back made it weak. */
+static struct ledger_place *departure_entry(struct run *run, uint32_t content, const char *mailbox)
+{
+	struct ledger_place *entry = entry_of(run, content, mailbox);
+
+	for (size_t i = 0; entry->deleted == 0 && i < PLACES; i++) {
+		if (ledger_is_one_place(run, i, place_of(mailbox)) &&
+		    run->ledger[content].places[i].deleted > 0)
+			return &run->ledger[content].places[i];
+	}
+	return entry;
+}
+
+static void weaken(struct ledger_place *entry)
+{
+	entry->deleted -= entry->deleted > 0;
+	entry->deleted_weakly++;
+}
+
 /* The file is where it was before, and where it had been moved to the engine may have seen it. */
 static void take_back_move(struct run *run, const struct model_loss *loss)
 {
 	struct ledger_row *row = &run->ledger[loss->content];
-	struct ledger_place *origin = entry_of(run, loss->content, loss->origin);
 
 	row->extra++;
 	if (loss->was_visible)
 		entry_of(run, loss->content, loss->mailbox)->deleted_weakly++;
-	if (loss->moved == 1 + DEPARTURE_FIRM) {
-		origin->deleted -= origin->deleted > 0; /* a copy that came back made it weak */
-		origin->deleted_weakly++;
-	} else if (loss->moved == 1 + DEPARTURE_LATE) {
+	if (loss->moved == 1 + DEPARTURE_FIRM)
+		weaken(departure_entry(run, loss->content, loss->origin));
+	else if (loss->moved == 1 + DEPARTURE_LATE)
 		row->deleted_weakly++; /* the other side's deletion holds again */
-	}
 }
 
 /* A deletion may have been carried out or not, a flag may have either value. */
@@ -359,8 +381,7 @@ void ledger_take_back(struct run *run, const struct model_loss *loss)
 			row->deleted--;
 			row->deleted_weakly++;
 		}
-		entry->deleted--;
-		entry->deleted_weakly++;
+		weaken(departure_entry(run, loss->content, loss->mailbox));
 	}
 	ledger_unsettle(run, loss->content, loss->flags_changed);
 }

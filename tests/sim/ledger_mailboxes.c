@@ -11,8 +11,7 @@
 
 /* --- What can no longer be told ----------------------------------------------------------- */
 
-/* What left the mailbox may have done so in vain. */
-static void weaken_departures(struct run *run, size_t place)
+static void weaken_entries(struct run *run, size_t place)
 {
 	for (uint32_t content = 1; content <= run->contents; content++) {
 		struct ledger_row *row = &run->ledger[content];
@@ -24,12 +23,26 @@ static void weaken_departures(struct run *run, size_t place)
 		entry->deleted_weakly += entry->deleted;
 		entry->deleted = 0;
 	}
+}
+
+static bool is_in(const struct run *run, const struct model_maildir *maildir, size_t place)
+{
+	return ledger_is_one_place(run, place_of(maildir->name), place);
+}
+
+/* What left the mailbox, under whichever of its names, may have done so in vain. */
+static void weaken_departures(struct run *run, size_t place)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		if (ledger_is_one_place(run, i, place))
+			weaken_entries(run, i);
+	}
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
 		struct model_file *file = &run->world.files[i];
-		if (file->is_used && place_of(file->maildir->name) == place)
+		if (file->is_used && is_in(run, file->maildir, place))
 			file->is_deletion_firm = false;
 		if (file->is_used && file->moved == 1 + DEPARTURE_FIRM &&
-		    place_of(file->durable_maildir->name) == place)
+		    is_in(run, file->durable_maildir, place))
 			file->moved = 1 + DEPARTURE_WEAK;
 	}
 }
@@ -40,18 +53,13 @@ void ledger_restore(struct run *run)
 		weaken_departures(run, i);
 }
 
-static bool is_as_one(const struct run *run, size_t place, size_t other)
-{
-	return run->renamed[place] == run->renamed[other];
-}
-
 /* What was done last to the messages in the mailboxes that count as one with this. */
 static void unsettle(struct run *run, size_t place)
 {
+	weaken_departures(run, place);
 	for (size_t i = 0; i < PLACES; i++) {
-		if (!is_as_one(run, i, place))
+		if (!ledger_is_one_place(run, i, place))
 			continue;
-		weaken_departures(run, i);
 		for (uint32_t content = 1; content <= run->contents; content++) {
 			if (run->ledger[content].places[i].created > 0)
 				ledger_unsettle(run, content, ~(uint64_t)0);
@@ -65,12 +73,12 @@ static void blur(struct run *run, size_t place)
 {
 	unsettle(run, place);
 	for (size_t i = 0; i < PLACES; i++)
-		run->is_blurred[i] |= is_as_one(run, i, place);
+		run->is_blurred[i] |= ledger_is_one_place(run, i, place);
 	for (uint32_t content = 1; content <= run->contents; content++) {
 		struct ledger_row *row = &run->ledger[content];
 		for (size_t i = 0; i < PLACES; i++) {
 			struct ledger_place *entry = &row->places[i];
-			if (!is_as_one(run, i, place))
+			if (!ledger_is_one_place(run, i, place))
 				continue;
 			row->extra += entry->created;
 			entry->extra += entry->created;
@@ -99,7 +107,7 @@ void ledger_select(struct run *run, size_t place)
 	else
 		unsettle(run, place);
 	for (size_t i = 0; i < PLACES; i++)
-		run->is_renaming[i] |= is_as_one(run, i, place);
+		run->is_renaming[i] |= ledger_is_one_place(run, i, place);
 }
 
 /* --- Names ------------------------------------------------------------------------------------ */
