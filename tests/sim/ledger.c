@@ -227,6 +227,57 @@ void ledger_move(struct run *run, uint32_t content, const char *from, const char
 	}
 }
 
+/* Whether both are the mailbox, or it has the one name now and the other one elsewhere still. */
+static bool may_be(const struct run *run, const char *name, const char *mailbox)
+{
+	size_t place = place_of(mailbox);
+
+	return strcmp(name, mailbox) == 0 ||
+	       (run->is_renaming[place] && ledger_is_one_place(run, place, place_of(name)));
+}
+
+/* Whether the state's mailbox of that id may be this one, with the UIDs that the server gives. */
+static bool is_bound_in(struct run *run, uint32_t mailbox_id, const char *mailbox)
+{
+	const struct model_store *store = &run->world.store;
+	const struct mailbox_record *known = NULL;
+
+	for (size_t i = 0; i < store->mailbox_count; i++) {
+		if (store->mailboxes[i].id == mailbox_id)
+			known = &store->mailboxes[i];
+	}
+	if (known == NULL || !may_be(run, known->name, mailbox))
+		return false;
+	for (size_t i = 0; model_mailbox_nth(&run->world, i) != NULL; i++) {
+		const struct model_mailbox *remote = model_mailbox_nth(&run->world, i);
+		if (may_be(run, remote->name, mailbox) && remote->uidvalidity == known->uidvalidity)
+			return true;
+	}
+	return false;
+}
+
+static bool is_name_bound(struct run *run, const char *mailbox, const char *name)
+{
+	const struct model_store *store = &run->world.store;
+
+	for (size_t i = 0; i < store->message_count; i++) {
+		if (strcmp(store->messages[i].message.name, name) == 0 &&
+		    is_bound_in(run, store->messages[i].mailbox_id, mailbox))
+			return true;
+	}
+	return false;
+}
+
+static bool is_file_in(struct run *run, const char *mailbox, const char *name)
+{
+	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
+		const struct model_file *file = model_file_visible(&run->world, i);
+		if (strcmp(file->name, name) == 0 && may_be(run, file->maildir->name, mailbox))
+			return true;
+	}
+	return false;
+}
+
 /* Back where the state still binds it: if no pass looked meanwhile, it has never been away, and
  * what the other side did to it there counts; else it is a new message. */
 void ledger_return(struct run *run, struct model_file *file)
@@ -238,7 +289,8 @@ void ledger_return(struct run *run, struct model_file *file)
 	enum departure departure = departure_of_file(run, file);
 	/* The mailbox may be deleted, or have another name, on the server. */
 	if (departure == DEPARTURE_WEAK &&
-	    model_store_knows(&run->world, file->maildir->name, file->name))
+	    (model_store_knows(&run->world, file->maildir->name, file->name) ||
+	     is_name_bound(run, file->maildir->name, file->name)))
 		departure = DEPARTURE_LATE;
 	file->has_returned = departure != DEPARTURE_WEAK;
 	switch (departure) {
@@ -268,13 +320,12 @@ static bool is_record_of(uint32_t content, const struct message_record *record)
 /* A message that the state binds, and whose file is not there. */
 static bool has_lost_file(struct run *run, uint32_t content, const char *mailbox)
 {
-	const struct mailbox_record *known = find_bound(run, mailbox);
 	const struct model_store *store = &run->world.store;
 
-	for (size_t i = 0; known != NULL && i < store->message_count; i++) {
+	for (size_t i = 0; i < store->message_count; i++) {
 		const struct message_record *record = &store->messages[i].message;
-		if (store->messages[i].mailbox_id == known->id && is_record_of(content, record) &&
-		    !is_file_visible(&run->world, mailbox, record->name))
+		if (is_bound_in(run, store->messages[i].mailbox_id, mailbox) &&
+		    is_record_of(content, record) && !is_file_in(run, mailbox, record->name))
 			return true;
 	}
 	return false;
@@ -282,12 +333,10 @@ static bool has_lost_file(struct run *run, uint32_t content, const char *mailbox
 
 static bool has_unbound_file(struct run *run, uint32_t content, const char *mailbox)
 {
-	const struct mailbox_record *known = find_bound(run, mailbox);
-
-	for (size_t i = 0; known != NULL && model_file_visible(&run->world, i) != NULL; i++) {
+	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
 		const struct model_file *file = model_file_visible(&run->world, i);
-		if (file->content == content && strcmp(file->maildir->name, mailbox) == 0 &&
-		    model_store_by_name(&run->world, known->id, file->name) == NULL)
+		if (file->content == content && may_be(run, file->maildir->name, mailbox) &&
+		    !is_name_bound(run, mailbox, file->name))
 			return true;
 	}
 	return false;
