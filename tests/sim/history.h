@@ -93,9 +93,10 @@ struct history {
  *     it is left open where it goes when it was renamed on both sides, when the server takes it
  *     along with the one above it, or when another mailbox comes under its old name meanwhile.
  * 12. A rename that cannot be told is a new mailbox and a deleted one: when the state did not know
- *     its ids yet, when other mailboxes come and go under these names before it is carried out, or
- *     when the server refuses it. Whatever is in there may then be there once more, or become one
- *     with what the other side has; what was deleted or moved away before may be back.
+ *     its ids yet, and less than half of what it knows in there is left by when the engine asks;
+ *     when other mailboxes come and go under these names before it is carried out, or when the
+ *     server refuses it. Whatever is in there may then be there once more, or become one with what
+ *     the other side has; what was deleted or moved away before may be back.
  * 13. Deleting a mailbox deletes all that is in it on that side weakly: when the other side has
  *     something that the state does not know, it is kept with all that is there. What only the
  *     other side had is not lost, nor what was moved out of it.
@@ -220,6 +221,9 @@ void ledger_select(struct run *run, size_t place);
 void ledger_restore(struct run *run);
 /* Before it is done. */
 void ledger_rename(struct run *run, const char *from, const char *to, bool is_local);
+/* After a message left a mailbox on the server: a rename that is not carried out yet may have been
+ * guessed by it. */
+void ledger_doubt_rename(struct run *run, struct model_mailbox *remote);
 /* A mailbox is about to be deleted, with messages of which each is then deleted by itself. */
 void ledger_unmake(struct run *run, const char *mailbox, bool is_local);
 /* A mailbox is made: renames that were not carried out yet may become unclear. */

@@ -239,6 +239,24 @@ void ledger_rename(struct run *run, const char *from, const char *to, bool is_lo
 		unsettle(run, place);
 }
 
+void ledger_doubt_rename(struct run *run, struct model_mailbox *remote)
+{
+	const struct model_store *store = &run->world.store;
+	size_t place = place_of(remote->name);
+
+	for (size_t i = 0; run->is_renaming[place] && i < store->mailbox_count; i++) {
+		const struct mailbox_record *known = &store->mailboxes[i];
+		if (known->uidvalidity != remote->uidvalidity || known->remote_id == remote->id ||
+		    strcmp(known->name, remote->name) == 0 ||
+		    !ledger_is_one_place(run, place_of(known->name), place) ||
+		    has_half(run, remote, known->id))
+			continue;
+		log_trace(NULL, "## that %s was %s cannot be told any more", remote->name,
+			  known->name);
+		blur(run, place);
+	}
+}
+
 static void join_with_inferiors(struct run *run, const char *from, const char *to)
 {
 	for (size_t i = 0; i < PLACES; i++) {

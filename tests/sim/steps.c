@@ -222,6 +222,7 @@ static void remote_delete(struct run *run, const struct step *step)
 		      departure_of_message(run, mailbox, message));
 	ledger_note_rename(run, message->content, mailbox->name);
 	model_message_delete(&run->world, mailbox, message);
+	ledger_doubt_rename(run, mailbox);
 }
 
 static void remote_move(struct run *run, const struct step *step)
@@ -236,6 +237,7 @@ static void remote_move(struct run *run, const struct step *step)
 		    departure_of_message(run, mailbox, message), false);
 	(void)model_server_copy(&run->world, target, message);
 	model_message_delete(&run->world, mailbox, message);
+	ledger_doubt_rename(run, mailbox);
 }
 
 static void remote_copy_out(struct run *run, const struct step *step)
