@@ -274,6 +274,14 @@ class Policies(Case):
         self.assertEqual(remote.messages("Trash"), [])
         self.assertEqual(len(remote.messages("INBOX")), 2)
 
+    def test_a_name_above_others_is_no_trash(self):
+        self.remote().create("Bin/2026")
+        client, local, remote = self.three(trash="Bin")
+        message = local.messages("INBOX")[0]
+        os.unlink(message.where)
+        self.pass_once(client)
+        self.assertEqual([m.digest for m in remote.messages("Bin")], [message.digest])
+
     def test_without_the_trash_nothing_is_deleted(self):
         client, local, remote = self.three(trash="Nowhere", create="local")
         os.unlink(local.messages("INBOX")[0].where)
