@@ -7,6 +7,8 @@
 #include "syncd/log.h"
 #include "syncd/must.h"
 
+#define TRASH_COPIES_MAX 4 /* of one deletion, by a server without MOVE */
+
 static const char *const departure_names[] = {
 	[DEPARTURE_FIRM] = "firmly",
 	[DEPARTURE_WEAK] = "weakly",
@@ -66,6 +68,7 @@ uint32_t ledger_new(struct run *run, const char *mailbox, bool is_local, uint64_
 		.first_flags = flags,
 	};
 	arrive(run, content, mailbox, is_local);
+	ledger_mark(run, content, mailbox, flags);
 	return content;
 }
 
@@ -75,12 +78,6 @@ uint32_t ledger_new_on_both(struct run *run, const char *mailbox, uint64_t flags
 
 	run->ledger[content].is_on_both = true;
 	return content;
-}
-
-void ledger_copy(struct run *run, uint32_t content, const char *mailbox, bool is_local)
-{
-	run->ledger[content].created++;
-	arrive(run, content, mailbox, is_local);
 }
 
 /* --- Messages that go ------------------------------------------------------------------------- */
@@ -135,6 +132,103 @@ enum departure departure_of_message(struct run *run, const struct model_mailbox 
 									 : DEPARTURE_LATE;
 }
 
+/* --- The trash ------------------------------------------------------------------------------- */
+
+static bool is_trashed_from(const struct run *run, const char *mailbox)
+{
+	return run->trash != NULL && strcmp(run->trash, mailbox) != 0;
+}
+
+/* Copied there, and to be removed where it was: that may be done once more. */
+static void trash_twice(struct run *run, uint32_t content)
+{
+	if (run->world.server.has_move)
+		return;
+	run->ledger[content].extra += TRASH_COPIES_MAX;
+	entry_of(run, content, run->trash)->extra += TRASH_COPIES_MAX;
+}
+
+/* A new file of the message in another mailbox: with that it counts as moved there. */
+static bool has_unbound_elsewhere(struct run *run, uint32_t content, const char *mailbox)
+{
+	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
+		const struct model_file *file = model_file_visible(&run->world, i);
+		if (file->content == content && strcmp(file->maildir->name, mailbox) != 0 &&
+		    !model_store_knows(&run->world, file->maildir->name, file->name))
+			return true;
+	}
+	return false;
+}
+
+/* One that was to go to the trash may not have got there; false: none was. */
+static bool untrash(struct run *run, uint32_t content, struct ledger_place *entry)
+{
+	if (entry->trashed_firmly == 0)
+		return false;
+	entry->trashed_firmly--;
+	entry_of(run, content, run->trash)->deleted_weakly++;
+	return true;
+}
+
+static void trash(struct run *run, uint32_t content, const char *mailbox, enum departure departure)
+{
+	struct ledger_row *row = &run->ledger[content];
+	struct ledger_place *entry = entry_of(run, content, mailbox);
+
+	switch (departure) {
+	case DEPARTURE_FIRM:
+		entry->deleted++;
+		entry->trashed++;
+		entry->trashed_firmly++;
+		row->moves++;
+		arrive(run, content, run->trash, false);
+		ledger_mark(run, content, run->trash, 0);
+		if (has_unbound_elsewhere(run, content, mailbox))
+			row->deleted_weakly += untrash(run, content, entry);
+		trash_twice(run, content);
+		break;
+	case DEPARTURE_WEAK:
+		row->deleted_weakly++;
+		entry->deleted_weakly++;
+		entry_of(run, content, run->trash)->extra++;
+		trash_twice(run, content);
+		break;
+	case DEPARTURE_LATE:
+		break;
+	}
+}
+
+/* What was moved, and cannot be on the server. */
+static void trash_moved(struct run *run, uint32_t content)
+{
+	run->ledger[content].extra++;
+	entry_of(run, content, run->trash)->extra++;
+	trash_twice(run, content);
+}
+
+void ledger_untrash(struct run *run, uint32_t content, size_t place)
+{
+	struct ledger_place *entry = &run->ledger[content].places[place];
+
+	while (untrash(run, content, entry))
+		continue;
+}
+
+/* With what went from another mailbox it counts as moved. */
+void ledger_copy(struct run *run, uint32_t content, const char *mailbox, bool is_local)
+{
+	struct ledger_row *row = &run->ledger[content];
+
+	row->created++;
+	arrive(run, content, mailbox, is_local);
+	for (size_t i = 0; is_local && i < PLACES; i++) {
+		if (i != place_of(mailbox))
+			row->deleted_weakly += untrash(run, content, &row->places[i]);
+	}
+}
+
+/* --- Deletions and moves --------------------------------------------------------------------- */
+
 /* A move that nobody has flushed yet: a power cut may take it back. */
 static bool is_move_unflushed(const struct world *world, uint32_t content)
 {
@@ -146,13 +240,18 @@ static bool is_move_unflushed(const struct world *world, uint32_t content)
 	return false;
 }
 
-void ledger_delete(struct run *run, uint32_t content, const char *mailbox, enum departure departure)
+void ledger_delete(struct run *run, uint32_t content, const char *mailbox, enum departure departure,
+		   bool is_local)
 {
 	struct ledger_row *row = &run->ledger[content];
 	struct ledger_place *entry = entry_of(run, content, mailbox);
 
 	log_trace(NULL, "## message %u is deleted from %s %s", content, mailbox,
 		  departure_names[departure]);
+	if (is_local && is_trashed_from(run, mailbox) && departure != DEPARTURE_LATE) {
+		trash(run, content, mailbox, departure);
+		return;
+	}
 	switch (departure) {
 	case DEPARTURE_FIRM:
 		row->deleted++;
@@ -164,6 +263,9 @@ void ledger_delete(struct run *run, uint32_t content, const char *mailbox, enum 
 		break;
 	case DEPARTURE_LATE: /* of what was moved on the other side; and if that does not last? */
 		row->deleted_weakly += is_move_unflushed(&run->world, content);
+		row->deleted_weakly += entry->trashed > 0;
+		entry->trashed -= entry->trashed > 0;
+		(void)untrash(run, content, entry);
 		break;
 	}
 }
@@ -213,6 +315,8 @@ void ledger_move(struct run *run, uint32_t content, const char *from, const char
 		  departure_names[departure]);
 	row->moves++;
 	arrive(run, content, to, is_local);
+	if (is_local && is_trashed_from(run, from))
+		trash_moved(run, content);
 	switch (departure) {
 	case DEPARTURE_FIRM:
 		entry_of(run, content, from)->deleted++;
@@ -298,6 +402,7 @@ void ledger_return(struct run *run, struct model_file *file)
 		row->extra++;
 		entry->deleted_weakly += entry->deleted > 0;
 		entry->deleted -= entry->deleted > 0;
+		row->deleted_weakly += untrash(run, file->content, entry);
 		break;
 	case DEPARTURE_LATE:
 		row->deleted_weakly++;
@@ -349,13 +454,33 @@ void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox)
 	log_trace(NULL, "## message %u may have another name in %s", content, mailbox);
 	run->ledger[content].deleted_weakly++;
 	entry_of(run, content, mailbox)->deleted_weakly++;
+	(void)untrash(run, content, entry_of(run, content, mailbox));
 }
 
 /* --- What makes certain things uncertain ----------------------------------------------------- */
 
+void ledger_mark(struct run *run, uint32_t content, const char *mailbox, uint64_t flags)
+{
+	struct ledger_row *row = &run->ledger[content];
+
+	if (!run->expunges_deleted || (!row->is_marked && (flags & FLAG_DELETED) == 0))
+		return;
+	log_trace(NULL, "## message %u may go from %s, as it is marked", content, mailbox);
+	row->is_marked = true;
+	row->deleted_weakly++;
+	for (size_t i = 0; i < PLACES; i++)
+		row->places[i].deleted_weakly += row->places[i].created > 0;
+	if (run->trash == NULL)
+		return;
+	entry_of(run, content, run->trash)->extra++;
+	trash_twice(run, content);
+}
+
 void ledger_touch(struct run *run, uint32_t content, const char *mailbox, uint64_t flags_changed)
 {
 	struct ledger_row *row = &run->ledger[content];
+
+	ledger_mark(run, content, mailbox, flags_changed);
 
 	if (run->is_renaming[place_of(mailbox)]) /* or forgotten, and paired anew */
 		ledger_unsettle(run, content, flags_changed);
@@ -426,11 +551,13 @@ void ledger_take_back(struct run *run, const struct model_loss *loss)
 		take_back_move(run, loss);
 	}
 	if (loss->was_deleted_firmly) {
-		if (row->deleted > 0) { /* no move on the other side has undone it since */
+		struct ledger_place *left = departure_entry(run, loss->content, loss->mailbox);
+		if (!untrash(run, loss->content, left) && row->deleted > 0) {
+			/* no move on the other side has undone it since */
 			row->deleted--;
 			row->deleted_weakly++;
 		}
-		weaken(departure_entry(run, loss->content, loss->mailbox));
+		weaken(left);
 	}
 	ledger_unsettle(run, loss->content, loss->flags_changed);
 }

@@ -16,6 +16,7 @@ static void weaken_entries(struct run *run, size_t place)
 	for (uint32_t content = 1; content <= run->contents; content++) {
 		struct ledger_row *row = &run->ledger[content];
 		struct ledger_place *entry = &row->places[place];
+		ledger_untrash(run, content, place);
 		unsigned deleted = entry->deleted < row->deleted ? entry->deleted : row->deleted;
 		row->deleted -= deleted;
 		row->deleted_weakly += deleted;
@@ -219,6 +220,17 @@ static void confuse_all(struct run *run)
 	blur(run, 1);
 }
 
+/* Under another name it is none: what was deleted from it goes to the one that is made anew. */
+static void rename_trash(struct run *run, size_t place)
+{
+	for (uint32_t content = 1; content <= run->contents; content++) {
+		struct ledger_row *row = &run->ledger[content];
+		row->extra += row->places[place].deleted;
+		row->places[place].extra += row->places[place].deleted;
+	}
+	weaken_departures(run, place);
+}
+
 void ledger_rename(struct run *run, const char *from, const char *to, bool is_local)
 {
 	static const char *const names[] = { "", ", as may be guessed", ", which cannot be told" };
@@ -229,6 +241,8 @@ void ledger_rename(struct run *run, const char *from, const char *to, bool is_lo
 	log_trace(NULL, "## mailbox %s becomes %s %s%s", from, to,
 		  is_local ? "locally" : "on the server", names[certainty]);
 	join(run, place, place_of(to));
+	if (run->trash != NULL && place_of(run->trash) == place)
+		rename_trash(run, place);
 	if (!is_local)
 		confuse_all(run);
 	run->was_renumbered |= server->shares_uidvalidity || server->renumbers_renamed;
@@ -285,12 +299,25 @@ void ledger_take_over(struct run *run, const struct model_maildir *maildir)
 	}
 }
 
+/* What was to go to the trash goes with the mailbox. */
+static void take_along(struct ledger_row *row, struct ledger_place *entry)
+{
+	row->deleted_weakly += entry->trashed;
+	entry->trashed = 0;
+}
+
 /* Kept with all that the other side has, what was deleted from it or moved away before is there
  * again. */
 void ledger_unmake(struct run *run, const char *mailbox, bool is_local)
 {
 	if (!is_local)
 		confuse_all(run);
+	for (uint32_t content = 1; is_local && content <= run->contents; content++) {
+		for (size_t i = 0; i < PLACES; i++) {
+			if (ledger_is_one_place(run, i, place_of(mailbox)))
+				take_along(&run->ledger[content], &run->ledger[content].places[i]);
+		}
+	}
 	weaken_departures(run, place_of(mailbox));
 	ledger_disturb(run, mailbox);
 }
@@ -309,4 +336,10 @@ void ledger_rest(struct run *run)
 {
 	for (size_t i = 0; i < PLACES; i++)
 		run->is_renaming[i] = run->is_blurred[i] = false;
+	for (uint32_t content = 1; content <= run->contents; content++) {
+		for (size_t i = 0; i < PLACES; i++) {
+			struct ledger_place *entry = &run->ledger[content].places[i];
+			entry->trashed = entry->trashed_firmly = 0;
+		}
+	}
 }
