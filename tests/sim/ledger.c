@@ -170,6 +170,16 @@ static bool untrash(struct run *run, uint32_t content, struct ledger_place *entr
 	return true;
 }
 
+/* It may not go there any more, and be gone where it was. */
+static void forgo_trash(struct run *run, uint32_t content, struct ledger_place *entry)
+{
+	if (entry->trashed == 0)
+		return;
+	entry->trashed--;
+	run->ledger[content].deleted_weakly++;
+	(void)untrash(run, content, entry);
+}
+
 static void trash(struct run *run, uint32_t content, const char *mailbox, enum departure departure)
 {
 	struct ledger_row *row = &run->ledger[content];
@@ -221,10 +231,8 @@ void ledger_copy(struct run *run, uint32_t content, const char *mailbox, bool is
 
 	row->created++;
 	arrive(run, content, mailbox, is_local);
-	for (size_t i = 0; is_local && i < PLACES; i++) {
-		if (i != place_of(mailbox))
-			row->deleted_weakly += untrash(run, content, &row->places[i]);
-	}
+	for (size_t i = 0; is_local && i < PLACES; i++)
+		forgo_trash(run, content, &row->places[i]);
 }
 
 /* --- Deletions and moves --------------------------------------------------------------------- */
@@ -263,9 +271,7 @@ void ledger_delete(struct run *run, uint32_t content, const char *mailbox, enum 
 		break;
 	case DEPARTURE_LATE: /* of what was moved on the other side; and if that does not last? */
 		row->deleted_weakly += is_move_unflushed(&run->world, content);
-		row->deleted_weakly += entry->trashed > 0;
-		entry->trashed -= entry->trashed > 0;
-		(void)untrash(run, content, entry);
+		forgo_trash(run, content, entry);
 		break;
 	}
 }
@@ -454,7 +460,7 @@ void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox)
 	log_trace(NULL, "## message %u may have another name in %s", content, mailbox);
 	run->ledger[content].deleted_weakly++;
 	entry_of(run, content, mailbox)->deleted_weakly++;
-	(void)untrash(run, content, entry_of(run, content, mailbox));
+	forgo_trash(run, content, entry_of(run, content, mailbox));
 }
 
 /* --- What makes certain things uncertain ----------------------------------------------------- */

@@ -83,6 +83,8 @@ static void blur(struct run *run, size_t place)
 				continue;
 			row->extra += entry->created;
 			entry->extra += entry->created;
+			if (run->trash != NULL)
+				row->places[place_of(run->trash)].extra += entry->created;
 			entry->put_local = entry->put_remote = entry->created;
 		}
 	}
