@@ -101,7 +101,10 @@ int transfer_find(struct sync_tree *tree, struct error *err)
 			add_move(transfer, came, &moves->gone[came->was]);
 			continue;
 		}
-		code = find_original(tree, came, &is_copy, &item, err);
+		/* The server copies with the flags that the original has there by now (RFC 3501
+		 * §6.4.7): marked as deleted by somebody else, it would take the copy along. */
+		if (!tree->options.expunges_deleted)
+			code = find_original(tree, came, &is_copy, &item, err);
 		if (is_copy)
 			add_item(transfer, &item);
 	}

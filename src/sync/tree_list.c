@@ -45,8 +45,9 @@ static void tree_found_remote(struct remote_list_req *req, const struct mailbox_
 
 	if (tree->ops->listed != NULL)
 		tree->ops->listed(tree, info);
+	/* What is only a name above others (RFC 3501 §6.3.4) holds no messages. */
 	if (tree->options.trash != NULL && strcmp(info->name, tree->options.trash) == 0)
-		tree->has_trash = true;
+		tree->has_trash |= info->is_selectable || info->is_marked_unusable;
 	if (info->use == SPECIAL_USE_TRASH && info->is_selectable && tree->trash == NULL)
 		tree->trash = xstrdup(info->name);
 	tree->lists_inbox |= info->is_selectable && strcmp(info->name, "INBOX") == 0;

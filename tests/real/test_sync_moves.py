@@ -276,6 +276,14 @@ class Policies(Case):
         self.assertEqual(remote.messages("Trash"), [])
         self.assertEqual(len(remote.messages("INBOX")), 2)
 
+    def test_a_name_above_others_is_no_trash(self):
+        self.remote().create("Bin/2026")
+        client, local, remote = self.three(trash="Bin")
+        message = local.messages("INBOX")[0]
+        os.unlink(message.where)
+        self.pass_once(client)
+        self.assertEqual([m.digest for m in remote.messages("Bin")], [message.digest])
+
     def test_without_the_trash_nothing_is_deleted(self):
         client, local, remote = self.three(trash="Nowhere", create="local")
         os.unlink(local.messages("INBOX")[0].where)
@@ -291,6 +299,18 @@ class Policies(Case):
         remote.store("INBOX", there[1].where, "+", "\\Deleted")
         self.pass_once(client)
         self.assertEqual([m.digest for m in remote.messages("INBOX")], [there[2].digest])
+        self.assert_equal_sides(local, remote)
+
+    def test_a_copy_of_what_is_flagged_deleted_stays(self):
+        client, local, remote = self.three(expunge_deleted=True)
+        message = local.messages("INBOX")[0]
+        original = next(m for m in remote.messages("INBOX") if m.digest == message.digest)
+        shutil.copy2(message.where, local.path("Trash", "cur", BASE % (3, 1) + ":2,S"))
+        remote.store("INBOX", original.where, "+", "\\Deleted")
+        self.pass_once(client)
+        self.pass_once(client)
+        self.assertEqual(len(remote.messages("INBOX")), 2)
+        self.assertEqual([m.digest for m in remote.messages("Trash")], [message.digest])
         self.assert_equal_sides(local, remote)
 
     def test_what_was_flagged_before_goes_when_it_is_asked_for(self):

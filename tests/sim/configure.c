@@ -66,6 +66,17 @@ static void configure_mailboxes(struct run *run, struct rng *rng)
 	}
 }
 
+static void configure_options(struct run *run)
+{
+	struct rng rng = { .state = run->history.seed ^ 0x0b71 };
+
+	if (rng_below(&rng, 4) == 0 && run->has_tree)
+		run->trash = place_names[rng_below(&rng, PLACES)];
+	run->expunges_deleted = rng_below(&rng, 4) == 0;
+	log_trace(NULL, "trash %s%s", run->trash != NULL ? run->trash : "none",
+		  run->expunges_deleted ? ", expunges deleted" : "");
+}
+
 void run_configure(struct run *run)
 {
 	struct model_server *server = &run->world.server;
@@ -95,4 +106,5 @@ void run_configure(struct run *run)
 		log_trace(NULL, "%zu deletions of more than %u%% are held", run->limit.messages,
 			  run->limit.percent);
 	}
+	configure_options(run);
 }

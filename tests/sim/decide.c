@@ -89,6 +89,8 @@ static void check_place(struct run *run, const struct decided *decided, const st
 	unsigned more = before->local < before->remote ? before->remote : before->local;
 	unsigned expected = run->decision == SYNC_ACCEPT ? less : more;
 
+	if (run->ledger[content].is_marked || (run->trash != NULL && place_of(run->trash) == place))
+		return;
 	if (run->ledger[content].created > 1 ||
 	    (decided->is_one_sided[place] && run->decision == SYNC_ACCEPT))
 		return;

@@ -93,9 +93,10 @@ struct history {
  *     it is left open where it goes when it was renamed on both sides, when the server takes it
  *     along with the one above it, or when another mailbox comes under its old name meanwhile.
  * 12. A rename that cannot be told is a new mailbox and a deleted one: when the state did not know
- *     its ids yet, when other mailboxes come and go under these names before it is carried out, or
- *     when the server refuses it. Whatever is in there may then be there once more, or become one
- *     with what the other side has; what was deleted or moved away before may be back.
+ *     its ids yet, and less than half of what it knows in there is left by when the engine asks;
+ *     when other mailboxes come and go under these names before it is carried out, or when the
+ *     server refuses it. Whatever is in there may then be there once more, or become one with what
+ *     the other side has; what was deleted or moved away before may be back.
  * 13. Deleting a mailbox deletes all that is in it on that side weakly: when the other side has
  *     something that the state does not know, it is kept with all that is there. What only the
  *     other side had is not lost, nor what was moved out of it.
@@ -105,13 +106,28 @@ struct history {
  * 14a. What was deleted and is restored by a decision is there again, or not: a pass that was cut
  *     short may have restored some of it. Without faults all of it is (decide.c).
  * 15. What comes into a mailbox on the server while the command that deletes it is under way goes
- *     with it: no server can be asked to delete only what was seen. */
+ *     with it: no server can be asked to delete only what was seen.
+ *
+ * Of what an account may ask (CONTRACT 2.2):
+ *
+ * 16. With a trash, a deletion in the maildir is a move there, on the server: when the state binds
+ *     the message, and unless it is deleted there, too, before it is carried out. What is weak may
+ *     go there or not. A server without MOVE copies, and a kill or a refusal before the removal has
+ *     it copied once more. A move in the maildir that cannot be one on the server, as the mailbox it
+ *     went to was never synchronised, or got new UIDs, or was not looked at together with the other
+ *     one, is a message that comes and one that is deleted, and this goes to the trash. What is
+ *     deleted with its mailbox does not, nor what was deleted from it and had yet to go there.
+ * 17. With expunge_deleted, a message that was marked as deleted at any time may be gone, or be in
+ *     the trash: a pass may have come by before the mark was taken off. None that is marked is
+ *     left. */
 
 struct ledger_place {
 	unsigned created; /* arrived */
 	unsigned deleted; /* deleted or moved away, so that the state could know it */
 	unsigned deleted_weakly;
 	unsigned extra;     /* so many more may be there */
+	unsigned trashed; /* of what was deleted since it came to rest last: into the trash, */
+	unsigned trashed_firmly; /* and for certain */
 	unsigned put_local; /* of what was created: by whom */
 	unsigned put_remote;
 };
@@ -125,6 +141,7 @@ struct ledger_row {
 	unsigned extra;     /* one more may be there */
 	unsigned contested; /* moved on both sides: one of the places it was moved to may lack it */
 	unsigned moves;
+	bool is_marked; /* was, anywhere, as deleted */
 	uint64_t first_flags;
 	unsigned touches[8]; /* changes of each flag bit */
 	struct ledger_place places[PLACES];
@@ -154,6 +171,8 @@ struct run {
 	bool has_tree; /* passes are begun by the tree */
 	unsigned passes_at_once;
 	int64_t verify_interval_s;
+	const char *trash;           /* a mailbox, or NULL */
+	bool expunges_deleted;
 	struct sync_limit limit;     /* percent 0: nothing is held */
 	enum sync_decision decision; /* on what is held in the next passes */
 	uint64_t missed;             /* changes that complete comparisons reported */
@@ -185,6 +204,8 @@ void step_mend_halves(struct run *run);
 /* --- Entries (ledger.c) --- */
 
 size_t place_of(const char *name); /* PLACES when it is none */
+/* Whether they are names of one mailbox (11). */
+bool ledger_is_one_place(const struct run *run, size_t place, size_t other);
 
 /* Returns its content. */
 uint32_t ledger_new(struct run *run, const char *mailbox, bool is_local, uint64_t flags);
@@ -198,9 +219,13 @@ void ledger_return(struct run *run, struct model_file *file);
 /* After a message came or went in a mailbox: whether it may have got another name there (9a). */
 void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox);
 void ledger_delete(struct run *run, uint32_t content, const char *mailbox,
-		   enum departure departure);
+		   enum departure departure, bool is_local);
+/* It has these flags there from now on: with the mark of what is deleted it may go (17). */
+void ledger_mark(struct run *run, uint32_t content, const char *mailbox, uint64_t flags);
 void ledger_touch(struct run *run, uint32_t content, const char *mailbox, uint64_t flags_changed);
 void ledger_unsettle(struct run *run, uint32_t content, uint64_t flags_changed);
+/* What was to go to the trash from there may not have got there. */
+void ledger_untrash(struct run *run, uint32_t content, size_t place);
 /* A power cut has undone something a user did. */
 void ledger_take_back(struct run *run, const struct model_loss *loss);
 
@@ -218,6 +243,9 @@ void ledger_select(struct run *run, size_t place);
 void ledger_restore(struct run *run);
 /* Before it is done. */
 void ledger_rename(struct run *run, const char *from, const char *to, bool is_local);
+/* After a message left a mailbox on the server: a rename that is not carried out yet may have been
+ * guessed by it. */
+void ledger_doubt_rename(struct run *run, struct model_mailbox *remote);
 /* A mailbox is about to be deleted, with messages of which each is then deleted by itself. */
 void ledger_unmake(struct run *run, const char *mailbox, bool is_local);
 /* A mailbox is made: renames that were not carried out yet may become unclear. */

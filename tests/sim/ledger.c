@@ -7,6 +7,8 @@
 #include "syncd/log.h"
 #include "syncd/must.h"
 
+#define TRASH_COPIES_MAX 4 /* of one deletion, by a server without MOVE */
+
 static const char *const departure_names[] = {
 	[DEPARTURE_FIRM] = "firmly",
 	[DEPARTURE_WEAK] = "weakly",
@@ -20,6 +22,11 @@ size_t place_of(const char *name)
 	while (place < PLACES && strcmp(place_names[place], name) != 0)
 		place++;
 	return place;
+}
+
+bool ledger_is_one_place(const struct run *run, size_t place, size_t other)
+{
+	return run->renamed[place] == run->renamed[other];
 }
 
 static struct ledger_place *entry_of(struct run *run, uint32_t content, const char *mailbox)
@@ -61,6 +68,7 @@ uint32_t ledger_new(struct run *run, const char *mailbox, bool is_local, uint64_
 		.first_flags = flags,
 	};
 	arrive(run, content, mailbox, is_local);
+	ledger_mark(run, content, mailbox, flags);
 	return content;
 }
 
@@ -70,12 +78,6 @@ uint32_t ledger_new_on_both(struct run *run, const char *mailbox, uint64_t flags
 
 	run->ledger[content].is_on_both = true;
 	return content;
-}
-
-void ledger_copy(struct run *run, uint32_t content, const char *mailbox, bool is_local)
-{
-	run->ledger[content].created++;
-	arrive(run, content, mailbox, is_local);
 }
 
 /* --- Messages that go ------------------------------------------------------------------------- */
@@ -130,6 +132,111 @@ enum departure departure_of_message(struct run *run, const struct model_mailbox 
 									 : DEPARTURE_LATE;
 }
 
+/* --- The trash ------------------------------------------------------------------------------- */
+
+static bool is_trashed_from(const struct run *run, const char *mailbox)
+{
+	return run->trash != NULL && strcmp(run->trash, mailbox) != 0;
+}
+
+/* Copied there, and to be removed where it was: that may be done once more. */
+static void trash_twice(struct run *run, uint32_t content)
+{
+	if (run->world.server.has_move)
+		return;
+	run->ledger[content].extra += TRASH_COPIES_MAX;
+	entry_of(run, content, run->trash)->extra += TRASH_COPIES_MAX;
+}
+
+/* A new file of the message in another mailbox: with that it counts as moved there. */
+static bool has_unbound_elsewhere(struct run *run, uint32_t content, const char *mailbox)
+{
+	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
+		const struct model_file *file = model_file_visible(&run->world, i);
+		if (file->content == content && strcmp(file->maildir->name, mailbox) != 0 &&
+		    !model_store_knows(&run->world, file->maildir->name, file->name))
+			return true;
+	}
+	return false;
+}
+
+/* One that was to go to the trash may not have got there; false: none was. */
+static bool untrash(struct run *run, uint32_t content, struct ledger_place *entry)
+{
+	if (entry->trashed_firmly == 0)
+		return false;
+	entry->trashed_firmly--;
+	entry_of(run, content, run->trash)->deleted_weakly++;
+	return true;
+}
+
+/* It may not go there any more, and be gone where it was. */
+static void forgo_trash(struct run *run, uint32_t content, struct ledger_place *entry)
+{
+	if (entry->trashed == 0)
+		return;
+	entry->trashed--;
+	run->ledger[content].deleted_weakly++;
+	(void)untrash(run, content, entry);
+}
+
+static void trash(struct run *run, uint32_t content, const char *mailbox, enum departure departure)
+{
+	struct ledger_row *row = &run->ledger[content];
+	struct ledger_place *entry = entry_of(run, content, mailbox);
+
+	switch (departure) {
+	case DEPARTURE_FIRM:
+		entry->deleted++;
+		entry->trashed++;
+		entry->trashed_firmly++;
+		row->moves++;
+		arrive(run, content, run->trash, false);
+		ledger_mark(run, content, run->trash, 0);
+		if (has_unbound_elsewhere(run, content, mailbox))
+			row->deleted_weakly += untrash(run, content, entry);
+		trash_twice(run, content);
+		break;
+	case DEPARTURE_WEAK:
+		row->deleted_weakly++;
+		entry->deleted_weakly++;
+		entry_of(run, content, run->trash)->extra++;
+		trash_twice(run, content);
+		break;
+	case DEPARTURE_LATE:
+		break;
+	}
+}
+
+/* What was moved, and cannot be on the server. */
+static void trash_moved(struct run *run, uint32_t content)
+{
+	run->ledger[content].extra++;
+	entry_of(run, content, run->trash)->extra++;
+	trash_twice(run, content);
+}
+
+void ledger_untrash(struct run *run, uint32_t content, size_t place)
+{
+	struct ledger_place *entry = &run->ledger[content].places[place];
+
+	while (untrash(run, content, entry))
+		continue;
+}
+
+/* With what went from another mailbox it counts as moved. */
+void ledger_copy(struct run *run, uint32_t content, const char *mailbox, bool is_local)
+{
+	struct ledger_row *row = &run->ledger[content];
+
+	row->created++;
+	arrive(run, content, mailbox, is_local);
+	for (size_t i = 0; is_local && i < PLACES; i++)
+		forgo_trash(run, content, &row->places[i]);
+}
+
+/* --- Deletions and moves --------------------------------------------------------------------- */
+
 /* A move that nobody has flushed yet: a power cut may take it back. */
 static bool is_move_unflushed(const struct world *world, uint32_t content)
 {
@@ -141,13 +248,18 @@ static bool is_move_unflushed(const struct world *world, uint32_t content)
 	return false;
 }
 
-void ledger_delete(struct run *run, uint32_t content, const char *mailbox, enum departure departure)
+void ledger_delete(struct run *run, uint32_t content, const char *mailbox, enum departure departure,
+		   bool is_local)
 {
 	struct ledger_row *row = &run->ledger[content];
 	struct ledger_place *entry = entry_of(run, content, mailbox);
 
 	log_trace(NULL, "## message %u is deleted from %s %s", content, mailbox,
 		  departure_names[departure]);
+	if (is_local && is_trashed_from(run, mailbox) && departure != DEPARTURE_LATE) {
+		trash(run, content, mailbox, departure);
+		return;
+	}
 	switch (departure) {
 	case DEPARTURE_FIRM:
 		row->deleted++;
@@ -159,6 +271,7 @@ void ledger_delete(struct run *run, uint32_t content, const char *mailbox, enum 
 		break;
 	case DEPARTURE_LATE: /* of what was moved on the other side; and if that does not last? */
 		row->deleted_weakly += is_move_unflushed(&run->world, content);
+		forgo_trash(run, content, entry);
 		break;
 	}
 }
@@ -208,6 +321,8 @@ void ledger_move(struct run *run, uint32_t content, const char *from, const char
 		  departure_names[departure]);
 	row->moves++;
 	arrive(run, content, to, is_local);
+	if (is_local && is_trashed_from(run, from))
+		trash_moved(run, content);
 	switch (departure) {
 	case DEPARTURE_FIRM:
 		entry_of(run, content, from)->deleted++;
@@ -222,6 +337,57 @@ void ledger_move(struct run *run, uint32_t content, const char *from, const char
 	}
 }
 
+/* Whether both are the mailbox, or it has the one name now and the other one elsewhere still. */
+static bool may_be(const struct run *run, const char *name, const char *mailbox)
+{
+	size_t place = place_of(mailbox);
+
+	return strcmp(name, mailbox) == 0 ||
+	       (run->is_renaming[place] && ledger_is_one_place(run, place, place_of(name)));
+}
+
+/* Whether the state's mailbox of that id may be this one, with the UIDs that the server gives. */
+static bool is_bound_in(struct run *run, uint32_t mailbox_id, const char *mailbox)
+{
+	const struct model_store *store = &run->world.store;
+	const struct mailbox_record *known = NULL;
+
+	for (size_t i = 0; i < store->mailbox_count; i++) {
+		if (store->mailboxes[i].id == mailbox_id)
+			known = &store->mailboxes[i];
+	}
+	if (known == NULL || !may_be(run, known->name, mailbox))
+		return false;
+	for (size_t i = 0; model_mailbox_nth(&run->world, i) != NULL; i++) {
+		const struct model_mailbox *remote = model_mailbox_nth(&run->world, i);
+		if (may_be(run, remote->name, mailbox) && remote->uidvalidity == known->uidvalidity)
+			return true;
+	}
+	return false;
+}
+
+static bool is_name_bound(struct run *run, const char *mailbox, const char *name)
+{
+	const struct model_store *store = &run->world.store;
+
+	for (size_t i = 0; i < store->message_count; i++) {
+		if (strcmp(store->messages[i].message.name, name) == 0 &&
+		    is_bound_in(run, store->messages[i].mailbox_id, mailbox))
+			return true;
+	}
+	return false;
+}
+
+static bool is_file_in(struct run *run, const char *mailbox, const char *name)
+{
+	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
+		const struct model_file *file = model_file_visible(&run->world, i);
+		if (strcmp(file->name, name) == 0 && may_be(run, file->maildir->name, mailbox))
+			return true;
+	}
+	return false;
+}
+
 /* Back where the state still binds it: if no pass looked meanwhile, it has never been away, and
  * what the other side did to it there counts; else it is a new message. */
 void ledger_return(struct run *run, struct model_file *file)
@@ -233,7 +399,8 @@ void ledger_return(struct run *run, struct model_file *file)
 	enum departure departure = departure_of_file(run, file);
 	/* The mailbox may be deleted, or have another name, on the server. */
 	if (departure == DEPARTURE_WEAK &&
-	    model_store_knows(&run->world, file->maildir->name, file->name))
+	    (model_store_knows(&run->world, file->maildir->name, file->name) ||
+	     is_name_bound(run, file->maildir->name, file->name)))
 		departure = DEPARTURE_LATE;
 	file->has_returned = departure != DEPARTURE_WEAK;
 	switch (departure) {
@@ -241,6 +408,7 @@ void ledger_return(struct run *run, struct model_file *file)
 		row->extra++;
 		entry->deleted_weakly += entry->deleted > 0;
 		entry->deleted -= entry->deleted > 0;
+		row->deleted_weakly += untrash(run, file->content, entry);
 		break;
 	case DEPARTURE_LATE:
 		row->deleted_weakly++;
@@ -263,13 +431,12 @@ static bool is_record_of(uint32_t content, const struct message_record *record)
 /* A message that the state binds, and whose file is not there. */
 static bool has_lost_file(struct run *run, uint32_t content, const char *mailbox)
 {
-	const struct mailbox_record *known = find_bound(run, mailbox);
 	const struct model_store *store = &run->world.store;
 
-	for (size_t i = 0; known != NULL && i < store->message_count; i++) {
+	for (size_t i = 0; i < store->message_count; i++) {
 		const struct message_record *record = &store->messages[i].message;
-		if (store->messages[i].mailbox_id == known->id && is_record_of(content, record) &&
-		    !is_file_visible(&run->world, mailbox, record->name))
+		if (is_bound_in(run, store->messages[i].mailbox_id, mailbox) &&
+		    is_record_of(content, record) && !is_file_in(run, mailbox, record->name))
 			return true;
 	}
 	return false;
@@ -277,12 +444,10 @@ static bool has_lost_file(struct run *run, uint32_t content, const char *mailbox
 
 static bool has_unbound_file(struct run *run, uint32_t content, const char *mailbox)
 {
-	const struct mailbox_record *known = find_bound(run, mailbox);
-
-	for (size_t i = 0; known != NULL && model_file_visible(&run->world, i) != NULL; i++) {
+	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
 		const struct model_file *file = model_file_visible(&run->world, i);
-		if (file->content == content && strcmp(file->maildir->name, mailbox) == 0 &&
-		    model_store_by_name(&run->world, known->id, file->name) == NULL)
+		if (file->content == content && may_be(run, file->maildir->name, mailbox) &&
+		    !is_name_bound(run, mailbox, file->name))
 			return true;
 	}
 	return false;
@@ -295,13 +460,33 @@ void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox)
 	log_trace(NULL, "## message %u may have another name in %s", content, mailbox);
 	run->ledger[content].deleted_weakly++;
 	entry_of(run, content, mailbox)->deleted_weakly++;
+	forgo_trash(run, content, entry_of(run, content, mailbox));
 }
 
 /* --- What makes certain things uncertain ----------------------------------------------------- */
 
+void ledger_mark(struct run *run, uint32_t content, const char *mailbox, uint64_t flags)
+{
+	struct ledger_row *row = &run->ledger[content];
+
+	if (!run->expunges_deleted || (!row->is_marked && (flags & FLAG_DELETED) == 0))
+		return;
+	log_trace(NULL, "## message %u may go from %s, as it is marked", content, mailbox);
+	row->is_marked = true;
+	row->deleted_weakly++;
+	for (size_t i = 0; i < PLACES; i++)
+		row->places[i].deleted_weakly += row->places[i].created > 0;
+	if (run->trash == NULL)
+		return;
+	entry_of(run, content, run->trash)->extra++;
+	trash_twice(run, content);
+}
+
 void ledger_touch(struct run *run, uint32_t content, const char *mailbox, uint64_t flags_changed)
 {
 	struct ledger_row *row = &run->ledger[content];
+
+	ledger_mark(run, content, mailbox, flags_changed);
 
 	if (run->is_renaming[place_of(mailbox)]) /* or forgotten, and paired anew */
 		ledger_unsettle(run, content, flags_changed);
@@ -322,21 +507,38 @@ void ledger_unsettle(struct run *run, uint32_t content, uint64_t flags_changed)
 		row->touches[i] += (flags_changed >> i & 1) != 0 ? 2 : 0;
 }
 
+/* The entry that has a departure from the mailbox: it may have had another name then. None has it
+ * when a copy that came back made it weak. */
+static struct ledger_place *departure_entry(struct run *run, uint32_t content, const char *mailbox)
+{
+	struct ledger_place *entry = entry_of(run, content, mailbox);
+
+	for (size_t i = 0; entry->deleted == 0 && i < PLACES; i++) {
+		if (ledger_is_one_place(run, i, place_of(mailbox)) &&
+		    run->ledger[content].places[i].deleted > 0)
+			return &run->ledger[content].places[i];
+	}
+	return entry;
+}
+
+static void weaken(struct ledger_place *entry)
+{
+	entry->deleted -= entry->deleted > 0;
+	entry->deleted_weakly++;
+}
+
 /* The file is where it was before, and where it had been moved to the engine may have seen it. */
 static void take_back_move(struct run *run, const struct model_loss *loss)
 {
 	struct ledger_row *row = &run->ledger[loss->content];
-	struct ledger_place *origin = entry_of(run, loss->content, loss->origin);
 
 	row->extra++;
 	if (loss->was_visible)
 		entry_of(run, loss->content, loss->mailbox)->deleted_weakly++;
-	if (loss->moved == 1 + DEPARTURE_FIRM) {
-		origin->deleted -= origin->deleted > 0; /* a copy that came back made it weak */
-		origin->deleted_weakly++;
-	} else if (loss->moved == 1 + DEPARTURE_LATE) {
+	if (loss->moved == 1 + DEPARTURE_FIRM)
+		weaken(departure_entry(run, loss->content, loss->origin));
+	else if (loss->moved == 1 + DEPARTURE_LATE)
 		row->deleted_weakly++; /* the other side's deletion holds again */
-	}
 }
 
 /* A deletion may have been carried out or not, a flag may have either value. */
@@ -355,12 +557,13 @@ void ledger_take_back(struct run *run, const struct model_loss *loss)
 		take_back_move(run, loss);
 	}
 	if (loss->was_deleted_firmly) {
-		if (row->deleted > 0) { /* no move on the other side has undone it since */
+		struct ledger_place *left = departure_entry(run, loss->content, loss->mailbox);
+		if (!untrash(run, loss->content, left) && row->deleted > 0) {
+			/* no move on the other side has undone it since */
 			row->deleted--;
 			row->deleted_weakly++;
 		}
-		entry->deleted--;
-		entry->deleted_weakly++;
+		weaken(left);
 	}
 	ledger_unsettle(run, loss->content, loss->flags_changed);
 }

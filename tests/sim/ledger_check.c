@@ -108,6 +108,15 @@ static bool is_refused(struct run *run, uint32_t content, const char *mailbox)
 	       is_local_aside(run, content, mailbox) || is_remote_aside(run, content, mailbox);
 }
 
+/* None that is marked as deleted is left where these are to go (17). */
+static void check_marked(struct run *run, uint32_t content, size_t place,
+			 const struct tally *tally)
+{
+	if (run->expunges_deleted && !is_refused(run, content, place_names[place]) &&
+	    ((tally->local_flags | tally->remote_flags) & FLAG_DELETED) != 0)
+		ledger_violated(run, "a message marked as deleted is left", content);
+}
+
 /* Where it is, both sides agree. */
 static void check_agreement(struct run *run, uint32_t content, size_t place,
 			    const struct tally *tally)
@@ -225,6 +234,7 @@ static void check_row(struct run *run, uint32_t content, const struct tallies *t
 				      "a message is not where it was put",
 				      "a message is where nobody put it, or stayed behind");
 		check_agreement(run, content, i, &tallies->of[content][i]);
+		check_marked(run, content, i, &tallies->of[content][i]);
 	}
 }
 

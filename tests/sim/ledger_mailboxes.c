@@ -11,12 +11,12 @@
 
 /* --- What can no longer be told ----------------------------------------------------------- */
 
-/* What left the mailbox may have done so in vain. */
-static void weaken_departures(struct run *run, size_t place)
+static void weaken_entries(struct run *run, size_t place)
 {
 	for (uint32_t content = 1; content <= run->contents; content++) {
 		struct ledger_row *row = &run->ledger[content];
 		struct ledger_place *entry = &row->places[place];
+		ledger_untrash(run, content, place);
 		unsigned deleted = entry->deleted < row->deleted ? entry->deleted : row->deleted;
 		row->deleted -= deleted;
 		row->deleted_weakly += deleted;
@@ -24,12 +24,26 @@ static void weaken_departures(struct run *run, size_t place)
 		entry->deleted_weakly += entry->deleted;
 		entry->deleted = 0;
 	}
+}
+
+static bool is_in(const struct run *run, const struct model_maildir *maildir, size_t place)
+{
+	return ledger_is_one_place(run, place_of(maildir->name), place);
+}
+
+/* What left the mailbox, under whichever of its names, may have done so in vain. */
+static void weaken_departures(struct run *run, size_t place)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		if (ledger_is_one_place(run, i, place))
+			weaken_entries(run, i);
+	}
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
 		struct model_file *file = &run->world.files[i];
-		if (file->is_used && place_of(file->maildir->name) == place)
+		if (file->is_used && is_in(run, file->maildir, place))
 			file->is_deletion_firm = false;
 		if (file->is_used && file->moved == 1 + DEPARTURE_FIRM &&
-		    place_of(file->durable_maildir->name) == place)
+		    is_in(run, file->durable_maildir, place))
 			file->moved = 1 + DEPARTURE_WEAK;
 	}
 }
@@ -40,18 +54,13 @@ void ledger_restore(struct run *run)
 		weaken_departures(run, i);
 }
 
-static bool is_as_one(const struct run *run, size_t place, size_t other)
-{
-	return run->renamed[place] == run->renamed[other];
-}
-
 /* What was done last to the messages in the mailboxes that count as one with this. */
 static void unsettle(struct run *run, size_t place)
 {
+	weaken_departures(run, place);
 	for (size_t i = 0; i < PLACES; i++) {
-		if (!is_as_one(run, i, place))
+		if (!ledger_is_one_place(run, i, place))
 			continue;
-		weaken_departures(run, i);
 		for (uint32_t content = 1; content <= run->contents; content++) {
 			if (run->ledger[content].places[i].created > 0)
 				ledger_unsettle(run, content, ~(uint64_t)0);
@@ -65,15 +74,17 @@ static void blur(struct run *run, size_t place)
 {
 	unsettle(run, place);
 	for (size_t i = 0; i < PLACES; i++)
-		run->is_blurred[i] |= is_as_one(run, i, place);
+		run->is_blurred[i] |= ledger_is_one_place(run, i, place);
 	for (uint32_t content = 1; content <= run->contents; content++) {
 		struct ledger_row *row = &run->ledger[content];
 		for (size_t i = 0; i < PLACES; i++) {
 			struct ledger_place *entry = &row->places[i];
-			if (!is_as_one(run, i, place))
+			if (!ledger_is_one_place(run, i, place))
 				continue;
 			row->extra += entry->created;
 			entry->extra += entry->created;
+			if (run->trash != NULL)
+				row->places[place_of(run->trash)].extra += entry->created;
 			entry->put_local = entry->put_remote = entry->created;
 		}
 	}
@@ -99,7 +110,7 @@ void ledger_select(struct run *run, size_t place)
 	else
 		unsettle(run, place);
 	for (size_t i = 0; i < PLACES; i++)
-		run->is_renaming[i] |= is_as_one(run, i, place);
+		run->is_renaming[i] |= ledger_is_one_place(run, i, place);
 }
 
 /* --- Names ------------------------------------------------------------------------------------ */
@@ -211,6 +222,17 @@ static void confuse_all(struct run *run)
 	blur(run, 1);
 }
 
+/* Under another name it is none: what was deleted from it goes to the one that is made anew. */
+static void rename_trash(struct run *run, size_t place)
+{
+	for (uint32_t content = 1; content <= run->contents; content++) {
+		struct ledger_row *row = &run->ledger[content];
+		row->extra += row->places[place].deleted;
+		row->places[place].extra += row->places[place].deleted;
+	}
+	weaken_departures(run, place);
+}
+
 void ledger_rename(struct run *run, const char *from, const char *to, bool is_local)
 {
 	static const char *const names[] = { "", ", as may be guessed", ", which cannot be told" };
@@ -221,6 +243,8 @@ void ledger_rename(struct run *run, const char *from, const char *to, bool is_lo
 	log_trace(NULL, "## mailbox %s becomes %s %s%s", from, to,
 		  is_local ? "locally" : "on the server", names[certainty]);
 	join(run, place, place_of(to));
+	if (run->trash != NULL && place_of(run->trash) == place)
+		rename_trash(run, place);
 	if (!is_local)
 		confuse_all(run);
 	run->was_renumbered |= server->shares_uidvalidity || server->renumbers_renamed;
@@ -229,6 +253,24 @@ void ledger_rename(struct run *run, const char *from, const char *to, bool is_lo
 	else if (certainty == RENAME_GUESSED || server->shares_uidvalidity ||
 		 server->renumbers_renamed)
 		unsettle(run, place);
+}
+
+void ledger_doubt_rename(struct run *run, struct model_mailbox *remote)
+{
+	const struct model_store *store = &run->world.store;
+	size_t place = place_of(remote->name);
+
+	for (size_t i = 0; run->is_renaming[place] && i < store->mailbox_count; i++) {
+		const struct mailbox_record *known = &store->mailboxes[i];
+		if (known->uidvalidity != remote->uidvalidity || known->remote_id == remote->id ||
+		    strcmp(known->name, remote->name) == 0 ||
+		    !ledger_is_one_place(run, place_of(known->name), place) ||
+		    has_half(run, remote, known->id))
+			continue;
+		log_trace(NULL, "## that %s was %s cannot be told any more", remote->name,
+			  known->name);
+		blur(run, place);
+	}
 }
 
 static void join_with_inferiors(struct run *run, const char *from, const char *to)
@@ -259,12 +301,25 @@ void ledger_take_over(struct run *run, const struct model_maildir *maildir)
 	}
 }
 
+/* What was to go to the trash goes with the mailbox. */
+static void take_along(struct ledger_row *row, struct ledger_place *entry)
+{
+	row->deleted_weakly += entry->trashed;
+	entry->trashed = 0;
+}
+
 /* Kept with all that the other side has, what was deleted from it or moved away before is there
  * again. */
 void ledger_unmake(struct run *run, const char *mailbox, bool is_local)
 {
 	if (!is_local)
 		confuse_all(run);
+	for (uint32_t content = 1; is_local && content <= run->contents; content++) {
+		for (size_t i = 0; i < PLACES; i++) {
+			if (ledger_is_one_place(run, i, place_of(mailbox)))
+				take_along(&run->ledger[content], &run->ledger[content].places[i]);
+		}
+	}
 	weaken_departures(run, place_of(mailbox));
 	ledger_disturb(run, mailbox);
 }
@@ -283,4 +338,10 @@ void ledger_rest(struct run *run)
 {
 	for (size_t i = 0; i < PLACES; i++)
 		run->is_renaming[i] = run->is_blurred[i] = false;
+	for (uint32_t content = 1; content <= run->contents; content++) {
+		for (size_t i = 0; i < PLACES; i++) {
+			struct ledger_place *entry = &run->ledger[content].places[i];
+			entry->trashed = entry->trashed_firmly = 0;
+		}
+	}
 }

@@ -155,7 +155,8 @@ static bool is_any_gone(struct run *run)
 		if (run->is_renaming[i])
 			return true;
 	}
-	return false;
+	/* It is made anew. */
+	return run->trash != NULL && model_mailbox_find(&run->world, run->trash) == NULL;
 }
 
 bool look_may_use_hints(struct run *run)

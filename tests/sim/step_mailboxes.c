@@ -192,7 +192,7 @@ static void unmake_local(struct run *run, struct model_maildir *maildir)
 		if (file->maildir != maildir || file->content == 0)
 			continue;
 		enum departure departure = with_mailbox(departure_of_file(run, file));
-		ledger_delete(run, file->content, maildir->name, departure);
+		ledger_delete(run, file->content, maildir->name, departure, true);
 	}
 	model_maildir_delete(&run->world, maildir);
 }
@@ -203,7 +203,7 @@ static void unmake_remote(struct run *run, struct model_mailbox *mailbox)
 		const struct model_message *message = &mailbox->messages[i];
 		enum departure departure =
 			with_mailbox(departure_of_message(run, mailbox, message));
-		ledger_delete(run, message->content, mailbox->name, departure);
+		ledger_delete(run, message->content, mailbox->name, departure, false);
 	}
 	(void)model_mailbox_delete(&run->world, mailbox->name);
 }

@@ -98,6 +98,7 @@ static void local_copy(struct run *run, const struct step *step)
 	if (content == 0)
 		return;
 	ledger_copy(run, content, maildir->name, true);
+	ledger_mark(run, content, maildir->name, choose_flags(step->b));
 	model_file_create_in(&run->world, maildir, content, choose_flags(step->b), false);
 	ledger_note_rename(run, content, maildir->name);
 }
@@ -120,7 +121,7 @@ static void local_delete(struct run *run, const struct step *step)
 	if (file == NULL)
 		return;
 	enum departure departure = departure_of_file(run, file);
-	ledger_delete(run, file->content, file->maildir->name, departure);
+	ledger_delete(run, file->content, file->maildir->name, departure, true);
 	uint32_t content = file->content;
 	const char *mailbox = file->maildir->name;
 	file->is_deletion_firm = departure == DEPARTURE_FIRM;
@@ -151,6 +152,7 @@ static void local_move(struct run *run, const struct step *step)
 	enum departure departure = departure_of_file(run, file);
 	ledger_move(run, file->content, file->maildir->name, target->name, departure, true);
 	ledger_touch(run, file->content, target->name, changed);
+	ledger_mark(run, file->content, target->name, file->flags);
 	const char *from = file->maildir->name;
 	changed = model_letters(file->maildir, changed);
 	if (file->maildir->has_letters_swapped != target->has_letters_swapped)
@@ -172,6 +174,7 @@ static void local_copy_out(struct run *run, const struct step *step)
 		return;
 	uint32_t content = file->content;
 	ledger_copy(run, content, target->name, true);
+	ledger_mark(run, content, target->name, file->flags);
 	ledger_return(run, model_file_copy_to(file, target,
 					      choose_name(run, file, target, step->b >> 32, name)));
 	ledger_note_rename(run, content, target->name);
@@ -196,6 +199,7 @@ static void remote_copy(struct run *run, const struct step *step)
 	if (content == 0)
 		return;
 	ledger_copy(run, content, mailbox->name, false);
+	ledger_mark(run, content, mailbox->name, choose_flags(step->b));
 	model_message_create(&run->world, mailbox, content, choose_flags(step->b));
 }
 
@@ -219,9 +223,10 @@ static void remote_delete(struct run *run, const struct step *step)
 	if (message == NULL)
 		return;
 	ledger_delete(run, message->content, mailbox->name,
-		      departure_of_message(run, mailbox, message));
+		      departure_of_message(run, mailbox, message), false);
 	ledger_note_rename(run, message->content, mailbox->name);
 	model_message_delete(&run->world, mailbox, message);
+	ledger_doubt_rename(run, mailbox);
 }
 
 static void remote_move(struct run *run, const struct step *step)
@@ -234,8 +239,10 @@ static void remote_move(struct run *run, const struct step *step)
 		return;
 	ledger_move(run, message->content, mailbox->name, target->name,
 		    departure_of_message(run, mailbox, message), false);
+	ledger_mark(run, message->content, target->name, message->flags);
 	(void)model_server_copy(&run->world, target, message);
 	model_message_delete(&run->world, mailbox, message);
+	ledger_doubt_rename(run, mailbox);
 }
 
 static void remote_copy_out(struct run *run, const struct step *step)
@@ -247,6 +254,7 @@ static void remote_copy_out(struct run *run, const struct step *step)
 	if (message == NULL || target == mailbox)
 		return;
 	ledger_copy(run, message->content, target->name, false);
+	ledger_mark(run, message->content, target->name, message->flags);
 	(void)model_server_copy(&run->world, target, message);
 }
 
@@ -262,6 +270,7 @@ static void both_new(struct run *run, const struct step *step)
 	if (maildir == NULL)
 		return;
 	uint32_t content = ledger_new_on_both(run, mailbox->name, flags);
+	ledger_mark(run, content, mailbox->name, choose_flags(step->a));
 	model_message_create(&run->world, mailbox, content, flags);
 	model_file_create_in(&run->world, maildir, content, choose_flags(step->a), false);
 }
