@@ -181,7 +181,8 @@ static void keeper_run_ended(struct account_run *run, const char *name,
 	mailbox->is_counted = false;
 	if (sync_counts_changed_maildir(counts))
 		mailbox->news_ms = loop_now_ms(keeper->loop);
-	keeper_note_looked(mailbox, result->err.code == 0 && !result->is_local_moving);
+	keeper_note_looked(mailbox,
+			   result->err.code == 0 && !result->is_local_moving && !result->wants_run);
 	if (result->err.code == 0)
 		keeper_watch_mailbox(keeper, mailbox);
 	hooks_note(keeper->hooks, name, counts->fetched, sync_counts_changed_maildir(counts));

@@ -107,4 +107,6 @@ void run_configure(struct run *run)
 			  run->limit.percent);
 	}
 	configure_options(run);
+	if (rng_below(&rng, 2) == 0)
+		run->unanswered_wait_s = MODEL_LATE_S + 2;
 }

@@ -44,7 +44,7 @@ static bool come_to_hold(struct run *run)
 	for (unsigned i = 0; i < HOLD_PASSES_MAX; i++) {
 		look_at_all(run, &look);
 		run_pass(run, &look, pass_run.wants_another, &pass_run);
-		if (pass_changes(&pass_run) == 0 && !pass_run.wants_another)
+		if (pass_changes(&pass_run) == 0 && !pass_run.wants_another && !pass_run.wants_run)
 			return true;
 		world_wait(&run->world, 60);
 	}

@@ -113,8 +113,8 @@ struct history {
  * 16. With a trash, a deletion in the maildir is a move there, on the server: when the state binds
  *     the message, and unless it is deleted there, too, before it is carried out. What is weak may
  *     go there or not. A server without MOVE copies, and a kill or a refusal before the removal has
- *     it copied once more. A move in the maildir that cannot be one on the server, as the mailbox it
- *     went to was never synchronised, or got new UIDs, or was not looked at together with the other
+ *     it copied once more. A move in the maildir that cannot be one on the server, as the mailbox
+ * it went to was never synchronised, or got new UIDs, or was not looked at together with the other
  *     one, is a message that comes and one that is deleted, and this goes to the trash. What is
  *     deleted with its mailbox does not, nor what was deleted from it and had yet to go there.
  * 17. With expunge_deleted, a message that was marked as deleted at any time may be gone, or be in
@@ -125,10 +125,10 @@ struct ledger_place {
 	unsigned created; /* arrived */
 	unsigned deleted; /* deleted or moved away, so that the state could know it */
 	unsigned deleted_weakly;
-	unsigned extra;     /* so many more may be there */
+	unsigned extra;   /* so many more may be there */
 	unsigned trashed; /* of what was deleted since it came to rest last: into the trash, */
 	unsigned trashed_firmly; /* and for certain */
-	unsigned put_local; /* of what was created: by whom */
+	unsigned put_local;      /* of what was created: by whom */
 	unsigned put_remote;
 };
 
@@ -171,7 +171,8 @@ struct run {
 	bool has_tree; /* passes are begun by the tree */
 	unsigned passes_at_once;
 	int64_t verify_interval_s;
-	const char *trash;           /* a mailbox, or NULL */
+	int64_t unanswered_wait_s;
+	const char *trash; /* a mailbox, or NULL */
 	bool expunges_deleted;
 	struct sync_limit limit;     /* percent 0: nothing is held */
 	enum sync_decision decision; /* on what is held in the next passes */
@@ -218,8 +219,8 @@ void ledger_move(struct run *run, uint32_t content, const char *from, const char
 void ledger_return(struct run *run, struct model_file *file);
 /* After a message came or went in a mailbox: whether it may have got another name there (9a). */
 void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox);
-void ledger_delete(struct run *run, uint32_t content, const char *mailbox,
-		   enum departure departure, bool is_local);
+void ledger_delete(struct run *run, uint32_t content, const char *mailbox, enum departure departure,
+		   bool is_local);
 /* It has these flags there from now on: with the mark of what is deleted it may go (17). */
 void ledger_mark(struct run *run, uint32_t content, const char *mailbox, uint64_t flags);
 void ledger_touch(struct run *run, uint32_t content, const char *mailbox, uint64_t flags_changed);
@@ -316,6 +317,7 @@ struct pass_run {
 	const struct run *run;
 	bool is_done;
 	bool wants_another;
+	bool wants_run;
 	struct error err; /* the first */
 	struct sync_counts counts;
 	size_t missed;

@@ -109,8 +109,7 @@ static bool is_refused(struct run *run, uint32_t content, const char *mailbox)
 }
 
 /* None that is marked as deleted is left where these are to go (17). */
-static void check_marked(struct run *run, uint32_t content, size_t place,
-			 const struct tally *tally)
+static void check_marked(struct run *run, uint32_t content, size_t place, const struct tally *tally)
 {
 	if (run->expunges_deleted && !is_refused(run, content, place_names[place]) &&
 	    ((tally->local_flags | tally->remote_flags) & FLAG_DELETED) != 0)

@@ -180,7 +180,8 @@ static void target_end(struct run *run, struct look_target *target)
 {
 	struct model_maildir *maildir = model_maildir_find(&run->world, target->name);
 	const struct sync_result *result = &target->result;
-	bool is_good = result->err.code == 0 && !result->is_local_moving && !result->wants_another;
+	bool is_good = result->err.code == 0 && !result->is_local_moving &&
+		       !result->wants_another && !result->wants_run;
 
 	if (maildir == NULL || maildir->id != target->maildir_id || !target->is_over)
 		return;

@@ -21,7 +21,8 @@ uint64_t pass_changes(const struct pass_run *pass_run)
 
 bool pass_is_idle(const struct pass_run *pass_run)
 {
-	return pass_run->err.code == 0 && !pass_run->wants_another && pass_changes(pass_run) == 0;
+	return pass_run->err.code == 0 && !pass_run->wants_another && !pass_run->wants_run &&
+	       pass_changes(pass_run) == 0;
 }
 
 /* Of a mailbox that was only just made the look knows nothing. */
@@ -32,6 +33,7 @@ static void note_result(struct pass_run *pass_run, const char *name,
 
 	sync_counts_add(&pass_run->counts, &result->counts);
 	pass_run->missed += result->missed;
+	pass_run->wants_run |= result->wants_run;
 	if (target == NULL) {
 		pass_run->wants_another |= result->wants_another || result->err.code != 0;
 		return;
@@ -70,6 +72,7 @@ static void start_pass(struct run *run, const struct sync_ports *ports, bool is_
 		.hint_count = target->hint_count,
 		.is_remote_quiet = target->is_remote_quiet,
 		.verify_interval_s = run->verify_interval_s,
+		.unanswered_wait_s = run->unanswered_wait_s,
 		.deletion_limit = run->limit,
 		.decision = run->decision,
 		.expunges_deleted = run->expunges_deleted,
@@ -135,6 +138,7 @@ static void start_tree(struct run *run, const struct sync_ports *ports, struct s
 	struct sync_tree_options options = {
 		.passes_at_once = run->passes_at_once,
 		.verify_interval_s = run->verify_interval_s,
+		.unanswered_wait_s = run->unanswered_wait_s,
 		.deletion_limit = run->limit,
 		.expunges_deleted = run->expunges_deleted,
 		.trash = run->trash,

@@ -249,6 +249,7 @@ bool history_run(const struct history *history, struct run *run)
 	world->faults_are_on = true;
 	world->context = run;
 	run_configure(run);
+	world->is_late = run->unanswered_wait_s > 0;
 	run_due_steps(run);
 	world->after_call = run_after_call;
 	run_passes(run);

@@ -42,6 +42,8 @@ struct fault {
 #define MODEL_KEYWORDS 2
 #define MODEL_MANY 20 /* so many that vanish at once are worth a second look (DESIGN 5) */
 #define MODEL_NS_PER_S 1000000000
+#define MODEL_LATE_MAX 64
+#define MODEL_LATE_S 60 /* at most */
 
 #define MODEL_HALF_LOST "-"
 
@@ -214,6 +216,17 @@ struct model_store {
 	size_t setaside_count;
 };
 
+/* What a connection that was lost had sent, and the server has not carried out yet. */
+struct model_late {
+	int64_t due_ns;
+	uint64_t mailbox_id;
+	uint32_t uidvalidity;
+	uint32_t content; /* to be added; or 0: */
+	uint32_t uid;     /* to be removed */
+	uint64_t flags;
+	int64_t date_s;
+};
+
 struct world {
 	struct rng rng; /* the schedule */
 	int64_t now_ns;
@@ -228,6 +241,9 @@ struct world {
 	bool was_power_cut;
 	uint64_t crashes;
 	uint64_t withheld; /* bodies that came without a UID */
+	struct model_late late[MODEL_LATE_MAX];
+	size_t late_count;
+	bool is_late; /* what a connection that is lost has sent may be carried out later */
 
 	struct model_server server;
 	struct model_maildir maildirs[MODEL_MAILBOXES_MAX];
@@ -293,6 +309,11 @@ struct task {
 };
 
 #define TASK_AGAIN 1
+
+/* What a task of a connection that is lost would have done may be done later; and what is due is
+ * done, or all of it. */
+void model_late_keep(struct task *task);
+void model_late_do(struct world *world, bool is_all);
 
 void world_post(struct world *world, enum lane lane, struct port_op *op, void *target,
 		int (*run)(struct task *task));

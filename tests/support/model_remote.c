@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "syncd/alloc.h"
+#include "syncd/log.h"
 #include "syncd/must.h"
 
 struct model_session *session_of(struct remote_mailbox *mailbox)
@@ -257,6 +258,100 @@ static void model_email_ids(struct remote_mailbox *mailbox, struct remote_email_
 	struct model_session *session = session_of(mailbox);
 
 	world_post(session->world, LANE_REMOTE, &req->op, session, run_email_ids);
+}
+
+/* --- Carried out late ---------------------------------------------------------------- */
+
+static struct model_late *late_new(struct task *task)
+{
+	struct world *world = task->world;
+	const struct model_session *session = task->target;
+
+	if (world->late_count == MODEL_LATE_MAX)
+		return NULL;
+	struct model_late *late = &world->late[world->late_count++];
+	*late = (struct model_late){
+		.due_ns = world->now_ns +
+			  (int64_t)rng_below(&world->rng, MODEL_LATE_S) * MODEL_NS_PER_S,
+		.mailbox_id = session->mailbox_id,
+		.uidvalidity = session->uidvalidity,
+	};
+	return late;
+}
+
+static void late_append(struct task *task)
+{
+	struct remote_append_req *req = container_of(task->op, struct remote_append_req, op);
+	struct buf body;
+
+	buf_init(&body, 65536);
+	bool is_whole = append_read(req, &body) == 0 && body.len == req->size_bytes;
+	struct model_late *late = is_whole ? late_new(task) : NULL;
+	if (late != NULL) {
+		late->content = model_content_of(buf_slice(&body));
+		late->flags =
+			session_flags_in(task->target, req->flags) & task->world->server.flags_mask;
+		late->date_s = req->internaldate_s;
+	}
+	buf_free(&body);
+}
+
+static void late_expunge(struct task *task)
+{
+	const struct remote_expunge_req *req =
+		container_of(task->op, struct remote_expunge_req, op);
+	struct uidset_place place = { 0 };
+	uint32_t uid = 0;
+
+	while (uidset_next(req->uids, &place, &uid)) {
+		struct model_late *late = late_new(task);
+		if (late != NULL)
+			late->uid = uid;
+	}
+}
+
+void model_late_keep(struct task *task)
+{
+	struct world *world = task->world;
+
+	if (!world->is_late || task->lane != LANE_REMOTE || session_check(task) != 0 ||
+	    rng_below(&world->rng, 2) == 0)
+		return;
+	if (task->run == run_append)
+		late_append(task);
+	else if (task->run == run_expunge)
+		late_expunge(task);
+}
+
+static void late_do(struct world *world, const struct model_late *late)
+{
+	for (size_t i = 0; model_mailbox_nth(world, i) != NULL; i++) {
+		struct model_mailbox *mailbox = model_mailbox_nth(world, i);
+		if (mailbox->id != late->mailbox_id || mailbox->uidvalidity != late->uidvalidity)
+			continue;
+		log_trace(NULL, "## late in %s: message %u is added, UID %u removed", mailbox->name,
+			  late->content, late->uid);
+		if (late->content != 0)
+			model_server_add(world, mailbox, late->content, late->flags, false)
+				->date_s = late->date_s;
+		for (size_t m = mailbox->count; late->content == 0 && m-- > 0;) {
+			if (mailbox->messages[m].uid == late->uid)
+				model_server_remove(world, mailbox, &mailbox->messages[m], false);
+		}
+	}
+}
+
+void model_late_do(struct world *world, bool is_all)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < world->late_count; i++) {
+		if (is_all || world->late[i].due_ns <= world->now_ns)
+			late_do(world, &world->late[i]);
+		else
+			world->late[kept++] = world->late[i];
+	}
+	world->late_count = kept;
 }
 
 /* --- the session

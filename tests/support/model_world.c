@@ -68,6 +68,7 @@ static enum fault_kind world_call(struct world *world)
 	enum fault_kind kind = FAULT_NONE;
 
 	world->calls++;
+	model_late_do(world, false);
 	if (world->after_call != NULL)
 		world->after_call(world);
 	if (!world->faults_are_on)
@@ -206,10 +207,12 @@ static void task_run(struct task *task)
 	if (!world->is_dead && task->lane != LANE_ENV)
 		fault = world_call(world);
 	if (world->is_dead) {
+		model_late_keep(task);
 		task_complete(task, world_dead_code(&task->op->err));
 		return;
 	}
 	if (fault == FAULT_FAIL || (fault == FAULT_LOSE_REPLY && !has_reply)) {
+		model_late_keep(task);
 		code = task_fail(task);
 	} else {
 		code = task->run(task);
@@ -246,6 +249,8 @@ int64_t world_now_s(const struct world *world)
 
 void world_wait(struct world *world, int64_t seconds)
 {
+	if (seconds >= MODEL_LATE_S)
+		model_late_do(world, true);
 	world->now_ns += seconds * MODEL_NS_PER_S;
 }
 
