@@ -43,6 +43,16 @@ login="/usr/lib/courier/courier/imaplogin {root}/imapd Maildir"
 $serve {port} $login &
 IMAP_TLS=1
 $serve {tls_port} $COURIERTLS -server -tcpd $login &
+. {tree}/etc/courier/pop3d
+. {tree}/etc/courier/pop3d-ssl
+TLS_CERTFILE={root}/server.pem
+TLS_DHPARAMS=
+TLS_CACHEFILE=
+login="/usr/lib/courier/courier/courierpop3login /usr/lib/courier/courier/courierpop3d Maildir"
+$serve {pop3_port} $login &
+POP3_TLS=1
+POP3_STARTTLS=NO
+$serve {pop3_tls_port} $COURIERTLS -server -tcpd $login &
 wait
 """
 
@@ -71,7 +81,7 @@ class Courier(throwaway.Server):
     """One server. Started by the constructor; its names begin with 'INBOX.' always."""
 
     def __init__(self, certificates=None, users=None):
-        tree = throwaway.tree("courier", "usr/lib/courier/courier/imaplogin").rstrip("/")
+        tree = throwaway.tree("courier", "usr/lib/courier/courier/courierpop3login").rstrip("/")
         if not can_overlay(tree):
             raise unittest.SkipTest("Courier's paths are fixed: it takes root and namespaces")
         super().__init__("courier", ".", "INBOX.", certificates, users, LACKING)
@@ -87,7 +97,8 @@ class Courier(throwaway.Server):
             scratch.write(os.path.join(self.root, "server.pem"), key.read() + cert.read())
         scratch.write(os.path.join(self.root, "imapd"), SESSION.format(root=self.root), 0o755)
         self.script = scratch.write(os.path.join(self.root, "inside"), INSIDE.format(
-            root=self.root, tree=tree, port=self.port, tls_port=self.tls_port))
+            root=self.root, tree=tree, port=self.port, tls_port=self.tls_port,
+            pop3_port=self.pop3_port, pop3_tls_port=self.pop3_tls_port))
         self.start()
 
     def row(self, user, password):

@@ -38,6 +38,8 @@ SERVICES = """
 SERVICES {{
   imap cmd="{bin}/imapd -C {config} -U 1" listen="127.0.0.1:{port}" prefork=1
   imaps cmd="{bin}/imapd -s -C {config} -U 1" listen="127.0.0.1:{tls_port}" prefork=1
+  pop3 cmd="{bin}/pop3d -C {config} -U 1" listen="127.0.0.1:{pop3_port}" prefork=1
+  pop3s cmd="{bin}/pop3d -s -C {config} -U 1" listen="127.0.0.1:{pop3_tls_port}" prefork=1
 }}
 """
 
@@ -51,7 +53,7 @@ class Cyrus(throwaway.Server):
     """
 
     def __init__(self, separator="/", prefix="", munges=False, certificates=None, users=None):
-        tree = throwaway.tree("cyrus", BIN + "/master")
+        tree = throwaway.tree("cyrus", BIN + "/pop3d")
         super().__init__("cyrus", separator, prefix, certificates, users)
         self.bin = os.path.join(tree, BIN)
         self.libraries = ":".join(sorted({os.path.dirname(path) for path in glob.glob(
@@ -66,7 +68,8 @@ class Cyrus(throwaway.Server):
             slashes="yes" if separator == "/" else "no", no_prefix="no" if prefix else "yes",
             munges="yes" if munges else "no"), 0o644)
         self.services = scratch.write(os.path.join(self.root, "cyrus.conf"), SERVICES.format(
-            bin=self.bin, config=self.config, port=self.port, tls_port=self.tls_port), 0o644)
+            bin=self.bin, config=self.config, port=self.port, tls_port=self.tls_port,
+            pop3_port=self.pop3_port, pop3_tls_port=self.pop3_tls_port), 0o644)
         self.start()
 
     def copied(self, path):
