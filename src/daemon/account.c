@@ -53,14 +53,12 @@ int account_open(struct loop *loop, const struct config *config,
 		.is_read_only = is_read_only,
 	};
 	struct account *opened = xcalloc(1, sizeof(*opened));
-	int code = config_account_supported(settings, err);
+	int code;
 
 	*account = NULL;
 	opened->loop = loop;
 	opened->settings = settings;
-	if (code == 0)
-		code = store_open(loop, config->state_dir, settings->name, &options, &opened->store,
-				  err);
+	code = store_open(loop, config->state_dir, settings->name, &options, &opened->store, err);
 	if (code == 0)
 		code = account_place_check(opened, config->state_dir, is_read_only, err);
 	if (code == 0)
