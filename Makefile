@@ -47,7 +47,7 @@ $B/libsyncd.a: $(call objs,src/*/*.c)
 $B/libsupport.a: $(filter-out %/fake_net.o,$(call objs,tests/support/*.c))
 # These run over memory streams: they get a network of their own in place of src/net.
 $(addprefix $B/tests/,unit/test_imap_session unit/test_pop3_session unit/test_remote_password \
-	script/script \
+	unit/test_maildrop script/script \
 	fuzz/fuzz_imap_session fuzz/fuzz_pop3): $B/tests/support/fake_net.o
 $B/lib%.a:
 	@rm -f $@
