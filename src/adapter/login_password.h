@@ -8,8 +8,8 @@
 struct login_password {
 	/* Inputs. */
 	struct loop *loop;
-	const char *given;  /* or NULL */
-	char *const *argv;  /* a command, when none is given; or NULL */
+	const char *given; /* or NULL */
+	char *const *argv; /* a command, when none is given; or NULL */
 	/* What was being asked for came, or not. */
 	void (*came)(struct login_password *password);
 	void (*failed)(struct login_password *password, const struct error *err);

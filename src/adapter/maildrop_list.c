@@ -39,8 +39,7 @@ static struct list_entry *entry_add(struct list_work *list, uint32_t number)
 
 static void list_sized(struct pop3_listing *listing, uint32_t number, uint64_t size_bytes)
 {
-	struct list_entry *entry =
-		entry_add(container_of(listing, struct list_work, list), number);
+	struct list_entry *entry = entry_add(container_of(listing, struct list_work, list), number);
 
 	entry->size_bytes = size_bytes;
 	entry->is_sized = true;
@@ -107,8 +106,8 @@ static void entries_join(struct list_work *list)
 		qsort(list->entries, list->count, sizeof(*list->entries), compare_entries);
 	for (size_t i = 0; i < list->count; i++) {
 		if (kept > 0 && list->entries[kept - 1].number == list->entries[i].number)
-			list->req->is_complete &= entry_join(list, &list->entries[kept - 1],
-							     &list->entries[i]);
+			list->req->is_complete &=
+				entry_join(list, &list->entries[kept - 1], &list->entries[i]);
 		else
 			list->entries[kept++] = list->entries[i];
 	}
@@ -133,8 +132,7 @@ static void entries_tell(struct list_work *list)
 	struct maildrop_list_req *req = list->req;
 
 	req->has_uids = list->has_uids;
-	req->is_complete =
-		!list->list.is_damaged && !(list->has_uids && list->uidl.is_damaged);
+	req->is_complete = !list->list.is_damaged && !(list->has_uids && list->uidl.is_damaged);
 	entries_join(list);
 	sizes_keep(list);
 	for (size_t i = 0; i < list->count; i++) {
