@@ -36,7 +36,7 @@ FUZZ := $(call bins,tests/fuzz/fuzz_*.c)
 BENCH := $(call bins,tests/bench/*.c)
 CRASH := $(patsubst %.c,$B/%.so,$(wildcard tests/crash/*.c))
 SCRIPTS := $(wildcard tests/tools/test_*.py tests/real/test_harness.py) \
-	$(if $(PROGRAMS),$(wildcard tests/real/test_sync*.py tests/crash/test_*.py))
+	$(if $(PROGRAMS),$(wildcard tests/real/test_sync*.py tests/real/test_pull*.py tests/crash/test_*.py))
 TESTS := $(UNIT) $(FUZZ) $(CRASH) $(call one,sim) $(call one,port) $(call one,script)
 
 all: $B/libsyncd.a $(PROGRAMS)
@@ -114,7 +114,8 @@ soak: bootstrap
 	@SYNCD_BUILD=build/release SYNCD_WRAPPER='$(VALGRIND)' tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_changes.py'
 	@SYNCD_BUILD=build/release CRASH_POINTS=0 tests/run --timeout 0 '$(PYTHON) tests/crash/test_crash.py'
 	$(SUB) VARIANT=asan all $(patsubst $B/%,build/asan/%,$(call one,sim))
-	@SYNCD_BUILD=build/asan KILLS=2000 CRASH_POINTS=0 tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_kills.py' \
+	@SYNCD_BUILD=build/asan KILLS=2000 PULL_KILLS=200 CRASH_POINTS=0 tests/run --timeout 0 \
+		'$(PYTHON) tests/real/test_sync_kills.py' '$(PYTHON) tests/real/test_pull_kills.py' \
 		'$(PYTHON) tests/real/test_sync_hostile_cuts.py' \
 		$(patsubst $B/%,'build/asan/% --seeds $(SEEDS)',$(call one,sim))
 	@SYNCD_BUILD=build/release tests/bench/bench.py million

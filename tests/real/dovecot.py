@@ -178,7 +178,7 @@ class Dovecot(Server):
     def _is_session(pid):
         try:
             with open("/proc/%s/comm" % pid, encoding="ascii") as name:
-                return name.read() == "imap\n"
+                return name.read() in ("imap\n", "pop3\n")
         except (FileNotFoundError, ProcessLookupError):
             return False
 

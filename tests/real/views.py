@@ -167,6 +167,8 @@ class Drop:
         """A session that has the maildrop; quit() ends it."""
         session = poplib.POP3_SSL("localhost", self.server.pop3_tls_port, timeout=30,
                                   context=self.context)
+        if "UTF8" in session.capa():
+            session.utf8()  # without it Courier wraps messages that are not ASCII
         session.user(self.user)
         session.pass_(self.password)
         return session
