@@ -9,8 +9,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import dovecot  # noqa: E402
 import matrix  # noqa: E402
+import dovecot  # noqa: E402 (found through matrix)
 import views  # noqa: E402
 
 from case import main  # noqa: E402
