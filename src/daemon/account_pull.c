@@ -69,6 +69,19 @@ static bool has_done_anything(const struct sync_counts *counts)
 	return counts->fetched + counts->expunged + counts->set_aside + counts->too_large > 0;
 }
 
+/* One message at a time is asked for. */
+static void refuse_unknown(struct account_run *run, size_t found)
+{
+	struct error err = { 0 };
+
+	if (run->options.wanted_count == 0 || found > 0)
+		return;
+	error_set(&err, SYNCD_ENOTFOUND,
+		  "no message of that unique-id is in the maildrop, or it was fetched before");
+	error_context(&err, "uidl %s", run->options.wanted[0]);
+	account_report_fail(&run->report, PULL_MAILBOX, &err);
+}
+
 /* What is held is the mailbox's trouble, as with IMAP; all else is the account's. */
 static void pull_done(struct sync_pull *pull, const struct sync_pull_result *result)
 {
@@ -90,8 +103,10 @@ static void pull_done(struct sync_pull *pull, const struct sync_pull_result *res
 	}
 	if (account_err.code == 0 || has_done_anything(&result->counts))
 		account_run_ended(run, PULL_MAILBOX, &seen);
-	if (account_err.code == 0)
+	if (account_err.code == 0) {
+		refuse_unknown(run, result->wanted);
 		account_run_refuse_unmet(run);
+	}
 	account_run_finish(run, &account_err);
 }
 

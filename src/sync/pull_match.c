@@ -195,8 +195,10 @@ void pull_decide(struct sync_pull *pull, struct pull_entry *entry)
 
 	find_aside(pull, entry);
 	entry->kind = ENTRY_FETCH;
-	if (is_wanted(pull, entry))
+	if (is_wanted(pull, entry)) {
+		pull->result.wanted++;
 		return;
+	}
 	if (max_size > 0 && entry->size_bytes > max_size)
 		leave(pull, entry, NULL);
 	else if (entry->aside != PULL_NONE &&
