@@ -92,8 +92,8 @@ struct config_account {
 	char *on_new; /* sh -c commands, or NULL */
 	char *on_change;
 	enum config_keep keep; /* pop3 only, as the next two */
+	bool deletes_moved;    /* until-deleted: moved to another mailbox counts as deleted */
 	uint64_t keep_s;
-	bool deletes_moved; /* until-deleted: moved to another mailbox counts as deleted */
 	struct config_smtp *smtp; /* NULL without the section */
 };
 
