@@ -36,8 +36,10 @@ static void keep_uid(struct sync_pull *pull, struct pull_entry *entry, struct sl
 	bool is_likely_known = record != NULL && record->absent_since_s == 0 &&
 			       record->listed_bytes == entry->size_bytes;
 
+	bool is_kept = !is_likely_known || pull->options.is_dry_run || pull->setaside.count > 0;
+
 	entry->uid_at = PULL_NONE;
-	if ((is_likely_known && !pull->options.is_dry_run) || uid.len > UINT16_MAX)
+	if (!is_kept || uid.len > UINT16_MAX)
 		return;
 	entry->uid_at = (uint32_t)pull->listing.uids.len;
 	entry->uid_len = (uint16_t)uid.len;

@@ -8,6 +8,10 @@
 #include "syncd/alloc.h"
 #include "syncd/must.h"
 
+/* Records of one identity that are compared, so that a maildrop full of equal messages does not
+ * take the square of their number. */
+#define COMPARED_MAX 256
+
 /* --- Chains ---------------------------------------------------------------------------------- */
 
 /* Digests are as good as random, at their beginnings at least. */
@@ -93,14 +97,18 @@ static unsigned likeness(const struct sync_pull *pull, const struct pull_entry *
 uint32_t pull_find_same(struct sync_pull *pull, const struct pull_entry *entry,
 			const struct digest *identity, uint64_t size_bytes)
 {
+	const unsigned enough = entry->is_suspect && pull_has_uid(&entry->uid) ? 4 : 2;
 	uint32_t best = PULL_NONE;
 	unsigned best_likeness = 0;
+	size_t compared = 0;
 
-	for (uint32_t at = *unclaimed_of(pull, identity); at != PULL_NONE && best_likeness < 4;
+	for (uint32_t at = *unclaimed_of(pull, identity);
+	     at != PULL_NONE && best_likeness < enough && compared < COMPARED_MAX;
 	     at = pull->records.items[at].next) {
 		const struct pull_record *record = &pull->records.items[at];
 		if (!digest_equals(&record->identity, identity))
 			continue;
+		compared++;
 		unsigned found = likeness(pull, entry, record, size_bytes);
 		if (found > best_likeness) {
 			best_likeness = found;
@@ -113,10 +121,13 @@ uint32_t pull_find_same(struct sync_pull *pull, const struct pull_entry *entry,
 uint32_t pull_find_by_header(struct sync_pull *pull, const struct pull_entry *entry,
 			     const struct digest *identity)
 {
+	size_t compared = 0;
+
 	if (!digest_has_message_id(identity))
 		return PULL_NONE;
-	for (uint32_t at = *unclaimed_of(pull, identity); at != PULL_NONE;
-	     at = pull->records.items[at].next) {
+	for (uint32_t at = *unclaimed_of(pull, identity);
+	     at != PULL_NONE && compared < COMPARED_MAX;
+	     at = pull->records.items[at].next, compared++) {
 		const struct pull_record *record = &pull->records.items[at];
 		if (digest_equals(&record->identity, identity) && !record->is_listed &&
 		    (record->listed_bytes == entry->size_bytes ||
