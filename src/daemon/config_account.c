@@ -50,9 +50,9 @@ static const struct config_word line_ending_words[] = {
 
 /* Keys that only one of the protocols knows. */
 static const char *const imap_keys[] = {
-	"layout", "mailboxes",   "direction", "create",   "remove",    "expunge_deleted",
-	"trash",  "connections", "push",      "compress", "on_change", "verify_interval",
-	"subscribed",
+	"layout",          "mailboxes",       "direction",   "create", "remove",
+	"expunge_deleted", "trash",           "connections", "push",   "compress",
+	"on_change",       "verify_interval", "subscribed",
 };
 static const char *const pop3_keys[] = { "keep", "moved" };
 /* And only where the server's copy follows the local one. */
@@ -153,7 +153,8 @@ static void read_pop3(const struct config_reader *reader, struct config_account 
 	out->deletes_moved = read_word(reader, "moved", moved_words, false) != 0;
 	out->deletion_limit = read_deletion_limit(reader);
 	for (size_t i = 0; i < ARRAY_LEN(until_deleted_keys); i++) {
-		if (out->keep != CONFIG_KEEP_UNTIL_DELETED && read_has(reader, until_deleted_keys[i]))
+		if (out->keep != CONFIG_KEEP_UNTIL_DELETED &&
+		    read_has(reader, until_deleted_keys[i]))
 			read_fault(reader, until_deleted_keys[i],
 				   "is of use with keep = until-deleted alone");
 	}

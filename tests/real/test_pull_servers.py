@@ -1,10 +1,12 @@
 """One life of a POP3 account on each server. SPDX-License-Identifier: MIT"""
 import os
+import time
 
 import courier
 import cyrus
 import dovecot
 import mailgen
+import scratch
 
 from case import main
 from drop_case import HERE, DropCase
@@ -64,6 +66,21 @@ class Life(DropCase):
         self.assert_here(local, *mail, *large)
         self.assert_there()
         self.assert_pulled_quietly(client, local)
+
+    def test_a_server_that_wants_a_pause_between_logins_gets_it(self):
+        """Courier says 10 s, and would take them sooner."""
+        with courier.Courier() as self.server:
+            client, local = self.account(poll_interval="1s")
+            client.start()
+            scratch.wait_for(lambda: client.account_status()["state"] == "idle", 60, client.said)
+            idle = time.monotonic()
+            mail = self.put_plain("one")
+            scratch.wait_for(lambda: local.messages(HERE), 60, client.said)
+            self.assertGreater(time.monotonic() - idle, 8)
+            mail += self.put_plain("two")
+            self.assertEqual(client.ctl("sync").code, 0)  # a person need not wait
+            self.assert_here(local, *mail)
+            self.assertEqual(client.stop(), 0)
 
     def test_dovecot(self):
         if not dovecot.has_pop3():
