@@ -1,10 +1,10 @@
 """POP3 accounts on a real server: what is fetched, what stays there, and what a person sees of it.
 
 SPDX-License-Identifier: MIT"""
+import base64
 import email
 import email.utils
 import os
-import signal
 import subprocess
 import time
 import unittest
@@ -12,7 +12,6 @@ import unittest
 import dovecot
 import mailgen
 import scratch
-import syncd
 import views
 
 from case import main
@@ -366,6 +365,34 @@ class Daemon(DropCase):
         self.pass_once(client)
         self.assertEqual(sum(self.here(local).values()), 30)
         self.assertEqual(len(self.here(local)), 30)
+
+
+class Words(DropCase):
+    """What the documents say, and what must not be said."""
+
+    def test_the_configurations_of_the_documents_are_valid(self):
+        client, _ = self.account()
+        with open(os.path.join(scratch.ROOT, "contrib", "syncd.conf"), encoding="ascii") as example:
+            client.configure(text=example.read())
+        self.assertEqual(client.run("--check")[:], (0, "", ""))
+        with open(os.path.join(scratch.ROOT, "README.md"), encoding="utf-8") as readme:
+            blocks = readme.read().split("\n\n")
+        accounts = [block for block in blocks if block.lstrip().startswith("account ")]
+        self.assertEqual(len(accounts), 2)
+        client.configure(text="\n".join(accounts) + "\n")
+        self.assertEqual(client.run("--check")[:], (0, "", ""))
+
+    def test_no_log_has_the_password(self):
+        self.put_plain("one")
+        for auth in "plain", "login", "cram-md5", None:
+            client, _ = self.account(auth=auth and [auth])
+            run = client.once("-vv")
+            self.assertEqual(run.code, 0, run.err)
+            self.assertIn("UIDL", run.err)  # of what was said all else is there
+            for secret in dovecot.PASSWORD, base64.b64encode(
+                    ("\0%s\0%s" % (dovecot.USER, dovecot.PASSWORD)).encode()).decode(), \
+                    base64.b64encode(dovecot.PASSWORD.encode()).decode():
+                self.assertNotIn(secret, run.err)
 
 
 @unittest.skipUnless(os.path.exists(RELEASE),
