@@ -36,7 +36,7 @@ FUZZ := $(call bins,tests/fuzz/fuzz_*.c)
 BENCH := $(call bins,tests/bench/*.c)
 CRASH := $(patsubst %.c,$B/%.so,$(wildcard tests/crash/*.c))
 SCRIPTS := $(wildcard tests/tools/test_*.py tests/real/test_harness.py) \
-	$(if $(PROGRAMS),$(wildcard tests/real/test_sync*.py tests/crash/test_*.py))
+	$(if $(PROGRAMS),$(wildcard tests/real/test_sync*.py tests/real/test_pull*.py tests/crash/test_*.py))
 # The tests of synchronisation run on each of the servers (docs/servers.md), Dovecot by default: a
 # sample in the suite, all of them in soak.
 on = $(foreach s,cyrus courier,$(patsubst %,'env SERVER=$s $(PYTHON) tests/real/test_sync_%.py',$(1)))
@@ -52,7 +52,7 @@ $B/libsyncd.a: $(call objs,src/*/*.c)
 $B/libsupport.a: $(filter-out %/fake_net.o,$(call objs,tests/support/*.c))
 # These run over memory streams: they get a network of their own in place of src/net.
 $(addprefix $B/tests/,unit/test_imap_session unit/test_pop3_session unit/test_remote_password \
-	script/script \
+	unit/test_maildrop script/script \
 	fuzz/fuzz_imap_session fuzz/fuzz_pop3): $B/tests/support/fake_net.o
 $B/lib%.a:
 	@rm -f $@
@@ -121,7 +121,8 @@ soak: bootstrap
 		'$(PYTHON) tests/crash/test_eio.py'
 	$(SUB) VARIANT=asan all $(patsubst $B/%,build/asan/%,$(call one,sim))
 	@SYNCD_BUILD=build/asan KILLS=100 tests/run --timeout 0 $(call on,$(SYNCING))
-	@SYNCD_BUILD=build/asan KILLS=2000 CRASH_POINTS=0 tests/run --timeout 0 '$(PYTHON) tests/real/test_sync_kills.py' \
+	@SYNCD_BUILD=build/asan KILLS=2000 PULL_KILLS=200 CRASH_POINTS=0 tests/run --timeout 0 \
+		'$(PYTHON) tests/real/test_sync_kills.py' '$(PYTHON) tests/real/test_pull_kills.py' \
 		'$(PYTHON) tests/real/test_sync_hostile_cuts.py' \
 		$(patsubst $B/%,'build/asan/% --seeds $(SEEDS)',$(call one,sim))
 	@SYNCD_BUILD=build/release tests/bench/bench.py million

@@ -12,13 +12,14 @@
 #include "syncd/error.h"
 #include "syncd/loop.h"
 #include "syncd/ports.h"
+#include "syncd/sync_pull.h"
 #include "syncd/sync_tree.h"
 
 struct account;
 
 /* Takes the account's lock and opens its state; nothing else happens yet. `program`
  * is whom the lock names to others. Read-only: for dry runs. The config must outlive
- * the account. Fails as store_open and adapter_remote_new do. */
+ * the account. Fails as store_open, adapter_remote_new and adapter_maildrop_new do. */
 int account_open(struct loop *loop, const struct config *config,
 		 const struct config_account *settings, const char *program, bool is_read_only,
 		 struct account **account, struct error *err);
@@ -30,8 +31,11 @@ void account_close(struct account *account, struct port_op *op);
 /* Gives back memory that work on the account has left behind. */
 void account_trim(struct account *account);
 
+/* The network is another, or the machine slept: connections that nobody uses may be dead. */
+void account_drop_idle(struct account *account);
+
 const char *account_name(const struct account *account);
-struct adapter_remote *account_remote(struct account *account);
+struct adapter_remote *account_remote(struct account *account); /* NULL: of pop3 */
 struct store_port *account_store(struct account *account);
 struct local_account *account_local(struct account *account);
 
@@ -41,6 +45,15 @@ struct account_failure {
 	char *mailbox; /* NULL: the account as a whole */
 	struct error err;
 };
+
+/* A message that stays in the maildrop. */
+struct account_left {
+	char *uid; /* "": it has none */
+	uint64_t size_bytes;
+	char *reason; /* the server's words; NULL: it is larger than max_size */
+};
+
+#define ACCOUNT_LEFT_MAX 1000 /* more are counted, not listed */
 
 /* What came of a run. Owned by the run. */
 struct account_report {
@@ -55,6 +68,12 @@ struct account_report {
 	bool wants_another; /* the maildir kept moving: look again soon */
 	bool wants_run; /* what a lost connection left open may be judged in that many seconds */
 	int64_t run_in_s;
+	/* pop3 only. In the maildrop, and of these those that stay there. */
+	uint32_t messages;
+	struct account_left *left;
+	size_t left_count;
+	size_t left_cap;
+	uint32_t login_delay_s; /* the server wants to be left alone for that long; 0: no matter */
 };
 
 struct account_run;
@@ -92,6 +111,11 @@ struct account_run_options {
 	enum sync_decision decision;
 	const char *const *decided;
 	size_t decided_count;
+	/* pop3 only: fetched whatever their size and whatever was refused before (unique-ids,
+	 * borrowed until done); all is forgotten before, and so fetched again. */
+	const char *const *wanted;
+	size_t wanted_count;
+	bool is_forgetting;
 	void *context;
 };
 

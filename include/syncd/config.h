@@ -73,7 +73,7 @@ struct config_account {
 	struct config_connection connection;
 	char *maildir; /* absolute, no trailing slash */
 	enum maildir_layout layout;
-	char **mailboxes; /* for pattern_list_selects */
+	char **mailboxes; /* for pattern_list_selects; imap only, as the next up to `trash` */
 	bool subscribed;  /* only these */
 	enum sync_direction direction;
 	enum config_follow create;
@@ -92,7 +92,8 @@ struct config_account {
 	bool crlf;    /* line_endings = crlf */
 	char *on_new; /* sh -c commands, or NULL */
 	char *on_change;
-	enum config_keep keep; /* pop3 only, as the next */
+	enum config_keep keep; /* pop3 only, as the next two */
+	bool deletes_moved;    /* until-deleted: moved to another mailbox counts as deleted */
 	uint64_t keep_s;
 	struct config_smtp *smtp; /* NULL without the section */
 };
@@ -139,11 +140,6 @@ char *config_fault_format(const struct config_faults *faults, size_t index);
 
 /* The account of that name, or NULL. */
 const struct config_account *config_find(const struct config *config, const char *name);
-
-/* Whether this version can run the account: 0, or SYNCD_ECONFIG saying what is
- * not supported yet (POP3 accounts): nothing is ignored. An smtp
- * section alone does not forbid running. */
-int config_account_supported(const struct config_account *account, struct error *err);
 
 /* "verbatim" or "maildir++". A static string. */
 const char *config_layout_name(enum maildir_layout layout);

@@ -3,8 +3,9 @@
  * plugged in as control_ops.
  *
  * Methods: status {account?}, sync {targets?}, plan {targets?}, accept {target},
- * restore {target}, pause {accounts?}, resume {accounts?}, reload, stop, subscribe. Targets are
- * "ACCOUNT" or "ACCOUNT/MAILBOX" strings. After subscribe, events arrive as notifications
+ * restore {target}, fetch {message}, forget {account}, pause {accounts?}, resume {accounts?},
+ * reload, stop, subscribe. Targets are "ACCOUNT" or "ACCOUNT/MAILBOX" strings. After subscribe,
+ * events arrive as notifications
  * {"jsonrpc":"2.0","method":"event","params":{"type":"...", ...}}.
  * SPDX-License-Identifier: MIT */
 #ifndef SYNCD_CONTROL_H
@@ -56,6 +57,13 @@ struct control_names {
 	size_t cap;
 };
 
+/* A message that stays in the maildrop. */
+struct control_left {
+	char *uid; /* "": it has none */
+	uint64_t size_bytes;
+	char *reason; /* why it was refused; NULL: it is larger than max_size */
+};
+
 struct control_mailbox_status {
 	char *name; /* owned by the status */
 	enum special_use use;
@@ -65,7 +73,10 @@ struct control_mailbox_status {
 	struct setaside_record *aside; /* messages one side refuses; owned by the status */
 	size_t aside_count;
 	size_t aside_cap;
-	uint64_t too_large; /* messages left on the server (max_size) */
+	uint64_t too_large;        /* messages left on the server (max_size) */
+	struct control_left *left; /* of a maildrop: what stays there; owned by the status */
+	size_t left_count;
+	size_t left_cap;
 	/* Keywords that one side alone has: for want of a letter, or because the server drops
 	 * them. Names, owned by the status. */
 	struct control_names server_keywords;
@@ -104,6 +115,10 @@ struct control_mailbox_status *control_status_add_mailbox(struct control_account
 void control_names_add(struct control_names *names, const char *name);
 void control_status_add_aside(struct control_mailbox_status *mailbox,
 			      const struct setaside_record *record);
+
+/* Strings are copied. */
+void control_status_add_left(struct control_mailbox_status *mailbox, const char *uid,
+			     uint64_t size_bytes, const char *reason);
 
 /* ---- Sync, plan and decisions: answered later ---------------------------------------------- */
 
@@ -177,6 +192,11 @@ struct control_ops {
 	/* What is held there is carried out or undone; answered as sync. */
 	void (*decide)(struct control_user *user, const struct control_target *target,
 		       enum sync_decision decision, struct control_reply *reply);
+	/* Of POP3 accounts, answered as sync: one message is fetched whatever its size and whatever
+	 * was refused before; all that is known is forgotten, and fetched again. */
+	void (*fetch)(struct control_user *user, const char *account, const char *uid,
+		      struct control_reply *reply);
+	void (*forget)(struct control_user *user, const char *account, struct control_reply *reply);
 	int (*pause)(struct control_user *user, const char *const *accounts, size_t count,
 		     struct error *err);
 	int (*resume)(struct control_user *user, const char *const *accounts, size_t count,

@@ -44,6 +44,9 @@ void identity_add_field(struct identity *identity, struct slice name, struct sli
  * whether a Message-ID was there. */
 void identity_digest(const struct identity *identity, struct digest *out);
 
+/* The text's SHA-256 cut to DIGEST_LEN, for comparing names that may be long. */
+void digest_of_text(struct slice text, struct digest *out);
+
 /* 64 bits of the text's SHA-256, for comparing names whose length nobody knows; never 0. */
 uint64_t digest_number(struct slice text);
 

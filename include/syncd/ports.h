@@ -544,6 +544,13 @@ struct store_ops {
 			     void (*each)(void *context, const struct setaside_record *setaside),
 			     void *context, struct error *err);
 
+	/* What was downloaded from a maildrop, in order of the ids. */
+	int (*pop3_each)(struct store_port *store,
+			 void (*each)(void *context, const struct pop3_record *pop3), void *context,
+			 struct error *err);
+	/* An id never used before in this store; not durable until a record is put with it. */
+	uint32_t (*pop3_new_id)(struct store_port *store);
+
 	/* Durable when done says 0; not there at all otherwise, unless the process or
 	 * machine dies before done. Commits become durable in the order of the calls. */
 	void (*commit)(struct store_port *store, struct store_commit_req *req);

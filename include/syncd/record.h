@@ -117,6 +117,24 @@ struct setaside_record {
 	char reason[REASON_MAX];
 };
 
+enum pop3_state {
+	POP3_STAGED = 1,    /* durable in tmp/, its rename into new/ not yet known to be durable */
+	POP3_DELIVERED = 2, /* durable in the maildir: the server's copy may go */
+};
+
+/* A message that was downloaded from a maildrop. */
+struct pop3_record {
+	uint32_t id; /* ours, never used again */
+	enum pop3_state state;
+	struct digest uid; /* digest_of_text of its unique-id; all zero: the server has none */
+	struct digest identity;
+	uint64_t size_bytes;    /* CRLF form, of what arrived */
+	uint64_t listed_bytes;  /* as the server's listing told */
+	int64_t first_seen_s;   /* when it was downloaded */
+	int64_t absent_since_s; /* 0: it was in the last complete listing */
+	char name[MAIL_NAME_MAX + 1];
+};
+
 enum store_change_kind {
 	STORE_PUT_MAILBOX,
 	STORE_PUT_MESSAGE, /* replaces the record of that UID, and its old name's entry */
@@ -129,6 +147,8 @@ enum store_change_kind {
 	/* The mailbox's own record, journal, messages set aside, and count; its messages must
 	 * have been deleted before. Nothing when there is no record. */
 	STORE_DELETE_MAILBOX,
+	STORE_PUT_POP3,
+	STORE_DELETE_POP3, /* by id; nothing when there is no record */
 };
 
 struct store_change {
@@ -140,6 +160,8 @@ struct store_change {
 		struct message_record message;
 		struct journal_record journal;
 		struct setaside_record setaside;
+		struct pop3_record pop3;
+		uint32_t pop3_id; /* of one to be deleted */
 	} u;
 };
 
@@ -181,5 +203,8 @@ void store_batch_put_setaside(struct store_batch *batch, uint32_t mailbox_id,
 			      const struct setaside_record *setaside);
 void store_batch_delete_setaside(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid,
 				 const char *name);
+
+void store_batch_put_pop3(struct store_batch *batch, const struct pop3_record *pop3);
+void store_batch_delete_pop3(struct store_batch *batch, uint32_t id);
 
 #endif

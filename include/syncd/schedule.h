@@ -21,6 +21,7 @@ struct schedule {
 	uint64_t changes_at_ms; /* when the mailboxes noted as changed are due; or never */
 	uint64_t changes_by_ms; /* the latest time they may be put off to */
 	uint64_t not_before_ms; /* after a failure: nothing is tried before */
+	uint64_t rest_until_ms; /* the server wants to be left alone: nor before, who wakes ever */
 	unsigned failures;      /* in a row */
 	bool is_paused;         /* by the user */
 	bool is_stopped;        /* by a refused password: until the user acts */
@@ -50,6 +51,12 @@ void schedule_begun(struct schedule *schedule, uint64_t now_ms, bool is_full);
  * by themselves are tried again after 2, 4, 8 ... seconds, each made longer or shorter by up to a
  * quarter with `random`; refused passwords not at all; the rest at the interval. */
 void schedule_ended(struct schedule *schedule, uint64_t now_ms, int code, uint64_t random);
+
+/* The server wants to be left alone for that long (LOGIN-DELAY, RFC 2449 §6.5), whatever wakes. */
+void schedule_rest(struct schedule *schedule, uint64_t now_ms, uint32_t delay_s);
+
+/* When something is tried again after a failure; 0: it is not put off. */
+uint64_t schedule_retry_ms(const struct schedule *schedule);
 
 /* The user acted, the network or the machine came back: try at once. */
 void schedule_wake(struct schedule *schedule, uint64_t now_ms);

@@ -18,7 +18,7 @@
 
 struct store;
 
-#define STORE_SCHEMA 5        /* what this version writes; a greater one is refused */
+#define STORE_SCHEMA 6        /* what this version writes; a greater one is refused */
 #define STORE_IDENTITY_LEN 32 /* hex digits of the account's random identity */
 #define STORE_MAP_SIZE ((size_t)16 * 1024 * 1024)
 #define STORE_LOCK_WAIT_MS 2000 /* what a person running --once can be asked to wait */
@@ -81,6 +81,11 @@ int store_journal_each(struct store *store, uint32_t mailbox_id,
 int store_setaside_each(struct store *store, uint32_t mailbox_id,
 			void (*each)(void *context, const struct setaside_record *setaside),
 			void *context, struct error *err);
+
+int store_pop3_each(struct store *store,
+		    void (*each)(void *context, const struct pop3_record *pop3), void *context,
+		    struct error *err);
+uint32_t store_pop3_new_id(struct store *store);
 
 /* Up to `max` messages with that digest, by mailbox and UID; *count of them. */
 int store_messages_by_identity(struct store *store, const struct digest *identity,

@@ -86,6 +86,11 @@ const struct setaside_record *sync_setaside_find(const struct sync_setaside *set
 void sync_setaside_put(struct sync_setaside *setaside, const struct setaside_record *record);
 bool sync_setaside_remove(struct sync_setaside *setaside, uint32_t uid, const char *name);
 
+/* Fills in what a refusal by now makes of `record`: reason, attempts and the next try, later each
+ * time. `before` is what there was before, or NULL. */
+void sync_setaside_refused(struct setaside_record *record, const struct setaside_record *before,
+			   int64_t now_s, const struct error *why);
+
 /* What an observer needs beside the listing. */
 struct sync_observer {
 	struct store_port *store;

@@ -77,6 +77,7 @@ struct sync_pull_result {
 	struct error err; /* SYNCD_EHELD when deletions were held */
 	struct sync_counts counts;
 	size_t held_deletions;
+	size_t wanted; /* of those that were: messages that were there, and not fetched before */
 	uint32_t messages;      /* in the maildrop, by the listing */
 	uint32_t login_delay_s; /* as the server told; 0: not */
 };

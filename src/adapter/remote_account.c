@@ -16,6 +16,21 @@ static const struct remote_account_ops account_ops = {
 	.open = remote_mailbox_open,
 };
 
+static struct adapter_remote *adapter_of(struct login_password *password)
+{
+	return container_of(password, struct adapter_remote, password);
+}
+
+static void password_came(struct login_password *password)
+{
+	remote_pool_turn(adapter_of(password));
+}
+
+static void password_failed(struct login_password *password, const struct error *err)
+{
+	remote_pool_fail(adapter_of(password), err);
+}
+
 struct adapter_remote *adapter_remote_new(struct loop *loop,
 					  const struct adapter_remote_settings *settings,
 					  struct error *err)
@@ -27,6 +42,13 @@ struct adapter_remote *adapter_remote_new(struct loop *loop,
 	adapter->loop = loop;
 	adapter->settings = *settings;
 	adapter->connections = settings->connections;
+	adapter->password = (struct login_password){
+		.loop = loop,
+		.given = settings->password,
+		.argv = settings->password_argv,
+		.came = password_came,
+		.failed = password_failed,
+	};
 	list_init(&adapter->conns);
 	list_init(&adapter->waiting);
 	list_init(&adapter->pushes);

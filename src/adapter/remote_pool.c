@@ -103,8 +103,7 @@ static void conn_ready(struct imap_user *user)
 	struct remote_conn *conn = conn_of_user(user);
 	struct adapter_remote *adapter = conn->adapter;
 
-	if (conn->generation == adapter->password_generation)
-		adapter->is_password_proven = true;
+	login_password_worked(&adapter->password, conn->generation);
 	secret_free(&conn->password);
 	conn->state = REMOTE_CONN_FREE;
 	loop_timer_start(&conn->unused, REMOTE_IDLE_CLOSE_MS);
@@ -126,7 +125,7 @@ static void login_failed(struct adapter_remote *adapter, unsigned generation,
 	bool is_crowded =
 		err->code == SYNCD_EBUSY || err->code == SYNCD_ENET || err->code == SYNCD_ETIMEOUT;
 
-	if (err->code == SYNCD_EAUTH && remote_password_refused(adapter, generation)) {
+	if (err->code == SYNCD_EAUTH && login_password_refused(&adapter->password, generation)) {
 		remote_pool_turn(adapter);
 	} else if (is_crowded && alive > 0) {
 		log_info(adapter->settings.account, "the server refuses connection %u: %s",
@@ -183,9 +182,9 @@ static void conn_start(struct adapter_remote *adapter)
 
 	conn->user.ops = &conn_ops;
 	conn->adapter = adapter;
-	conn->generation = adapter->password_generation;
-	if (adapter->password != NULL)
-		conn->password = secret_copy(adapter->password);
+	conn->generation = adapter->password.generation;
+	if (adapter->password.secret != NULL)
+		conn->password = secret_copy(adapter->password.secret);
 	loop_timer_init(adapter->loop, &conn->unused, conn_unused);
 	list_append(&adapter->conns, &conn->link);
 	const struct imap_settings settings = {
@@ -280,7 +279,7 @@ static bool wants_another(const struct adapter_remote *adapter)
 {
 	unsigned logins = count_state(adapter, REMOTE_CONN_LOGIN);
 
-	if (!adapter->is_password_proven && logins > 0)
+	if (!adapter->password.is_proven && logins > 0)
 		return false;
 	return count_list(&adapter->conns) < adapter->connections &&
 	       logins < count_entitled(adapter);
@@ -339,9 +338,9 @@ static void free_if_over(struct adapter_remote *adapter)
 	struct port_op *op = adapter->closing;
 
 	if (!list_is_empty(&adapter->conns) || !list_is_empty(&adapter->pushes) ||
-	    !list_is_empty(&adapter->waiting) || adapter->is_asking)
+	    !list_is_empty(&adapter->waiting) || adapter->password.is_asking)
 		return;
-	secret_free(&adapter->password);
+	secret_free(&adapter->password.secret);
 	net_context_free(&adapter->net);
 	free(adapter);
 	op->done(op, 0);
@@ -373,7 +372,7 @@ static void pool_turn(struct loop_defer *defer)
 	if (can_spare(adapter))
 		remote_fetch_spread(adapter);
 	if (list_is_empty(&adapter->waiting) || !wants_another(adapter) ||
-	    !remote_password_get(adapter))
+	    !login_password_get(&adapter->password))
 		return;
 	while (wants_another(adapter))
 		conn_start(adapter);
@@ -458,7 +457,6 @@ void remote_pool_close(struct adapter_remote *adapter)
 		else if (conn->state == REMOTE_CONN_LEASED)
 			conn_cancel(conn);
 	}
-	if (adapter->is_asking)
-		password_request_cancel(&adapter->ask);
+	login_password_cancel(&adapter->password);
 	remote_pool_turn(adapter);
 }

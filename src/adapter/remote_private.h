@@ -3,9 +3,9 @@
 #ifndef SYNCD_ADAPTER_REMOTE_PRIVATE_H
 #define SYNCD_ADAPTER_REMOTE_PRIVATE_H
 
+#include "login_password.h"
 #include "syncd/adapter_remote.h"
 #include "syncd/imap.h"
-#include "syncd/sasl.h"
 #include "syncd/uid_pile.h"
 
 #define REMOTE_IDLE_CLOSE_MS 30000          /* a session nobody uses */
@@ -60,11 +60,7 @@ struct adapter_remote {
 	struct loop *loop;
 	struct adapter_remote_settings settings;
 	struct net_context *net;
-	struct secret *password;
-	unsigned password_generation;
-	bool is_password_proven; /* it worked */
-	bool is_asking;
-	struct password_request ask;
+	struct login_password password;
 	unsigned connections; /* most at once, as far as we know the server */
 	uint64_t limited_ms;  /* when that was learnt */
 	struct list conns;
@@ -94,15 +90,6 @@ void remote_pool_drop_selected(struct adapter_remote *adapter, struct slice wire
 
 /* Everything stops; the adapter is freed when the last session is closed. */
 void remote_pool_close(struct adapter_remote *adapter);
-
-/* --- remote_password.c --- */
-
-/* True when logins may begin: the password is known, or none is needed. Otherwise it is being
- * asked for; remote_pool_turn or remote_pool_fail follows. */
-bool remote_password_get(struct adapter_remote *adapter);
-
-/* The server refused this generation's. True when it is worth another try. */
-bool remote_password_refused(struct adapter_remote *adapter, unsigned generation);
 
 /* Fails everyone who waits. */
 void remote_pool_fail(struct adapter_remote *adapter, const struct error *err);

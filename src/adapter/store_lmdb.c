@@ -86,6 +86,18 @@ static int port_setaside_each(struct store_port *port, uint32_t mailbox_id,
 	return store_setaside_each(store_of(port), mailbox_id, each, context, err);
 }
 
+static int port_pop3_each(struct store_port *port,
+			  void (*each)(void *context, const struct pop3_record *pop3),
+			  void *context, struct error *err)
+{
+	return store_pop3_each(store_of(port), each, context, err);
+}
+
+static uint32_t port_pop3_new_id(struct store_port *port)
+{
+	return store_pop3_new_id(store_of(port));
+}
+
 static void port_commit(struct store_port *port, struct store_commit_req *req)
 {
 	store_commit(store_of(port), req);
@@ -104,6 +116,8 @@ static const struct store_ops port_ops = {
 	.message_count = port_message_count,
 	.journal_each = port_journal_each,
 	.setaside_each = port_setaside_each,
+	.pop3_each = port_pop3_each,
+	.pop3_new_id = port_pop3_new_id,
 	.commit = port_commit,
 };
 

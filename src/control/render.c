@@ -101,6 +101,22 @@ static json_t *render_aside(const struct control_mailbox_status *mailbox)
 	return list;
 }
 
+static json_t *render_left(const struct control_mailbox_status *mailbox)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < mailbox->left_count; i++) {
+		const struct control_left *left = &mailbox->left[i];
+		json_t *item =
+			json_pack("{s:o, s:o, s:o}", "uidl",
+				  left->uid[0] != '\0' ? render_text(left->uid) : json_null(),
+				  "bytes", render_count(left->size_bytes), "reason",
+				  left->reason != NULL ? render_text(left->reason) : json_null());
+		must(json_array_append_new(list, item) == 0);
+	}
+	return list;
+}
+
 static json_t *render_names(const struct control_names *names)
 {
 	json_t *list = json_array();
@@ -114,14 +130,15 @@ static json_t *render_mailbox(const struct control_mailbox_status *mailbox)
 {
 	const char *use = special_use_name(mailbox->use);
 
-	return json_pack("{s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+	return json_pack("{s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
 			 render_text(mailbox->name), "special_use", use, "messages",
 			 render_count(mailbox->messages), "unseen", render_count(mailbox->unseen),
 			 "pending", render_count(mailbox->pending), "set_aside",
 			 render_aside(mailbox), "too_large", render_count(mailbox->too_large),
-			 "server_keywords", render_names(&mailbox->server_keywords),
-			 "local_keywords", render_names(&mailbox->local_keywords), "held",
-			 render_held(mailbox), "error", render_error(&mailbox->err));
+			 "left", render_left(mailbox), "server_keywords",
+			 render_names(&mailbox->server_keywords), "local_keywords",
+			 render_names(&mailbox->local_keywords), "held", render_held(mailbox),
+			 "error", render_error(&mailbox->err));
 }
 
 static json_t *render_account(const struct control_account_status *account)

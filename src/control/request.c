@@ -22,8 +22,8 @@ struct words {
 
 struct method {
 	const char *name;
-	const char *param; /* the one parameter it knows, or NULL; "account" and "target" are one
-			      string, the others may be lists */
+	const char *param; /* the one parameter it knows, or NULL; "account", "target" and "message"
+			      are one string, the others may be lists */
 	bool is_required;
 	void (*run)(struct control_client *client, const struct words *words,
 		    struct control_reply *reply);
@@ -112,6 +112,26 @@ static void run_restore(struct control_client *client, const struct words *words
 	run_decision(client, words, SYNC_RESTORE, reply);
 }
 
+/* "ACCOUNT/UIDL" */
+static void run_fetch(struct control_client *client, const struct words *words,
+		      struct control_reply *reply)
+{
+	char *uid = strchr(words->items[0], '/');
+
+	if (uid == NULL || uid[1] == '\0') {
+		reply_fault(reply, RPC_PARAMS, "the message is not ACCOUNT/UIDL");
+		return;
+	}
+	*uid = '\0';
+	ops_of(client)->fetch(client->control->user, words->items[0], uid + 1, reply);
+}
+
+static void run_forget(struct control_client *client, const struct words *words,
+		       struct control_reply *reply)
+{
+	ops_of(client)->forget(client->control->user, words->items[0], reply);
+}
+
 static void run_pause(struct control_client *client, const struct words *words,
 		      struct control_reply *reply)
 {
@@ -160,7 +180,8 @@ static void run_subscribe(struct control_client *client, const struct words *wor
 static const struct method methods[] = {
 	{ "status", "account", false, run_status },  { "sync", "targets", false, run_sync },
 	{ "plan", "targets", false, run_plan },      { "accept", "target", true, run_accept },
-	{ "restore", "target", true, run_restore },  { "pause", "accounts", false, run_pause },
+	{ "restore", "target", true, run_restore },  { "fetch", "message", true, run_fetch },
+	{ "forget", "account", true, run_forget },   { "pause", "accounts", false, run_pause },
 	{ "resume", "accounts", false, run_resume }, { "reload", NULL, false, run_reload },
 	{ "stop", NULL, false, run_stop },           { "subscribe", NULL, false, run_subscribe },
 };
@@ -192,7 +213,8 @@ static bool words_read(const json_t *value, struct words *words)
 
 static bool is_single(const struct method *method)
 {
-	return strcmp(method->param, "account") == 0 || strcmp(method->param, "target") == 0;
+	return strcmp(method->param, "account") == 0 || strcmp(method->param, "target") == 0 ||
+	       strcmp(method->param, "message") == 0;
 }
 
 /* False when there is anything but the method's own parameter, or that is missing. */

@@ -46,6 +46,27 @@ void control_status_add_aside(struct control_mailbox_status *mailbox,
 	mailbox->aside[mailbox->aside_count++] = *record;
 }
 
+void control_status_add_left(struct control_mailbox_status *mailbox, const char *uid,
+			     uint64_t size_bytes, const char *reason)
+{
+	mailbox->left = xgrow(mailbox->left, mailbox->left_count, &mailbox->left_cap,
+			      sizeof(*mailbox->left));
+	mailbox->left[mailbox->left_count++] = (struct control_left){
+		.uid = xstrdup(uid),
+		.size_bytes = size_bytes,
+		.reason = reason != NULL ? xstrdup(reason) : NULL,
+	};
+}
+
+static void left_free(struct control_mailbox_status *mailbox)
+{
+	for (size_t i = 0; i < mailbox->left_count; i++) {
+		free(mailbox->left[i].uid);
+		free(mailbox->left[i].reason);
+	}
+	free(mailbox->left);
+}
+
 void status_free(struct control_status *status)
 {
 	for (size_t i = 0; i < status->count; i++) {
@@ -53,6 +74,7 @@ void status_free(struct control_status *status)
 		for (size_t j = 0; j < account->count; j++) {
 			free(account->mailboxes[j].name);
 			free(account->mailboxes[j].aside);
+			left_free(&account->mailboxes[j]);
 			names_free(&account->mailboxes[j].server_keywords);
 			names_free(&account->mailboxes[j].local_keywords);
 		}

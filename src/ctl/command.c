@@ -102,6 +102,8 @@ static const struct command commands[] = {
 	{ "plan", "targets", 0, 1, false, "plan [ACCOUNT[/MAILBOX]]", show_plan },
 	{ "accept", "target", 1, 1, true, "accept ACCOUNT[/MAILBOX]", show_sync },
 	{ "restore", "target", 1, 1, true, "restore ACCOUNT[/MAILBOX]", show_sync },
+	{ "fetch", "message", 2, 2, true, "fetch ACCOUNT UIDL", show_sync },
+	{ "forget", "account", 1, 1, true, "forget ACCOUNT", show_sync },
 	{ "reload", NULL, 0, 0, false, "reload", NULL },
 	{ "stop", NULL, 0, 0, false, "stop", NULL },
 };
@@ -137,20 +139,36 @@ static int refuse_command(const char *name)
 	return EXIT_USAGE;
 }
 
+/* What is not UTF-8 names nothing the daemon knows. */
+static json_t *word_of(const char *argument)
+{
+	json_t *word = json_string(argument);
+
+	return word != NULL ? word : json_string("?");
+}
+
+/* "ACCOUNT/UIDL" */
+static json_t *message_of(char *const *arguments)
+{
+	char *joined = xasprintf("%s/%s", arguments[0], arguments[1]);
+	json_t *params = json_pack("{s:o}", "message", word_of(joined));
+
+	free(joined);
+	return params;
+}
+
 /* The arguments as the daemon wants them; NULL when there are none. */
 static json_t *params_of(const struct command *command, char *const *arguments)
 {
-	json_t *list = json_array();
+	json_t *list;
 
-	if (arguments[0] == NULL) {
-		json_decref(list);
+	if (arguments[0] == NULL)
 		return NULL;
-	}
-	for (size_t i = 0; arguments[i] != NULL; i++) {
-		json_t *word = json_string(arguments[i]);
-		/* What is not UTF-8 names nothing the daemon knows. */
-		must(json_array_append_new(list, word != NULL ? word : json_string("?")) == 0);
-	}
+	if (strcmp(command->param, "message") == 0)
+		return message_of(arguments);
+	list = json_array();
+	for (size_t i = 0; arguments[i] != NULL; i++)
+		must(json_array_append_new(list, word_of(arguments[i])) == 0);
 	if (command->max_arguments > 1 || strcmp(command->param, "targets") == 0)
 		return json_pack("{s:o}", command->param, list);
 	json_t *single = json_incref(json_array_get(list, 0));

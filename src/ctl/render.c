@@ -181,6 +181,26 @@ static void add_aside(struct buf *out, const json_t *mailbox)
 	}
 }
 
+/* The same of a maildrop. */
+static void add_staying(struct buf *out, const json_t *mailbox)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(json_object_get(mailbox, "left"), i, item)
+	{
+		const char *reason = text_of(item, "reason");
+		const char *uid = text_of(item, "uidl");
+		add(out, "    stays there: UIDL ");
+		add_clean(out, uid[0] != '\0' ? uid : "unknown");
+		add(out, " (");
+		render_bytes(number_of(item, "bytes"), out);
+		add(out, "): ");
+		add_clean(out, reason[0] != '\0' ? reason : "larger than max_size");
+		add(out, "\n");
+	}
+}
+
 static void add_keywords(struct buf *out, const json_t *mailbox, const char *key, const char *words)
 {
 	const json_t *names = json_object_get(mailbox, key);
@@ -228,6 +248,7 @@ static void add_mailboxes(struct buf *out, const json_t *mailboxes)
 		if (number_of(mailbox, "too_large") > 0)
 			(void)buf_printf(out, "    %" PRIu64 " left on the server (max_size)\n",
 					 number_of(mailbox, "too_large"));
+		add_staying(out, mailbox);
 		add_keywords(out, mailbox, "server_keywords",
 			     "on the server only, for want of a letter");
 		add_keywords(out, mailbox, "local_keywords", "here only, as the server drops them");

@@ -1,4 +1,4 @@
-/* A run over an account: the tree's news gathered into a report.
+/* A run over an account, whatever its protocol: its report, its beginning and its end.
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
@@ -7,21 +7,11 @@
 #include "syncd/alloc.h"
 #include "syncd/log.h"
 #include "syncd/must.h"
-#include "syncd/pattern.h"
-
-struct account_run {
-	struct account *account;
-	const struct account_run_ops *ops;
-	struct account_run_options options;
-	char **names; /* our copies */
-	bool *is_met; /* by name: the tree knew it */
-	struct sync_tree *tree;
-	struct account_report report;
-};
 
 /* --- The report -------------------------------------------------------------------- */
 
-static void report_fail(struct account_report *report, const char *mailbox, const struct error *err)
+void account_report_fail(struct account_report *report, const char *mailbox,
+			 const struct error *err)
 {
 	report->failures = xgrow(report->failures, report->failure_count, &report->failure_cap,
 				 sizeof(*report->failures));
@@ -33,7 +23,7 @@ static void report_fail(struct account_report *report, const char *mailbox, cons
 }
 
 /* A mailbox that is passed over again is judged by its last pass. */
-static void report_forget(struct account_report *report, const char *mailbox)
+static void account_report_forget(struct account_report *report, const char *mailbox)
 {
 	size_t kept = 0;
 
@@ -51,7 +41,7 @@ static void report_forget(struct account_report *report, const char *mailbox)
 			report->exit_status, error_exit_status(report->failures[i].err.code));
 }
 
-static void report_line(void *context, const char *line)
+void account_report_line(void *context, const char *line)
 {
 	struct account_report *report = context;
 
@@ -67,88 +57,23 @@ static void report_free(struct account_report *report)
 	for (size_t i = 0; i < report->line_count; i++)
 		free(report->lines[i]);
 	free(report->lines);
-}
-
-/* --- What the tree tells ---------------------------------------------------------------- */
-
-static bool run_selects(struct sync_tree *tree, const char *name)
-{
-	struct account_run *run = sync_tree_context(tree);
-
-	if (run->names == NULL)
-		return pattern_list_selects(run->account->settings->mailboxes, name);
-	for (size_t i = 0; i < run->options.name_count; i++) {
-		if (strcmp(run->names[i], name) == 0) {
-			run->is_met[i] = true;
-			return true;
-		}
+	for (size_t i = 0; i < report->left_count; i++) {
+		free(report->left[i].uid);
+		free(report->left[i].reason);
 	}
-	return false;
+	free(report->left);
 }
 
-static enum sync_decision run_decides(struct sync_tree *tree, const char *name)
+/* --- The end ------------------------------------------------------------------------ */
+
+static void run_free(struct account_run *run)
 {
-	const struct account_run *run = sync_tree_context(tree);
-
-	for (size_t i = 0; i < run->options.decided_count; i++) {
-		if (strcmp(run->options.decided[i], name) == 0)
-			return run->options.decision;
-	}
-	return SYNC_HOLD;
-}
-
-/* Asked for by name, it is not passed over in silence. */
-static void run_refuse_left_alone(struct account_run *run, const char *name)
-{
-	struct error err = { 0 };
-
-	error_set(&err, SYNCD_ENOTFOUND,
-		  "it is in a namespace of others, which no pattern of `mailboxes` names");
-	error_context(&err, "mailbox %s", name);
-	report_fail(&run->report, name, &err);
-}
-
-static void run_listed(struct sync_tree *tree, const struct mailbox_info *info)
-{
-	struct account_run *run = sync_tree_context(tree);
-
-	if (run->names != NULL && info->is_left_alone && run_selects(tree, info->name))
-		run_refuse_left_alone(run, info->name);
-	if (run->ops->listed != NULL)
-		run->ops->listed(run, info);
-}
-
-static void run_begun(struct sync_tree *tree, const char *name)
-{
-	struct account_run *run = sync_tree_context(tree);
-
-	if (run->ops->begun != NULL)
-		run->ops->begun(run, name);
-}
-
-static void run_unchanged(struct sync_tree *tree, const char *name)
-{
-	struct account_run *run = sync_tree_context(tree);
-
-	if (run->ops->unchanged != NULL)
-		run->ops->unchanged(run, name);
-}
-
-static void run_vanished(struct sync_tree *tree, const char *name)
-{
-	struct account_run *run = sync_tree_context(tree);
-
-	if (run->ops->vanished != NULL)
-		run->ops->vanished(run, name);
-}
-
-static void run_progress(struct sync_tree *tree, const char *name, const struct sync_counts *done,
-			 uint64_t total)
-{
-	struct account_run *run = sync_tree_context(tree);
-
-	if (run->ops->progress != NULL)
-		run->ops->progress(run, name, done, total);
+	for (size_t i = 0; run->names != NULL && i < run->options.name_count; i++)
+		free(run->names[i]);
+	free(run->names);
+	free(run->is_met);
+	report_free(&run->report);
+	free(run);
 }
 
 static void run_log_counts(const struct account_run *run, const char *name,
@@ -168,13 +93,12 @@ static void run_log_counts(const struct account_run *run, const char *name,
 		 (unsigned long long)counts->expunged);
 }
 
-static void run_ended(struct sync_tree *tree, const char *name, const struct sync_result *result)
+void account_run_ended(struct account_run *run, const char *name, const struct sync_result *result)
 {
-	struct account_run *run = sync_tree_context(tree);
 	struct account_report *report = &run->report;
 	struct error aside = { 0 };
 
-	report_forget(report, name);
+	account_report_forget(report, name);
 	sync_counts_add(&report->counts, &result->counts);
 	run_log_counts(run, name, &result->counts);
 	report->wants_another |= result->is_local_moving;
@@ -182,93 +106,59 @@ static void run_ended(struct sync_tree *tree, const char *name, const struct syn
 	if (result->run_in_s > report->run_in_s)
 		report->run_in_s = result->run_in_s;
 	if (result->err.code != 0) {
-		report_fail(report, name, &result->err);
+		account_report_fail(report, name, &result->err);
 	} else if (result->counts.set_aside > 0) {
 		error_set(&aside, SYNCD_EMESSAGE, "%llu messages set aside",
 			  (unsigned long long)result->counts.set_aside);
 		error_context(&aside, "mailbox %s", name);
-		report_fail(report, name, &aside);
+		account_report_fail(report, name, &aside);
 	}
 	if (run->ops->ended != NULL)
 		run->ops->ended(run, name, result);
 }
 
-static void run_would(struct sync_tree *tree, const char *name, enum sync_box_action action,
-		      const char *from)
+bool account_run_meets(struct account_run *run, const char *name)
 {
-	static const struct {
-		const char *verb;
-		const char *where;
-	} texts[] = {
-		[BOX_CREATE_LOCAL] = { "create", " in the maildir" },
-		[BOX_CREATE_REMOTE] = { "create", " on the server" },
-		[BOX_DELETE_LOCAL] = { "delete", " in the maildir" },
-		[BOX_DELETE_REMOTE] = { "delete", " on the server" },
-		[BOX_HOLD_LOCAL] = { "hold back: delete", " in the maildir" },
-		[BOX_HOLD_REMOTE] = { "hold back: delete", " on the server" },
-		[BOX_RESTORE_LOCAL] = { "restore", " in the maildir" },
-		[BOX_RESTORE_REMOTE] = { "restore", " on the server" },
-		[BOX_FORGET] = { "forget", "" },
-		[BOX_RENAME_LOCAL] = { "rename", " in the maildir" },
-		[BOX_RENAME_REMOTE] = { "rename", " on the server" },
-		[BOX_RENAME_STATE] = { "rename", " in the state" },
-	};
-	struct account_run *run = sync_tree_context(tree);
-	char *line = from != NULL
-			     ? xasprintf("%s %s to %s%s", texts[action].verb, from, name,
-					 texts[action].where)
-			     : xasprintf("%s %s%s", texts[action].verb, name, texts[action].where);
-
-	report_line(&run->report, line);
-	free(line);
+	for (size_t i = 0; i < run->options.name_count; i++) {
+		if (strcmp(run->names[i], name) == 0) {
+			run->is_met[i] = true;
+			return true;
+		}
+	}
+	return false;
 }
 
-static void run_planned(struct sync_tree *tree, const char *name, const struct sync_plan *plan,
-			const struct keyword_table *keywords)
+enum sync_decision account_run_decides(const struct account_run *run, const char *name)
 {
-	struct account_run *run = sync_tree_context(tree);
-
-	plan_text(name, plan, keywords, report_line, &run->report);
+	for (size_t i = 0; i < run->options.decided_count; i++) {
+		if (strcmp(run->options.decided[i], name) == 0)
+			return run->options.decision;
+	}
+	return SYNC_HOLD;
 }
 
-static void run_free(struct account_run *run)
+void account_run_refuse_unmet(struct account_run *run)
 {
-	for (size_t i = 0; run->names != NULL && i < run->options.name_count; i++)
-		free(run->names[i]);
-	free(run->names);
-	free(run->is_met);
-	report_free(&run->report);
-	free(run);
-}
-
-/* For runs that list nothing. */
-static void run_note_trash(struct account_run *run, const char *trash)
-{
-	free(run->account->trash);
-	run->account->trash = trash != NULL ? xstrdup(trash) : NULL;
-}
-
-static void run_done(struct sync_tree *tree, const struct error *err)
-{
-	struct account_run *run = sync_tree_context(tree);
-	struct error account_err = *err;
 	struct error unknown = { 0 };
 
-	for (size_t i = 0; err->code == 0 && run->names != NULL && i < run->options.name_count;
-	     i++) {
+	for (size_t i = 0; run->names != NULL && i < run->options.name_count; i++) {
 		if (run->is_met[i])
 			continue;
 		error_set(&unknown, SYNCD_ENOTFOUND, "there is no such mailbox");
 		error_context(&unknown, "mailbox %s", run->names[i]);
-		report_fail(&run->report, run->names[i], &unknown);
+		account_report_fail(&run->report, run->names[i], &unknown);
 	}
-	if (account_err.code != 0) {
-		error_context(&account_err, "account %s", account_name(run->account));
-		report_fail(&run->report, NULL, &account_err);
-	}
-	if (err->code == 0 && run->options.targets == NULL)
-		run_note_trash(run, sync_tree_found_trash(tree));
+}
+
+void account_run_finish(struct account_run *run, const struct error *err)
+{
 	struct account *account = run->account;
+	struct error account_err = *err;
+
+	if (account_err.code != 0) {
+		error_context(&account_err, "account %s", account_name(account));
+		account_report_fail(&run->report, NULL, &account_err);
+	}
 	account->run = NULL;
 	run->ops->done(run, &run->report, &account_err);
 	run_free(run);
@@ -276,56 +166,13 @@ static void run_done(struct sync_tree *tree, const struct error *err)
 	account_close_if_over(account);
 }
 
-static const struct sync_tree_ops tree_ops = {
-	.selects = run_selects,
-	.decides = run_decides,
-	.listed = run_listed,
-	.begun = run_begun,
-	.unchanged = run_unchanged,
-	.vanished = run_vanished,
-	.progress = run_progress,
-	.ended = run_ended,
-	.would = run_would,
-	.planned = run_planned,
-	.done = run_done,
-};
-
 /* --- Starting -------------------------------------------------------------------------------- */
 
 struct account_run *account_run_start(struct account *account,
 				      const struct account_run_options *options,
 				      const struct account_run_ops *ops)
 {
-	const struct config_account *settings = account->settings;
 	struct account_run *run = xcalloc(1, sizeof(*run));
-	struct sync_tree_options tree_options = {
-		.account = settings->name,
-		.direction = settings->direction,
-		.deletion_limit = { .percent = settings->deletion_limit,
-				    .messages = SYNC_LIMIT_MESSAGES },
-		.expunges_deleted = settings->expunge_deleted,
-		.max_size_bytes =
-			settings->max_size_bytes == CONFIG_NO_LIMIT ? 0 : settings->max_size_bytes,
-		.trash = settings->finds_trash ? account->trash : settings->trash,
-		.finds_trash = settings->finds_trash,
-		.may_create_local = settings->create == CONFIG_FOLLOW_BOTH ||
-				    settings->create == CONFIG_FOLLOW_LOCAL,
-		.may_create_remote = settings->create == CONFIG_FOLLOW_BOTH ||
-				     settings->create == CONFIG_FOLLOW_REMOTE,
-		.may_remove_local = settings->remove == CONFIG_FOLLOW_BOTH ||
-				    settings->remove == CONFIG_FOLLOW_LOCAL,
-		.may_remove_remote = settings->remove == CONFIG_FOLLOW_BOTH ||
-				     settings->remove == CONFIG_FOLLOW_REMOTE,
-		.selects_for_good = options->names == NULL,
-		.wants_subscribed = settings->subscribed && options->names == NULL,
-		.is_dry_run = options->is_dry_run,
-		.passes_at_once = settings->connections,
-		.verify_interval_s = (int64_t)settings->verify_interval_s,
-		.unanswered_wait_s = (int64_t)settings->unanswered_wait_s,
-		.targets = options->targets,
-		.target_count = options->target_count,
-		.context = run,
-	};
 
 	must(account->run == NULL);
 	account->run = run;
@@ -338,13 +185,19 @@ struct account_run *account_run_start(struct account *account,
 		for (size_t i = 0; i < options->name_count; i++)
 			run->names[i] = xstrdup(options->names[i]);
 	}
-	run->tree = sync_tree_start(&account->ports, &tree_options, &tree_ops);
+	if (account->settings->protocol == CONFIG_POP3)
+		account_pull_start(run);
+	else
+		account_tree_start(run);
 	return run;
 }
 
 void account_run_cancel(struct account_run *run)
 {
-	sync_tree_cancel(run->tree);
+	if (run->tree != NULL)
+		sync_tree_cancel(run->tree);
+	else
+		account_pull_cancel(run);
 }
 
 void *account_run_context(const struct account_run *run)

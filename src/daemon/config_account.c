@@ -38,6 +38,11 @@ static const struct config_word follow_words[] = {
 	{ "none", CONFIG_FOLLOW_NONE },
 	{ NULL, 0 },
 };
+static const struct config_word moved_words[] = {
+	{ "keep", false },
+	{ "delete", true },
+	{ NULL, 0 },
+};
 static const struct config_word line_ending_words[] = {
 	{ "lf", false },
 	{ "crlf", true },
@@ -46,11 +51,13 @@ static const struct config_word line_ending_words[] = {
 
 /* Keys that only one of the protocols knows. */
 static const char *const imap_keys[] = {
-	"layout",          "mailboxes", "direction",       "create",          "remove",
-	"expunge_deleted", "trash",     "deletion_limit",  "connections",     "push",
-	"compress",        "on_change", "verify_interval", "unanswered_wait", "subscribed",
+	"layout",          "mailboxes",       "direction",       "create",     "remove",
+	"expunge_deleted", "trash",           "connections",     "push",       "compress",
+	"on_change",       "verify_interval", "unanswered_wait", "subscribed",
 };
-static const char *const pop3_keys[] = { "keep" };
+static const char *const pop3_keys[] = { "keep", "moved" };
+/* And only where the server's copy follows the local one. */
+static const char *const until_deleted_keys[] = { "moved", "deletion_limit" };
 
 static void refuse_keys(const struct config_reader *reader, const char *const *keys, size_t count,
 			const char *protocol)
@@ -128,6 +135,32 @@ static void read_keep(const struct config_reader *reader, struct config_account 
 			   text);
 }
 
+static uint64_t read_verify_interval(const struct config_reader *reader)
+{
+	const char *text = read_text(reader, "verify_interval");
+
+	if (text != NULL && strcmp(text, "none") == 0)
+		return 0;
+	return read_duration(reader, "verify_interval", 1, DAY_S);
+}
+
+/* A maildrop is one mailbox, which is the maildir itself: INBOX of a maildir++. */
+static void read_pop3(const struct config_reader *reader, struct config_account *out)
+{
+	refuse_keys(reader, imap_keys, ARRAY_LEN(imap_keys), "pop3");
+	out->layout = MAILDIR_PLUSPLUS;
+	out->connections = 1;
+	read_keep(reader, out);
+	out->deletes_moved = read_word(reader, "moved", moved_words, false) != 0;
+	out->deletion_limit = read_deletion_limit(reader);
+	for (size_t i = 0; i < ARRAY_LEN(until_deleted_keys); i++) {
+		if (out->keep != CONFIG_KEEP_UNTIL_DELETED &&
+		    read_has(reader, until_deleted_keys[i]))
+			read_fault(reader, until_deleted_keys[i],
+				   "is of use with keep = until-deleted alone");
+	}
+}
+
 static void read_trash(const struct config_reader *reader, struct config_account *out)
 {
 	out->trash = read_string(reader, "trash");
@@ -144,6 +177,8 @@ static void read_trash(const struct config_reader *reader, struct config_account
 
 static void read_imap(const struct config_reader *reader, struct config_account *out)
 {
+	refuse_keys(reader, pop3_keys, ARRAY_LEN(pop3_keys), "imap");
+	config_refuse_apop(reader, &out->connection, "imap");
 	out->layout = read_layout(reader);
 	out->mailboxes = read_mailboxes(reader);
 	out->subscribed = read_bool(reader, "subscribed", false);
@@ -160,6 +195,8 @@ static void read_imap(const struct config_reader *reader, struct config_account 
 	out->push = read_bool(reader, "push", true);
 	out->compress = read_bool(reader, "compress", true);
 	out->on_change = read_string(reader, "on_change");
+	out->verify_interval_s = read_verify_interval(reader);
+	out->unanswered_wait_s = read_duration(reader, "unanswered_wait", 0, UNANSWERED_WAIT_S);
 }
 
 static void read_smtp(const struct config_reader *account, struct config_account *out)
@@ -200,15 +237,6 @@ static void check_name(const struct config_reader *reader, const char *name)
 			     reader->where);
 }
 
-static uint64_t read_verify_interval(const struct config_reader *reader)
-{
-	const char *text = read_text(reader, "verify_interval");
-
-	if (text != NULL && strcmp(text, "none") == 0)
-		return 0;
-	return read_duration(reader, "verify_interval", 1, DAY_S);
-}
-
 void config_read_account(const struct config_reader *reader, struct config_account *out)
 {
 	out->name = xstrdup(cfg_title(reader->section));
@@ -229,16 +257,10 @@ void config_read_account(const struct config_reader *reader, struct config_accou
 		read_duration(reader, "poll_interval", 1, (is_imap ? 5 : 10) * MINUTE_S);
 	out->crlf = read_word(reader, "line_endings", line_ending_words, false) != 0;
 	out->on_new = read_string(reader, "on_new");
-	if (is_imap) {
-		refuse_keys(reader, pop3_keys, ARRAY_LEN(pop3_keys), "imap");
-		config_refuse_apop(reader, &out->connection, "imap");
-	} else {
-		refuse_keys(reader, imap_keys, ARRAY_LEN(imap_keys), "pop3");
-	}
-	read_imap(reader, out);
-	out->verify_interval_s = read_verify_interval(reader);
-	out->unanswered_wait_s = read_duration(reader, "unanswered_wait", 0, UNANSWERED_WAIT_S);
-	read_keep(reader, out);
+	if (is_imap)
+		read_imap(reader, out);
+	else
+		read_pop3(reader, out);
 	read_smtp(reader, out);
 }
 
@@ -257,12 +279,4 @@ void config_account_free(struct config_account *account)
 		free(account->smtp->sent);
 		free(account->smtp);
 	}
-}
-
-int config_account_supported(const struct config_account *account, struct error *err)
-{
-	if (account->protocol != CONFIG_POP3)
-		return 0;
-	return error_set(err, SYNCD_ECONFIG,
-			 "POP3 accounts are not supported yet by this version of syncd");
 }

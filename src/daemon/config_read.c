@@ -103,6 +103,7 @@ static cfg_t *new_tree(void)
 				KEY("on_new"),
 				KEY("on_change"),
 				KEY("keep"),
+				KEY("moved"),
 				KEY("verify_interval"),
 				KEY("unanswered_wait"),
 				CFG_SEC("smtp", smtp, CFGF_NODEFAULT),

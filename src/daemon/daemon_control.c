@@ -45,8 +45,7 @@ static int op_status(struct control_user *user, const char *account, struct cont
 	return 0;
 }
 
-/* --- sync, plan, accept and restore
- * -------------------------------------------------------------------- */
+/* --- sync, plan, accept and restore, fetch and forget --------------------------------------- */
 
 struct request;
 
@@ -63,6 +62,8 @@ struct request_part {
 struct request {
 	struct control_reply *reply;
 	bool is_plan;
+	char *wanted; /* a unique-id, or NULL */
+	const char *wanted_list[1];
 	struct request_part *parts;
 	size_t part_count;
 	size_t open;
@@ -106,6 +107,7 @@ static void request_free(struct request *request)
 	for (size_t i = 0; i < request->line_count; i++)
 		free(request->lines[i]);
 	free(request->lines);
+	free(request->wanted);
 	free(request->failures);
 	free(request->parts);
 	free(request);
@@ -223,6 +225,10 @@ static void op_run(struct control_user *user, const struct control_target *targe
 
 	request->reply = reply;
 	request->is_plan = like->is_plan;
+	if (like->wanted_count > 0) {
+		request->wanted = xstrdup(like->wanted[0]);
+		request->wanted_list[0] = request->wanted;
+	}
 	if (request_fill(daemon, request, targets, count, &err) != 0) {
 		control_reply_error(reply, &err);
 		request_free(request);
@@ -238,6 +244,7 @@ static void op_run(struct control_user *user, const struct control_target *targe
 	for (size_t i = 0; i < part_count; i++) {
 		struct request_part *part = &request->parts[i];
 		part->job = *like;
+		part->job.wanted = request->wanted_list;
 		part->job.names = part->is_whole ? NULL : (const char *const *)part->names;
 		part->job.name_count = part->name_count;
 		part->job.done = request_part_done;
@@ -261,6 +268,33 @@ static void op_decide(struct control_user *user, const struct control_target *ta
 		      enum sync_decision decision, struct control_reply *reply)
 {
 	op_run(user, target, 1, reply, &(struct keeper_job){ .decision = decision });
+}
+
+/* Of one POP3 account. */
+static void op_pull(struct control_user *user, const char *account, struct control_reply *reply,
+		    const struct keeper_job *like)
+{
+	struct keeper *keeper = daemon_find(daemon_of(user), account, strlen(account));
+	struct control_target target = { .account = account };
+	struct error err = { 0 };
+
+	if (keeper != NULL && !keeper_is_pop3(keeper)) {
+		error_set(&err, SYNCD_EUSAGE, "account %s is not one of POP3", account);
+		control_reply_error(reply, &err);
+		return;
+	}
+	op_run(user, &target, 1, reply, like);
+}
+
+static void op_fetch(struct control_user *user, const char *account, const char *uid,
+		     struct control_reply *reply)
+{
+	op_pull(user, account, reply, &(struct keeper_job){ .wanted = &uid, .wanted_count = 1 });
+}
+
+static void op_forget(struct control_user *user, const char *account, struct control_reply *reply)
+{
+	op_pull(user, account, reply, &(struct keeper_job){ .is_forgetting = true });
 }
 
 /* --- pause, resume, reload, stop ------------------------------------------------------------- */
@@ -313,6 +347,8 @@ const struct control_ops daemon_control_ops = {
 	.sync = op_sync,
 	.plan = op_plan,
 	.decide = op_decide,
+	.fetch = op_fetch,
+	.forget = op_forget,
 	.pause = op_pause,
 	.resume = op_resume,
 	.reload = op_reload,

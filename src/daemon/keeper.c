@@ -257,6 +257,25 @@ static void keeper_free_targets(struct keeper *keeper)
 		hint_list_clear(&keeper->mailboxes[i].looked_at);
 }
 
+/* How long the server wants to be left alone. */
+static uint32_t keeper_rest_s(const struct account_report *report, const struct error *err)
+{
+	return err->retry_after_s > report->login_delay_s ? err->retry_after_s
+							  : report->login_delay_s;
+}
+
+/* A run has ended well: what comes next is to be noticed. Of a maildrop nothing tells. */
+static void keeper_follow(struct keeper *keeper, const struct account_report *report,
+			  const struct keeper_job *job)
+{
+	if (!keeper_is_pop3(keeper)) {
+		keeper_watch_start(keeper);
+		keeper_push_start(keeper);
+	} else if (job == NULL || !job->is_plan) {
+		keeper_pull_note(keeper, report);
+	}
+}
+
 static void keeper_run_done(struct account_run *run, const struct account_report *report,
 			    const struct error *err)
 {
@@ -274,6 +293,7 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 		keeper_log_failures(keeper, report);
 	schedule_ended(&keeper->schedule, now_ms, keeper_outcome(report, err),
 		       loop_random(keeper->loop));
+	schedule_rest(&keeper->schedule, now_ms, keeper_rest_s(report, err));
 	if (report->wants_another)
 		schedule_want_full(&keeper->schedule, now_ms, SCHEDULE_SETTLE_MAX_MS);
 	if (report->wants_run)
@@ -282,8 +302,7 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 	if (err->code == 0 && keeper->closed == NULL) {
 		if (keeper->is_full_run)
 			keeper->last_sync_s = loop_wall_s(keeper->loop);
-		keeper_watch_start(keeper);
-		keeper_push_start(keeper);
+		keeper_follow(keeper, report, job);
 	}
 	if (is_again)
 		list_prepend(&keeper->jobs, &job->link);
@@ -380,6 +399,9 @@ static void keeper_run_job(struct keeper *keeper)
 		.is_dry_run = job->is_plan,
 		.names = job->names,
 		.name_count = job->name_count,
+		.wanted = job->wanted,
+		.wanted_count = job->wanted_count,
+		.is_forgetting = job->is_forgetting,
 		.context = keeper,
 	};
 
@@ -479,7 +501,7 @@ void keeper_wake(struct keeper *keeper)
 		return;
 	keeper_push_stop(keeper);
 	if (keeper->account != NULL)
-		adapter_remote_drop_idle(account_remote(keeper->account));
+		account_drop_idle(keeper->account);
 	schedule_wake(&keeper->schedule, loop_now_ms(keeper->loop));
 	/* A refused password stays refused whatever the network does. */
 	keeper->schedule.is_stopped = is_stopped;
@@ -519,6 +541,7 @@ static void keeper_hooks_closed(struct hooks_close *close)
 	}
 	free(keeper->mailboxes);
 	keeper_push_free(keeper);
+	keeper_pull_free(keeper);
 	free(keeper);
 	closed(closed_context);
 }

@@ -26,6 +26,10 @@ struct keeper_job {
 	struct list link;
 	bool is_plan;
 	enum sync_decision decision;
+	/* Of POP3 accounts: as in account_run_options; `wanted` is borrowed until done. */
+	const char *const *wanted;
+	size_t wanted_count;
+	bool is_forgetting;
 	const char *const *names; /* mailboxes; NULL: all. Borrowed until done. */
 	size_t name_count;
 	void (*done)(struct keeper_job *job, struct keeper *keeper,
@@ -41,6 +45,7 @@ struct keeper *keeper_new(struct loop *loop, const struct config *config,
 void keeper_close(struct keeper *keeper, void (*closed)(void *context), void *context);
 
 const char *keeper_name(const struct keeper *keeper);
+bool keeper_is_pop3(const struct keeper *keeper);
 enum control_state keeper_state(const struct keeper *keeper);
 const struct error *keeper_error(const struct keeper *keeper);
 

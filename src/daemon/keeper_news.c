@@ -177,10 +177,9 @@ static void status_add_keywords(struct keeper *keeper, struct mailbox_record *re
 	}
 }
 
-static void status_add_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox,
-			       struct control_account_status *account)
+static void status_fill_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox,
+				struct control_mailbox_status *row)
 {
-	struct control_mailbox_status *row = control_status_add_mailbox(account, mailbox->name);
 	struct store_port *store = keeper->account != NULL ? account_store(keeper->account) : NULL;
 	struct mailbox_record record;
 	struct error err = { 0 };
@@ -199,6 +198,17 @@ static void status_add_mailbox(struct keeper *keeper, struct keeper_mailbox *mai
 	row->messages = mailbox->messages;
 	row->unseen = mailbox->unseen;
 	row->pending = row->aside_count;
+}
+
+static void status_add_mailbox(struct keeper *keeper, struct keeper_mailbox *mailbox,
+			       struct control_account_status *account)
+{
+	struct control_mailbox_status *row = control_status_add_mailbox(account, mailbox->name);
+
+	if (keeper_is_pop3(keeper))
+		keeper_pull_fill(keeper, row);
+	else
+		status_fill_mailbox(keeper, mailbox, row);
 	row->held_deletions = mailbox->held_deletions;
 	row->held_is_remote = mailbox->held_is_remote;
 	row->err = mailbox->err;
@@ -217,8 +227,9 @@ void keeper_fill_status(struct keeper *keeper, struct control_status *status)
 	struct control_account_status *account =
 		control_status_add_account(status, keeper->settings->name);
 	uint64_t now_ms = loop_now_ms(keeper->loop);
-	uint64_t retry_ms = keeper->schedule.not_before_ms;
+	uint64_t retry_ms = schedule_retry_ms(&keeper->schedule);
 
+	account->is_pop3 = keeper_is_pop3(keeper);
 	account->state = keeper->state;
 	account->push = keeper_push_kind(keeper);
 	account->last_sync_s = keeper->last_sync_s;

@@ -88,6 +88,11 @@ struct keeper {
 	struct keeper_news *news;                     /* to be judged when the run is over */
 	size_t news_count;
 	size_t news_cap;
+	/* Of the maildrop, as the last good pull saw it: what stays there is owned. */
+	uint32_t maildrop_messages;
+	struct sync_counts maildrop_counts;
+	struct account_left *left;
+	size_t left_count;
 	struct hooks *hooks;
 	struct hooks_close hooks_closing;
 
@@ -115,6 +120,11 @@ void keeper_run_decision(struct keeper *keeper, struct keeper_job *job);
 /* A run has ended well that was only the first look. Its job is to be run again. */
 bool keeper_has_yet_to_decide(const struct keeper *keeper, const struct keeper_job *job,
 			      const struct error *err);
+
+/* keeper_pull.c: what a pull tells of the maildrop, and what status does. */
+void keeper_pull_note(struct keeper *keeper, const struct account_report *report);
+void keeper_pull_fill(const struct keeper *keeper, struct control_mailbox_status *row);
+void keeper_pull_free(struct keeper *keeper);
 
 /* keeper_news.c: inotify. */
 void keeper_watch_start(struct keeper *keeper);

@@ -21,6 +21,8 @@ enum schedule_due schedule_next(const struct schedule *schedule, uint64_t now_ms
 		return SCHEDULE_WAIT;
 	if (at < schedule->not_before_ms)
 		at = schedule->not_before_ms;
+	if (at < schedule->rest_until_ms)
+		at = schedule->rest_until_ms;
 	if (at > now_ms) {
 		*at_ms = at;
 		return SCHEDULE_WAIT;
@@ -85,6 +87,21 @@ void schedule_ended(struct schedule *schedule, uint64_t now_ms, int code, uint64
 		schedule->full_at_ms = now_ms + schedule->interval_ms;
 		return;
 	}
+}
+
+void schedule_rest(struct schedule *schedule, uint64_t now_ms, uint32_t delay_s)
+{
+	uint64_t until_ms = now_ms + (uint64_t)delay_s * 1000;
+
+	if (schedule->rest_until_ms < until_ms)
+		schedule->rest_until_ms = until_ms;
+}
+
+uint64_t schedule_retry_ms(const struct schedule *schedule)
+{
+	if (schedule->not_before_ms == 0 || schedule->not_before_ms > schedule->rest_until_ms)
+		return schedule->not_before_ms;
+	return schedule->rest_until_ms;
 }
 
 void schedule_wake(struct schedule *schedule, uint64_t now_ms)

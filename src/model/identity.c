@@ -99,6 +99,14 @@ void identity_digest(const struct identity *identity, struct digest *out)
 		out->bytes[DIGEST_LEN - 1] |= 1u;
 }
 
+void digest_of_text(struct slice text, struct digest *out)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+
+	must(EVP_Digest(text.data, text.len, hash, NULL, EVP_sha256(), NULL) == 1);
+	memcpy(out->bytes, hash, DIGEST_LEN);
+}
+
 uint64_t digest_number(struct slice text)
 {
 	unsigned char hash[EVP_MAX_MD_SIZE];

@@ -176,3 +176,14 @@ void store_batch_delete_setaside(struct store_batch *batch, uint32_t mailbox_id,
 	(void)snprintf(change->u.setaside.name, sizeof(change->u.setaside.name), "%s",
 		       uid == 0 ? name : "");
 }
+
+void store_batch_put_pop3(struct store_batch *batch, const struct pop3_record *pop3)
+{
+	must(pop3->id != 0 && pop3->name[0] != '\0');
+	store_batch_add(batch, STORE_PUT_POP3, 0, sizeof(*pop3))->u.pop3 = *pop3;
+}
+
+void store_batch_delete_pop3(struct store_batch *batch, uint32_t id)
+{
+	store_batch_add(batch, STORE_DELETE_POP3, 0, sizeof(id))->u.pop3_id = id;
+}

@@ -56,14 +56,15 @@ static int apply_unindex_mailbox(struct env_txn *txn, const struct mailbox_recor
 }
 
 /* Ids up to this one are used. */
-static int apply_claim_id(struct env_txn *txn, uint32_t id, struct error *err)
+static int apply_claim_id(struct env_txn *txn, struct slice next_key, uint32_t id,
+			  struct error *err)
 {
 	uint32_t next;
-	int code = schema_get_u32(txn, schema_next_mailbox_key, 1, &next, err);
+	int code = schema_get_u32(txn, next_key, 1, &next, err);
 
 	if (code != 0 || id < next)
 		return code;
-	return apply_put_u32(txn, schema_next_mailbox_key, id + 1, err);
+	return apply_put_u32(txn, next_key, id + 1, err);
 }
 
 static int apply_put_mailbox(struct env_txn *txn, const struct mailbox_record *mailbox,
@@ -74,7 +75,7 @@ static int apply_put_mailbox(struct env_txn *txn, const struct mailbox_record *m
 	must(mailbox->id != 0 && mailbox->name[0] != '\0');
 	int code = apply_unindex_mailbox(txn, mailbox, err);
 	if (code == 0)
-		code = apply_claim_id(txn, mailbox->id, err);
+		code = apply_claim_id(txn, schema_next_mailbox_key, mailbox->id, err);
 	if (code != 0)
 		return code;
 	struct pack_key key = schema_mailbox_name_key(mailbox->name, mailbox->id);
@@ -298,7 +299,7 @@ static int apply_delete_message(struct env_txn *txn, uint32_t mailbox_id, uint32
 	return code == 0 ? apply_delete(txn, TABLE_MESSAGE, &key, err) : code;
 }
 
-/* --- Journal and messages set aside ------------------------------------------------ */
+/* --- Journal, messages set aside, maildrops ------------------------------------------------ */
 
 static int apply_put_journal(struct env_txn *txn, uint32_t mailbox_id,
 			     const struct journal_record *journal, struct error *err)
@@ -320,6 +321,19 @@ static int apply_put_setaside(struct env_txn *txn, uint32_t mailbox_id,
 	buf_init(&value, PACK_VALUE_MAX);
 	pack_setaside(&value, setaside);
 	return apply_put(txn, TABLE_SETASIDE, &key, &value, err);
+}
+
+static int apply_put_pop3(struct env_txn *txn, const struct pop3_record *pop3, struct error *err)
+{
+	struct pack_key key = schema_pop3_key(pop3->id);
+	struct buf value;
+	int code = apply_claim_id(txn, schema_next_pop3_key, pop3->id, err);
+
+	if (code != 0)
+		return code;
+	buf_init(&value, PACK_VALUE_MAX);
+	pack_pop3(&value, pop3);
+	return apply_put(txn, TABLE_POP3, &key, &value, err);
 }
 
 int schema_apply(struct env_txn *txn, const struct store_change *change, struct error *err)
@@ -349,6 +363,11 @@ int schema_apply(struct env_txn *txn, const struct store_change *change, struct 
 		return apply_delete(txn, TABLE_SETASIDE, &key, err);
 	case STORE_DELETE_MAILBOX:
 		return apply_delete_mailbox(txn, id, err);
+	case STORE_PUT_POP3:
+		return apply_put_pop3(txn, &change->u.pop3, err);
+	case STORE_DELETE_POP3:
+		key = schema_pop3_key(change->u.pop3_id);
+		return apply_delete(txn, TABLE_POP3, &key, err);
 	}
 	must_fail("known kind of change", __FILE__, __LINE__);
 }

@@ -47,6 +47,7 @@ static const char *const table_names[TABLE_COUNT] = {
 	[TABLE_JOURNAL] = "journal",
 	[TABLE_SETASIDE] = "setaside",
 	[TABLE_EMAIL_ID] = "email-id",
+	[TABLE_POP3] = "pop3",
 };
 
 const char *env_version(void)

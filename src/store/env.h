@@ -18,10 +18,11 @@ enum env_table {
 	TABLE_IDENTITY,
 	TABLE_JOURNAL,
 	TABLE_SETASIDE,
-	TABLE_EMAIL_ID, /* not in the environments of older versions: env_lacks_tables */
+	TABLE_EMAIL_ID, /* from here on not in those of older versions: env_lacks_tables */
+	TABLE_POP3,
 };
 
-#define TABLE_COUNT (TABLE_EMAIL_ID + 1)
+#define TABLE_COUNT (TABLE_POP3 + 1)
 #define ENV_KEY_MAX 511 /* LMDB's own limit as it is built everywhere */
 
 /* A named return of what writes: nothing was done, grow the map and try again. */

@@ -6,6 +6,7 @@
  *     3 to 4   and for up to where email_ids are known, and keywords that the server does not keep;
  *              a table of email_ids
  *     4 to 5   and for deletions that are held
+ *     5 to 6   a table of what was downloaded from a maildrop
  * SPDX-License-Identifier: MIT */
 #include "migrate.h"
 
@@ -62,7 +63,7 @@ int migrate_check(struct env_txn *txn, bool is_read_only, bool *is_older, struct
 	return 0;
 }
 
-/* --- 1 to 4, to 5 ---------------------------------------------------------------- */
+/* --- 1 to 5, to 6 ---------------------------------------------------------------- */
 
 /* What a mailbox's record had between UIDNEXT and the keywords. In schema 1 HIGHESTMODSEQ and two
  * mtimes, none of which was ever used, so the next look begins with listings; in schema 2 the
@@ -74,8 +75,8 @@ int migrate_check(struct env_txn *txn, bool is_read_only, bool *is_older, struct
 #define PLACE_4_LEN 72
 #define PLACE_5_LEN 88
 
-static const size_t place_lens[STORE_SCHEMA] = { 0, PLACE_1_LEN, PLACE_2_LEN, PLACE_3_LEN,
-						 PLACE_4_LEN };
+static const size_t place_lens[STORE_SCHEMA] = { 0,           PLACE_1_LEN, PLACE_2_LEN,
+						 PLACE_3_LEN, PLACE_4_LEN, PLACE_5_LEN };
 
 struct next_mailbox {
 	uint32_t version; /* of what is read */

@@ -317,3 +317,31 @@ bool unpack_setaside(struct slice from, struct setaside_record *setaside)
 	       unpack_short_text(&from, setaside->name, sizeof(setaside->name)) &&
 	       unpack_text(&from, 0, setaside->reason, sizeof(setaside->reason));
 }
+
+void pack_pop3(struct buf *out, const struct pop3_record *pop3)
+{
+	unsigned char state = (unsigned char)pop3->state;
+
+	pack_bytes(out, &state, 1);
+	pack_bytes(out, pop3->uid.bytes, DIGEST_LEN);
+	pack_bytes(out, pop3->identity.bytes, DIGEST_LEN);
+	pack_u64(out, pop3->size_bytes);
+	pack_u64(out, pop3->listed_bytes);
+	pack_u64(out, (uint64_t)pop3->first_seen_s);
+	pack_u64(out, (uint64_t)pop3->absent_since_s);
+	pack_bytes(out, pop3->name, strlen(pop3->name));
+}
+
+bool unpack_pop3(struct slice from, struct pop3_record *pop3)
+{
+	unsigned char state;
+
+	if (!unpack_bytes(&from, &state, 1) || state < POP3_STAGED || state > POP3_DELIVERED)
+		return false;
+	pop3->state = (enum pop3_state)state;
+	return unpack_bytes(&from, pop3->uid.bytes, DIGEST_LEN) &&
+	       unpack_bytes(&from, pop3->identity.bytes, DIGEST_LEN) &&
+	       unpack_u64(&from, &pop3->size_bytes) && unpack_u64(&from, &pop3->listed_bytes) &&
+	       unpack_i64(&from, &pop3->first_seen_s) && unpack_i64(&from, &pop3->absent_since_s) &&
+	       unpack_text(&from, 1, pop3->name, sizeof(pop3->name));
+}

@@ -47,6 +47,7 @@ void pack_message(struct buf *out, const struct message_record *message);
 void pack_name(struct buf *out, const struct name_record *name);
 void pack_journal(struct buf *out, const struct journal_record *journal);
 void pack_setaside(struct buf *out, const struct setaside_record *setaside);
+void pack_pop3(struct buf *out, const struct pop3_record *pop3);
 
 /* On false nothing is owned by *mailbox. */
 bool unpack_mailbox(struct slice from, struct mailbox_record *mailbox);
@@ -54,5 +55,6 @@ bool unpack_message(struct slice from, struct message_record *message);
 bool unpack_name(struct slice from, struct name_record *name);
 bool unpack_journal(struct slice from, struct journal_record *journal);
 bool unpack_setaside(struct slice from, struct setaside_record *setaside);
+bool unpack_pop3(struct slice from, struct pop3_record *pop3);
 
 #endif

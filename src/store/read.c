@@ -375,3 +375,52 @@ int store_messages_by_email_id(struct store *store, uint64_t email_id, struct me
 	*count = page.count;
 	return code;
 }
+
+#define POP3_PAGE 256 /* records that are read in one transaction */
+
+static int gather_pop3(void *context, const struct env *env, struct slice key, struct slice value,
+		       struct error *err)
+{
+	struct gather *gather = context;
+
+	if (gather->count == POP3_PAGE)
+		return ENV_STOP;
+	struct pop3_record *pop3 = (struct pop3_record *)gather->items + gather->count;
+	if (!unpack_key_u32(&key, &pop3->id) || key.len != 0 || !unpack_pop3(value, pop3))
+		return env_damaged(env, "a record of a message downloaded", err);
+	gather->count++;
+	return 0;
+}
+
+/* In pages: there may be 100,000 of them. */
+int store_pop3_each(struct store *store,
+		    void (*each)(void *context, const struct pop3_record *pop3), void *context,
+		    struct error *err)
+{
+	struct gather page = { .items = xcalloc(POP3_PAGE, sizeof(struct pop3_record)) };
+	const struct pop3_record *records = page.items;
+	uint32_t from = 0;
+	int code = 0;
+
+	do {
+		struct pack_key key = schema_pop3_key(from);
+		struct env_txn *txn;
+		page.count = 0;
+		code = env_begin(store->env, false, &txn, err);
+		if (code == 0)
+			code = env_walk(txn, TABLE_POP3, pack_key_slice(&key), 0, gather_pop3,
+					&page, err);
+		read_over(store, &txn, page.count);
+		for (size_t i = 0; code == 0 && i < page.count; i++)
+			each(context, &records[i]);
+		from = page.count > 0 ? records[page.count - 1].id + 1 : 0;
+	} while (code == 0 && page.count == POP3_PAGE && from != 0);
+	free(page.items);
+	return code;
+}
+
+uint32_t store_pop3_new_id(struct store *store)
+{
+	must(store->next_pop3_id != UINT32_MAX);
+	return store->next_pop3_id++;
+}

@@ -7,6 +7,7 @@
 const struct slice schema_version_key = { "schema", sizeof("schema") - 1 };
 const struct slice schema_account_key = { "identity", sizeof("identity") - 1 };
 const struct slice schema_next_mailbox_key = { "next-mailbox", sizeof("next-mailbox") - 1 };
+const struct slice schema_next_pop3_key = { "next-pop3", sizeof("next-pop3") - 1 };
 const struct slice schema_place_key = { "place", sizeof("place") - 1 };
 
 struct pack_key schema_mailbox_key(uint32_t id)
@@ -87,6 +88,11 @@ struct pack_key schema_setaside_key(uint32_t mailbox_id, uint32_t uid, const cha
 	if (uid == 0)
 		pack_key_bytes(&key, name, strlen(name));
 	return key;
+}
+
+struct pack_key schema_pop3_key(uint32_t id)
+{
+	return schema_mailbox_key(id);
 }
 
 struct pack_key schema_count_key(uint32_t mailbox_id)

@@ -2,7 +2,7 @@
  * them. Table by table:
  *
  *     meta          "schema" -> u32, "identity" -> hex, "next-mailbox" -> u32,
- *                   "place" -> text, "count" mailbox -> u64 messages
+ *                   "next-pop3" -> u32, "place" -> text, "count" mailbox -> u64 messages
  *     mailbox       id -> record
  *     mailbox-name  name (its first SCHEMA_NAME_KEY bytes), 0, id -> nothing
  *     message       mailbox, UID -> record
@@ -11,6 +11,7 @@
  *     email-id      email_id, mailbox, UID -> nothing
  *     journal       mailbox, kind, base name -> record
  *     setaside      mailbox, UID, base name (when the UID is 0) -> record
+ *     pop3          id -> record
  * SPDX-License-Identifier: MIT */
 #ifndef SYNCD_STORE_SCHEMA_H
 #define SYNCD_STORE_SCHEMA_H
@@ -36,11 +37,13 @@ struct pack_key schema_identity_key(const struct digest *identity, uint32_t mail
 struct pack_key schema_email_id_key(uint64_t email_id, uint32_t mailbox_id, uint32_t uid);
 struct pack_key schema_journal_key(uint32_t mailbox_id, enum journal_kind kind, const char *name);
 struct pack_key schema_setaside_key(uint32_t mailbox_id, uint32_t uid, const char *name);
+struct pack_key schema_pop3_key(uint32_t id);
 struct pack_key schema_count_key(uint32_t mailbox_id);
 
 extern const struct slice schema_version_key;
 extern const struct slice schema_account_key;
 extern const struct slice schema_next_mailbox_key;
+extern const struct slice schema_next_pop3_key;
 extern const struct slice schema_place_key;
 
 /* Finds a mailbox by its whole name. */

@@ -84,6 +84,15 @@ static int store_load_place(struct store *store, struct env_txn *txn, struct err
 	return code;
 }
 
+static int store_load_next(struct env_txn *txn, struct slice key, uint32_t *next, struct error *err)
+{
+	int code = schema_get_u32(txn, key, 1, next, err);
+
+	if (code == 0 && (*next == 0 || *next == UINT32_MAX))
+		code = env_damaged(env_of(txn), "the next number of a table", err);
+	return code;
+}
+
 static int store_load(struct store *store, bool *is_older, struct error *err)
 {
 	struct env_txn *txn;
@@ -94,10 +103,9 @@ static int store_load(struct store *store, bool *is_older, struct error *err)
 	if (code == 0)
 		code = migrate_check(txn, store->is_read_only, is_older, err);
 	if (code == 0)
-		code = schema_get_u32(txn, schema_next_mailbox_key, 1, &store->next_mailbox_id,
-				      err);
-	if (code == 0 && (store->next_mailbox_id == 0 || store->next_mailbox_id == UINT32_MAX))
-		code = env_damaged(store->env, "the next mailbox's number", err);
+		code = store_load_next(txn, schema_next_mailbox_key, &store->next_mailbox_id, err);
+	if (code == 0)
+		code = store_load_next(txn, schema_next_pop3_key, &store->next_pop3_id, err);
 	if (code == 0)
 		code = env_get(txn, TABLE_META, schema_account_key, &found, &identity, err);
 	if (code == 0 && (!found || !unpack_text(&identity, STORE_IDENTITY_LEN, store->identity,
@@ -168,6 +176,7 @@ int store_open(struct loop *loop, const char *state_dir, const char *account,
 	opened->dir = xstrdup(dir);
 	opened->is_read_only = options->is_read_only;
 	opened->next_mailbox_id = 1;
+	opened->next_pop3_id = 1;
 	store_writer_init(opened);
 	int code = store_open_locked(opened, state_dir, dir, options, err);
 	*store = opened;

@@ -36,6 +36,7 @@ struct store {
 	char note[LOCK_NOTE_MAX + 1]; /* of who had the lock before */
 	bool is_read_only;
 	uint32_t next_mailbox_id;
+	uint32_t next_pop3_id;
 	char identity[STORE_IDENTITY_LEN + 1];
 	char place[STORE_PLACE_MAX + 1];
 	size_t read; /* records, since the map was trimmed */

@@ -12,8 +12,6 @@
 #define CHANGE_GROUP_MESSAGES 1000
 #define CHANGE_STORES_MAX                                                                          \
 	8 /* in the pipe at once: a server looks at its disk once for all of them */
-#define SETASIDE_FIRST_S (15 * 60)     /* a refused message is tried again after this long, */
-#define SETASIDE_LAST_S (24 * 60 * 60) /* twice as long each time up to this */
 
 /* --- Delivery (deliver.c) --- */
 

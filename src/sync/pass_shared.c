@@ -102,12 +102,8 @@ void pass_commit(struct sync_pass *pass, struct store_commit_req *req, port_done
 }
 
 static void pass_put_aside(struct sync_pass *pass, struct store_batch *batch,
-			   struct setaside_record *record, const struct error *why)
+			   const struct setaside_record *record)
 {
-	char reason[ERROR_FORMAT_MAX];
-
-	(void)snprintf(record->reason, sizeof(record->reason), "%.*s", REASON_MAX - 1,
-		       error_format(why, reason, sizeof(reason)));
 	sync_setaside_put(&pass->setaside, record);
 	store_batch_put_setaside(batch, pass->mailbox.id, record);
 	if (record->uid != 0)
@@ -122,26 +118,23 @@ void pass_set_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t 
 		    const char *name, const struct error *why)
 {
 	const struct setaside_record *before = sync_setaside_find(&pass->setaside, uid, name);
-	struct setaside_record record = { .uid = uid, .attempts = 1 };
-	int64_t delay_s = SETASIDE_FIRST_S;
+	struct setaside_record record = { .uid = uid };
 
-	if (before != NULL)
-		record.attempts = before->attempts + 1;
-	for (uint32_t i = 1; i < record.attempts && delay_s < SETASIDE_LAST_S; i++)
-		delay_s *= 2;
-	record.next_try_s = pass->ports.env->ops->wall_s(pass->ports.env) + delay_s;
+	sync_setaside_refused(&record, before, pass->ports.env->ops->wall_s(pass->ports.env), why);
 	if (uid == 0)
 		(void)snprintf(record.name, sizeof(record.name), "%s", name);
-	pass_put_aside(pass, batch, &record, why);
+	pass_put_aside(pass, batch, &record);
 }
 
 void pass_set_aside_for_good(struct sync_pass *pass, struct store_batch *batch, const char *name,
 			     const struct error *why)
 {
-	struct setaside_record record = { .attempts = 1, .next_try_s = INT64_MAX };
+	struct setaside_record record = { .uid = 0 };
 
+	sync_setaside_refused(&record, NULL, 0, why);
+	record.next_try_s = INT64_MAX;
 	(void)snprintf(record.name, sizeof(record.name), "%s", name);
-	pass_put_aside(pass, batch, &record, why);
+	pass_put_aside(pass, batch, &record);
 }
 
 void pass_leave_too_large(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,

@@ -2,10 +2,14 @@
  * SPDX-License-Identifier: MIT */
 #include "syncd/sync_plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "syncd/alloc.h"
+
+#define SETASIDE_FIRST_S (15 * 60)     /* a refused message is tried again after this long, */
+#define SETASIDE_LAST_S (24 * 60 * 60) /* twice as long each time up to this */
 
 bool sync_is_too_large(const struct setaside_record *record)
 {
@@ -78,6 +82,20 @@ bool sync_setaside_remove(struct sync_setaside *setaside, uint32_t uid, const ch
 	memmove(record, record + 1, behind * sizeof(*record));
 	setaside->count--;
 	return true;
+}
+
+void sync_setaside_refused(struct setaside_record *record, const struct setaside_record *before,
+			   int64_t now_s, const struct error *why)
+{
+	int64_t delay_s = SETASIDE_FIRST_S;
+	char reason[ERROR_FORMAT_MAX];
+
+	record->attempts = before != NULL ? before->attempts + 1 : 1;
+	for (uint32_t i = 1; i < record->attempts && delay_s < SETASIDE_LAST_S; i++)
+		delay_s *= 2;
+	record->next_try_s = now_s + delay_s;
+	(void)snprintf(record->reason, sizeof(record->reason), "%.*s", REASON_MAX - 1,
+		       error_format(why, reason, sizeof(reason)));
 }
 
 int sync_setaside_load(struct store_port *store, uint32_t mailbox_id, struct sync_setaside *out,

@@ -63,7 +63,7 @@ class Work(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = dovecot.Dovecot(**cls.SERVER)
-        cls.client = syncd.Syncd(cls.server, deletion_limit="none", **cls.KEYS)
+        cls.client = syncd.Syncd(cls.server, **dict({"deletion_limit": "none"}, **cls.KEYS))
         cls.local = views.Local(cls.client.maildir)
         cls.kept = scratch.directory("syncd-kept")
         cls.mail = mailgen.Mail(4)

@@ -12,8 +12,9 @@ import works  # noqa: E402
 
 from case import main  # noqa: E402
 
-for work in works.ALL:
+for work in works.ALL + (works.Maildrop,):
     globals()[work.__name__] = type(work.__name__, (matrix.Tests, work), {})
+
 
 if __name__ == "__main__":
     main()

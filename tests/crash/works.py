@@ -2,8 +2,10 @@
 come of it. SPDX-License-Identifier: MIT"""
 import os
 import shutil
+import unittest
 
 import matrix
+import dovecot
 import views
 
 BARE = {"without": {"MOVE", "UIDPLUS"}}
@@ -303,6 +305,39 @@ class Expunge(Filled):
 class ExpungeBare(Expunge):
     SERVER = BARE
 
+
+class Maildrop(matrix.Work):
+    """POP3, and what is safely here is deleted there."""
+
+    SERVER = {"pop3": True}
+    KEYS = {"protocol": "pop3", "keep": "none", "deletion_limit": None}
+    LEDGER = {".": ["old", "small 0", "small 1", "small 2", "large"]}
+    CALLS = 40
+    KINDS = {"rename", "dir"}
+
+    @classmethod
+    def setUpClass(cls):
+        if not dovecot.has_pop3():
+            raise unittest.SkipTest("Dovecot has no POP3 here")
+        super().setUpClass()
+
+    @classmethod
+    def begin(cls, remote):
+        remote.append("INBOX", cls.message("old"), [], 1_300_000_000)
+
+    @classmethod
+    def drift(cls, remote):
+        for number in range(3):
+            remote.append("INBOX", cls.message("small %d" % number, 3000 * number), [],
+                          1_400_000_000 + number)
+        remote.append("INBOX", cls.message("large", 300_000), [], 1_400_000_009)
+
+    def everything(self):
+        """What is left there would be there beside what is here."""
+        here = self.by_subject(self.local)
+        left = [(self.subjects.get(digest), [], 0)
+                for digest in views.Drop(self.server).messages().values()]
+        return here, {".": sorted(here["."] + left)}
 
 ALL = (Pull, Push, PushBare, Flags, Deletes, DeletesBare, Moves, MovesBare, MovesThere, Mixed,
        FirstContact, Renumbered, MailboxesThere, MailboxesHere, Trash, TrashBare, Expunge,

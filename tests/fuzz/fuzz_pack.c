@@ -59,8 +59,18 @@ static bool repack_setaside(struct slice from, struct buf *out)
 	return true;
 }
 
+static bool repack_pop3(struct slice from, struct buf *out)
+{
+	struct pop3_record pop3;
+
+	if (!unpack_pop3(from, &pop3))
+		return false;
+	pack_pop3(out, &pop3);
+	return true;
+}
+
 static const repack_fn kinds[] = {
-	repack_mailbox, repack_message, repack_name, repack_journal, repack_setaside,
+	repack_mailbox, repack_message, repack_name, repack_journal, repack_setaside, repack_pop3,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -139,9 +139,11 @@ int main(void)
 	store_tests_add(&all);
 	remote_tests_add(&all);
 	pop3_tests_add(&all);
+	maildrop_tests_add(&all);
 	int failed = cmocka_run_group_tests(all.tests, NULL, NULL);
 	remote_tests_end();
 	pop3_tests_end();
+	maildrop_tests_end();
 	for (size_t i = 0; i < all.count; i++)
 		free((char *)(uintptr_t)all.tests[i].name);
 	return failed;

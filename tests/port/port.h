@@ -73,9 +73,11 @@ void store_tests_add(struct port_tests *tests);
 void remote_tests_add(struct port_tests *tests);
 
 void pop3_tests_add(struct port_tests *tests);
+void maildrop_tests_add(struct port_tests *tests);
 
 /* End what these started. */
 void remote_tests_end(void);
 void pop3_tests_end(void);
+void maildrop_tests_end(void);
 
 #endif

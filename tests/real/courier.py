@@ -46,6 +46,16 @@ login="/usr/lib/courier/courier/imaplogin {root}/imapd Maildir"
 $serve {port} $login &
 IMAP_TLS=1
 $serve {tls_port} $COURIERTLS -server -tcpd $login &
+. {tree}/etc/courier/pop3d
+. {tree}/etc/courier/pop3d-ssl
+TLS_CERTFILE={root}/server.pem
+TLS_DHPARAMS=
+TLS_CACHEFILE=
+login="/usr/lib/courier/courier/courierpop3login /usr/lib/courier/courier/courierpop3d Maildir"
+$serve {pop3_port} $login &
+POP3_TLS=1
+POP3_STARTTLS=NO
+$serve {pop3_tls_port} $COURIERTLS -server -tcpd $login &
 wait
 """
 
@@ -89,7 +99,7 @@ class Courier(throwaway.Server):
         self.refuse(**others)
         if (separator, prefix) not in ((".", "INBOX."), ("/", "")):
             self.refuse(separator=separator)
-        tree = throwaway.tree("courier", "usr/lib/courier/courier/imaplogin").rstrip("/")
+        tree = throwaway.tree("courier", "usr/lib/courier/courier/courierpop3login").rstrip("/")
         if not can_overlay(tree):
             raise unittest.SkipTest("Courier's paths are fixed: it takes root and namespaces")
         super().__init__("courier", separator, prefix, certificates, users, without)
@@ -106,6 +116,7 @@ class Courier(throwaway.Server):
         scratch.write(os.path.join(self.root, "imapd"), SESSION.format(root=self.root), 0o755)
         self.script = scratch.write(os.path.join(self.root, "inside"), INSIDE.format(
             root=self.root, tree=tree, port=self.port, tls_port=self.tls_port,
+            pop3_port=self.pop3_port, pop3_tls_port=self.pop3_tls_port,
             without=" ".join(without) or '""'))
         self.start()
 

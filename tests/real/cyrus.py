@@ -45,6 +45,8 @@ START {{
 SERVICES {{
   imap cmd="{bin}/imapd -C {config} -U 1" listen="127.0.0.1:{port}" prefork=1
   imaps cmd="{bin}/imapd -s -C {config} -U 1" listen="127.0.0.1:{tls_port}" prefork=1
+  pop3 cmd="{bin}/pop3d -C {config} -U 1" listen="127.0.0.1:{pop3_port}" prefork=1
+  pop3s cmd="{bin}/pop3d -s -C {config} -U 1" listen="127.0.0.1:{pop3_tls_port}" prefork=1
 }}
 """
 
@@ -64,7 +66,7 @@ class Cyrus(throwaway.Server):
     def __init__(self, separator="/", prefix="", munges=False, certificates=None, users=None,
                  without=(), plaintext=True, **others):  # pylint: disable=unused-argument
         self.refuse(**others)
-        tree = throwaway.tree("cyrus", BIN + "/master")
+        tree = throwaway.tree("cyrus", BIN + "/pop3d")
         super().__init__("cyrus", separator, prefix, certificates, users, without)
         self.bin = os.path.join(tree, BIN)
         self.libraries = ":".join(sorted({os.path.dirname(path) for path in glob.glob(
@@ -78,7 +80,8 @@ class Cyrus(throwaway.Server):
             munges="yes" if munges else "no", suppressed="suppress_capabilities: " + " ".join(sorted(without)) if without else ""),
             0o644)
         self.services = scratch.write(os.path.join(self.root, "cyrus.conf"), SERVICES.format(
-            bin=self.bin, config=self.config, port=self.port, tls_port=self.tls_port), 0o644)
+            bin=self.bin, config=self.config, port=self.port, tls_port=self.tls_port,
+            pop3_port=self.pop3_port, pop3_tls_port=self.pop3_tls_port), 0o644)
         self.start()
 
     def make_directories(self):

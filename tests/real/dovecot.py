@@ -140,9 +140,9 @@ class Dovecot(Server):
                  pop3=False, extra="", users=None):
         super().__init__("dovecot", separator, prefix, certificates, users, without)
         self._directories()
+        self.has_pop3 = pop3
         capability = [c for c in CAPABILITIES if c not in without] if without else []
         if pop3:
-            self.pop3_port, self.pop3_tls_port = scratch.free_port(), scratch.free_port()
             extra += POP3.format(root=self.root, port=self.pop3_port, tls_port=self.pop3_tls_port)
         self.config = scratch.write(os.path.join(self.root, "dovecot.conf"), CONFIG.format(
             root=self.root, protocols="imap pop3" if pop3 else "imap",
@@ -191,7 +191,7 @@ class Dovecot(Server):
     def _is_session(pid):
         try:
             with open("/proc/%s/comm" % pid, encoding="ascii") as name:
-                return name.read() == "imap\n"
+                return name.read() in ("imap\n", "pop3\n")
         except (FileNotFoundError, ProcessLookupError):
             return False
 

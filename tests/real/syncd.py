@@ -32,6 +32,11 @@ def text_of(value):
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def section(name, keys):
+    rows = ["    %s = %s\n" % (k, text_of(v)) for k, v in keys.items() if v is not None]
+    return 'account "%s" {\n%s}\n' % (name, "".join(rows))
+
+
 class Syncd:
     """One account `work` against `server`, in a directory of its own.
 
@@ -48,7 +53,8 @@ class Syncd:
         self.account = {"protocol": "imap", "host": "localhost", "port": port,
                         "user": dovecot.USER, "password": dovecot.PASSWORD, "maildir": self.maildir}
         if server:
-            self.account["port"] = port or server.tls_port
+            self.account["port"] = port or (
+                server.pop3_tls_port if keys.get("protocol") == "pop3" else server.tls_port)
             self.account["tls_ca_file"] = server.certificates.ca
         self.account.update(keys)
         if self.account["protocol"] == "imap":
@@ -58,12 +64,14 @@ class Syncd:
         self.log = os.path.join(self.root, "syncd.log")
         scratch.at_end(self.kill)
 
-    def configure(self, text=None, **keys):
-        """Writes the configuration anew, with changed keys or as it is given."""
+    def configure(self, text=None, others=(), **keys):
+        """Writes the configuration anew, with changed keys or as it is given; `others` are more
+        accounts, {name: keys}, which have the first one's keys where they say nothing else."""
         self.account.update(keys)
-        rows = ["    %s = %s\n" % (k, text_of(v)) for k, v in self.account.items() if v is not None]
-        scratch.write(self.config, text or 'state_dir = %s\naccount "work" {\n%s}\n' % (
-            text_of(self.state), "".join(rows)))
+        sections = {"work": self.account}
+        sections.update({name: dict(self.account, **more) for name, more in dict(others).items()})
+        scratch.write(self.config, text or "state_dir = %s\n%s" % (
+            text_of(self.state), "".join(section(*named) for named in sections.items())))
 
     def command(self, *args):
         return WRAPPER + [BINARY, "-c", self.config, "-s", self.socket] + list(args)

@@ -93,6 +93,26 @@ class Others(unittest.TestCase):
             self.assertNotIn("APPEND", server.commands(before))
             self.assertIn("APPEND", server.commands())
 
+    def drop(self, server):
+        with server:
+            data = [mailgen.Mail().plain("seen"), mailgen.odd()["dots"]]
+            with views.Remote(server) as remote:
+                for message in data:
+                    remote.append("INBOX", message)
+            maildrop = views.Drop(server)
+            self.assertEqual(sorted(maildrop.messages().values()),
+                             sorted(views.digest(message) for message in data))
+            session = maildrop.open()
+            session.dele(1)
+            session.quit()
+            self.assertEqual(list(maildrop.messages().values()), [views.digest(data[1])])
+
+    def test_a_maildrop_is_seen_on_each(self):
+        if dovecot.has_pop3():
+            self.drop(dovecot.Dovecot(pop3=True))
+        self.drop(cyrus.Cyrus())
+        self.drop(courier.Courier())
+
     def test_cyrus_keeps_mail_and_tells_what_was_sent(self):
         self.check(cyrus.Cyrus())
 

@@ -61,6 +61,7 @@ class Server:
     what to start. Also a context manager.
 
     port, tls_port    on 127.0.0.1; without TLS and with it
+    pop3_port, pop3_tls_port    the same of POP3, where it has_pop3
     users             {name: password}
     certificates      scratch.Certificates
     separator, prefix of the mailboxes' names, as in '.' and 'INBOX.'
@@ -69,6 +70,7 @@ class Server:
 
     LOGS = ("stderr.log",)
     LACKING = frozenset()  # capabilities that no server of the kind has
+    has_pop3 = True
 
     def __init__(self, name, separator, prefix, certificates, users, without=()):
         self.root = scratch.directory("syncd-" + name)
@@ -76,6 +78,7 @@ class Server:
         self.certificates = certificates or scratch.Certificates.of()
         self.separator, self.prefix, self.without = separator, prefix, self.LACKING | set(without)
         self.port, self.tls_port = scratch.free_port(), scratch.free_port()
+        self.pop3_port, self.pop3_tls_port = scratch.free_port(), scratch.free_port()
         self.users = users or {USER: PASSWORD}
         self.process = None
         scratch.at_end(self.kill)
@@ -116,7 +119,8 @@ class Server:
         if self.process.poll() is not None:
             raise RuntimeError("the server ended:\n" + self.log())
         try:
-            socket.create_connection(("127.0.0.1", self.tls_port), 1).close()
+            for port in [self.tls_port] + [self.pop3_tls_port] * self.has_pop3:
+                socket.create_connection(("127.0.0.1", port), 1).close()
             with socket.create_connection(("127.0.0.1", self.port), 1) as plain:
                 plain.settimeout(5)
                 return plain.recv(1024).startswith(b"* OK")

@@ -1,4 +1,4 @@
-"""How a test looks at the two sides: the server through imaplib, the maildir as files.
+"""How a test looks at the two sides: the server through imaplib or poplib, the maildir as files.
 
 Both give lists of Message, which are equal where the sides are.
 SPDX-License-Identifier: MIT"""
@@ -7,6 +7,7 @@ import collections
 import hashlib
 import imaplib
 import os
+import poplib
 import re
 import socket
 import ssl
@@ -15,6 +16,7 @@ import time
 import dovecot
 
 imaplib._MAXLINE = 50_000_000
+poplib._MAXLINE = 50_000_000
 
 LETTERS = {"S": "\\Seen", "R": "\\Answered", "F": "\\Flagged", "D": "\\Draft", "T": "\\Deleted",
            "P": "$Forwarded"}
@@ -214,6 +216,42 @@ class Remote:
     def everything(self):
         """{name: messages} of all mailboxes."""
         return {name: self.messages(name) for name in self.mailboxes()}
+
+
+class Drop:
+    """A server's maildrop. Each look is a session of its own, as one locks the maildrop."""
+
+    def __init__(self, server, user=dovecot.USER, password=None):
+        self.server, self.user, self.password = server, user, password or server.users[user]
+        self.context = ssl.create_default_context(cafile=server.certificates.ca)
+
+    def open(self):
+        """A session that has the maildrop; quit() ends it."""
+        session = poplib.POP3_SSL("localhost", self.server.pop3_tls_port, timeout=30,
+                                  context=self.context)
+        if "UTF8" in session.capa():
+            session.utf8()  # without it Courier wraps messages that are not ASCII
+        session.user(self.user)
+        session.pass_(self.password)
+        return session
+
+    def uids(self):
+        """The unique-ids, in order."""
+        session = self.open()
+        listed = [line.split(b" ", 1)[1].decode() for line in session.uidl()[1]]
+        session.quit()
+        return listed
+
+    def messages(self):
+        """{unique-id: digest}."""
+        session = self.open()
+        found = {}
+        for line in session.uidl()[1]:
+            number, uid = line.decode().split(" ", 1)
+            body = b"\r\n".join(session.retr(int(number))[1]) + b"\r\n"
+            found[uid] = digest(body)
+        session.quit()
+        return found
 
 
 class Local:

@@ -202,6 +202,8 @@ struct model_setaside {
 	struct setaside_record setaside;
 };
 
+#define MODEL_POP3_MAX 1024
+
 struct model_store {
 	struct store_port port;
 	struct world *world;
@@ -214,6 +216,9 @@ struct model_store {
 	size_t journal_count;
 	struct model_setaside setaside[MODEL_MESSAGES_MAX];
 	size_t setaside_count;
+	struct pop3_record pop3[MODEL_POP3_MAX]; /* in order of the ids */
+	size_t pop3_count;
+	uint32_t pop3_ids_made;
 };
 
 /* What a connection that was lost had sent, and the server has not carried out yet. */

@@ -172,6 +172,41 @@ static void delete_mailbox(struct model_store *store, uint32_t id)
 	remove_mailbox(store, id);
 }
 
+/* --- Maildrops --- */
+
+/* Where it is, or belongs. */
+static size_t find_pop3(const struct model_store *store, uint32_t id)
+{
+	size_t at = 0;
+
+	while (at < store->pop3_count && store->pop3[at].id < id)
+		at++;
+	return at;
+}
+
+static void remove_pop3(struct model_store *store, uint32_t id)
+{
+	size_t at = find_pop3(store, id);
+
+	if (at == store->pop3_count || store->pop3[at].id != id)
+		return;
+	store->pop3_count--;
+	memmove(&store->pop3[at], &store->pop3[at + 1],
+		(store->pop3_count - at) * sizeof(store->pop3[0]));
+}
+
+static void put_pop3(struct model_store *store, const struct pop3_record *pop3)
+{
+	size_t at = find_pop3(store, pop3->id);
+
+	remove_pop3(store, pop3->id);
+	must(store->pop3_count < MODEL_POP3_MAX);
+	memmove(&store->pop3[at + 1], &store->pop3[at],
+		(store->pop3_count - at) * sizeof(store->pop3[0]));
+	store->pop3[at] = *pop3;
+	store->pop3_count++;
+}
+
 static void apply_change(struct model_store *store, const struct store_change *change)
 {
 	uint32_t id = change->mailbox_id;
@@ -206,6 +241,12 @@ static void apply_change(struct model_store *store, const struct store_change *c
 		break;
 	case STORE_DELETE_MAILBOX:
 		delete_mailbox(store, id);
+		break;
+	case STORE_PUT_POP3:
+		put_pop3(store, &change->u.pop3);
+		break;
+	case STORE_DELETE_POP3:
+		remove_pop3(store, change->u.pop3_id);
 		break;
 	}
 }
@@ -430,6 +471,23 @@ static int model_setaside_each(struct store_port *port, uint32_t mailbox_id,
 	return code;
 }
 
+static int model_pop3_each(struct store_port *port,
+			   void (*each)(void *context, const struct pop3_record *pop3),
+			   void *context, struct error *err)
+{
+	struct model_store *store = store_of(port);
+	int code = store_check(store, err);
+
+	for (size_t i = 0; code == 0 && i < store->pop3_count; i++)
+		each(context, &store->pop3[i]);
+	return code;
+}
+
+static uint32_t model_pop3_new_id(struct store_port *port)
+{
+	return ++store_of(port)->pop3_ids_made;
+}
+
 static const struct store_ops model_store_ops = {
 	.messages_by_identity = model_messages_by_identity,
 	.messages_by_email_id = model_messages_by_email_id,
@@ -443,6 +501,8 @@ static const struct store_ops model_store_ops = {
 	.message_count = model_message_count,
 	.journal_each = model_journal_each,
 	.setaside_each = model_setaside_each,
+	.pop3_each = model_pop3_each,
+	.pop3_new_id = model_pop3_new_id,
 	.commit = model_commit,
 };
 

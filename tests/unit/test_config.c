@@ -241,7 +241,7 @@ static void a_tunnel_needs_neither_host_nor_password_nor_tls(void **state)
 	assert_int_equal(a->connection.tls, NET_TLS_NONE);
 }
 
-static void pop3_accounts_are_read_and_said_to_be_unsupported(void **state)
+static void pop3_accounts_say_what_is_kept(void **state)
 {
 	struct fixture *f = *state;
 	static const struct {
@@ -257,7 +257,6 @@ static void pop3_accounts_are_read_and_said_to_be_unsupported(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[512];
-		struct error err;
 		(void)snprintf(text, sizeof(text),
 			       "account w {\nprotocol=pop3\nhost=h\nuser=u\npassword=p\n"
 			       "maildir=/m\nkeep=%s\n}\n",
@@ -266,8 +265,28 @@ static void pop3_accounts_are_read_and_said_to_be_unsupported(void **state)
 		assert_int_equal(a->keep, cases[i].expected);
 		assert_int_equal(a->keep_s, cases[i].seconds);
 		assert_int_equal(a->poll_interval_s, 600);
-		assert_int_equal(config_account_supported(a, &err), SYNCD_ECONFIG);
+		assert_int_equal(a->layout, MAILDIR_PLUSPLUS); /* the maildir is its INBOX */
+		assert_false(a->push);
+		assert_false(a->deletes_moved);
+		assert_int_equal(a->deletion_limit, 50);
 	}
+}
+
+#define POP3_7(line)                                                                               \
+	"account w {\n protocol = pop3\n host = h\n user = u\n password = p\n maildir = /m\n " line   \
+	"\n}\n"
+
+static void pop3_accounts_say_what_follows_local_deletions(void **state)
+{
+	struct fixture *f = *state;
+	const struct config_account *a = load_account(
+		f, POP3_7("keep = until-deleted\n moved = delete\n deletion_limit = none"));
+
+	assert_true(a->deletes_moved);
+	assert_int_equal(a->deletion_limit, 0);
+	a = load_account(f, POP3_7("keep = until-deleted\n moved = keep\n deletion_limit = 10%"));
+	assert_false(a->deletes_moved);
+	assert_int_equal(a->deletion_limit, 10);
 }
 
 static void smtp_takes_what_it_lacks_from_the_account(void **state)
@@ -276,7 +295,6 @@ static void smtp_takes_what_it_lacks_from_the_account(void **state)
 	const struct config_account *a = load_account(
 		f, MINIMAL " auth = plain\n smtp {\n host = s.example\n"
 			   " from = {\"me@example.org\", \"*@x.org\"}\n delay = 10s\n }\n}\n");
-	struct error err;
 
 	assert_non_null(a->smtp);
 	assert_string_equal(a->smtp->connection.host, "s.example");
@@ -288,7 +306,6 @@ static void smtp_takes_what_it_lacks_from_the_account(void **state)
 	assert_string_equal(a->smtp->sent, "Sent");
 	assert_int_equal(a->smtp->delay_s, 10);
 	assert_int_equal(a->smtp->expire_s, 5 * 86400);
-	assert_int_equal(config_account_supported(a, &err), 0);
 	a = load_account(f, MINIMAL " smtp {\n host = s\n from = a@b\n sent = \"\"\n user = other\n"
 				    " password_command = pw\n }\n}\n");
 	assert_string_equal(a->smtp->sent, "");
@@ -385,6 +402,7 @@ static const struct fault_case {
 	{ LINE_7("password_command = pass"), 7, "without password" },
 	{ LINE_7("trash = \"\""), 7, "empty" },
 	{ LINE_7("keep = all"), 7, "not a key of imap" },
+	{ LINE_7("moved = keep"), 7, "not a key of imap" },
 	{ LINE_7("smtp {\n host = s\n }"), 8, "from: is missing" },
 	{ LINE_7("smtp {\n from = a@b\n }"), 8, "host: is missing" },
 	{ LINE_7("smtp {\n host = s\n from = a@b\n keep = all\n }"), 10, "keep" },
@@ -402,9 +420,14 @@ static const struct fault_case {
 	{ "account \"../x\" {\n protocol = imap\n host = h\n user = u\n password = p\n"
 	  " maildir = /m\n}\n",
 	  2, "name must be" },
-	{ "account a {\n protocol = pop3\n host = h\n user = u\n password = p\n maildir = /m\n"
-	  " push = true\n}\n",
-	  7, "not a key of pop3" },
+	{ POP3_7("push = true"), 7, "not a key of pop3" },
+	{ POP3_7("moved = delete"), 7, "until-deleted" },
+	{ POP3_7("keep = none\n deletion_limit = 5%"), 8, "until-deleted" },
+	{ POP3_7("keep = until-deleted\n moved = on"), 8, "keep, delete" },
+	{ POP3_7("keep = forever"), 7, "until-deleted and a duration" },
+	{ MINIMAL "}\n" POP3_7("\n}\naccount b {\n protocol=pop3\n host=h\n user=u\n password=p\n"
+				" maildir = \"/m/.Sub\""),
+	  21, "overlaps that of account \"w\"" },
 	{ MINIMAL "}\n" MINIMAL "}\n", 8, "work" },
 	{ MINIMAL "}\naccount b {\n protocol=imap\n host=h\n user=u\n password=p\n"
 		  " maildir = \"/home/me/Mail/sub\"\n}\n",
@@ -545,7 +568,8 @@ int main(void)
 		CONFIG_TEST(one_string_of_a_password_command_is_for_the_shell),
 		CONFIG_TEST(ports_follow_protocol_and_tls),
 		CONFIG_TEST(a_tunnel_needs_neither_host_nor_password_nor_tls),
-		CONFIG_TEST(pop3_accounts_are_read_and_said_to_be_unsupported),
+		CONFIG_TEST(pop3_accounts_say_what_is_kept),
+		CONFIG_TEST(pop3_accounts_say_what_follows_local_deletions),
 		CONFIG_TEST(smtp_takes_what_it_lacks_from_the_account),
 		CONFIG_TEST(apop_is_for_pop3_and_not_for_its_smtp_section),
 		CONFIG_TEST(plaintext_to_loopback_is_allowed),

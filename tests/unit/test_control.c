@@ -63,6 +63,8 @@ static int op_status(struct control_user *user, const char *account, struct cont
 	m->messages = 3;
 	m->unseen = 1;
 	m = control_status_add_mailbox(a, "odd \xff name");
+	control_status_add_left(m, "UID7", 9000, NULL);
+	control_status_add_left(m, "", 12, "no");
 	m->held_deletions = 120;
 	m->held_is_remote = true;
 	return 0;
@@ -99,6 +101,17 @@ static void op_decide(struct control_user *user, const struct control_target *ta
 {
 	assert_true(decision == SYNC_ACCEPT || decision == SYNC_RESTORE);
 	hold(user, decision == SYNC_ACCEPT ? "accept" : "restore", target, 1, reply);
+}
+
+static void op_fetch(struct control_user *user, const char *account, const char *uid,
+		     struct control_reply *reply)
+{
+	hold(user, "fetch", &(struct control_target){ account, uid }, 1, reply);
+}
+
+static void op_forget(struct control_user *user, const char *account, struct control_reply *reply)
+{
+	hold(user, "forget", &(struct control_target){ account, NULL }, 1, reply);
 }
 
 static int op_pause(struct control_user *user, const char *const *accounts, size_t count,
@@ -139,6 +152,8 @@ static const struct control_ops ops = {
 	.sync = op_sync,
 	.plan = op_plan,
 	.decide = op_decide,
+	.fetch = op_fetch,
+	.forget = op_forget,
 	.pause = op_pause,
 	.resume = op_resume,
 	.reload = op_reload,
@@ -318,11 +333,13 @@ static void status_has_what_the_contract_says(void **state)
 		"\"next_retry\":null,\"error\":{\"code\":\"auth\",\"message\":\"wrong password\"},"
 		"\"mailboxes\":[{\"name\":\"INBOX\",\"special_use\":\"trash\",\"messages\":3,"
 		"\"unseen\":1,\"pending\":0,"
-		"\"set_aside\":[],\"too_large\":0,\"server_keywords\":[],\"local_keywords\":[],"
+		"\"set_aside\":[],\"too_large\":0,\"left\":[],\"server_keywords\":[],\"local_"
+		"keywords\":[],"
 		"\"held\":null,"
 		"\"error\":null},{\"name\":\"odd ? name\","
 		"\"special_use\":null,\"messages\":0,\"unseen\":0,\"pending\":0,\"set_aside\":[],"
-		"\"too_large\":0,"
+		"\"too_large\":0,\"left\":[{\"uidl\":\"UID7\",\"bytes\":9000,\"reason\":null},"
+		"{\"uidl\":null,\"bytes\":12,\"reason\":\"no\"}],"
 		"\"server_keywords\":[],\"local_keywords\":[],"
 		"\"held\":{\"deletions\":120,\"side\":\"remote\"},\"error\":null}]}]}}");
 	free(line);
@@ -363,6 +380,16 @@ static void bad_requests_get_the_codes_of_json_rpc(void **state)
 		  "\"params\":{\"targets\":[\"a\\u0000b\"]}}\n",
 		  -32602 },
 		/* A decision is about something, and one thing. */
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"forget\"}\n", -32602 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"fetch\","
+		  "\"params\":{\"message\":\"work\"}}\n",
+		  -32602 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"fetch\","
+		  "\"params\":{\"message\":\"work/\"}}\n",
+		  -32602 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"fetch\","
+		  "\"params\":{\"message\":[\"work/7\"]}}\n",
+		  -32602 },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"accept\"}\n", -32602 },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"restore\",\"params\":{}}\n", -32602 },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"accept\","
@@ -505,6 +532,16 @@ static void decisions_are_about_one_target_and_answered_as_sync(void **state)
 		   "{\"target\":\"home\"}}\n");
 	turn(f);
 	assert_string_equal(f->seen, "restore home|-");
+	client_say(f, fd,
+		   "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"fetch\",\"params\":"
+		   "{\"message\":\"home/a/b c\"}}\n");
+	turn(f);
+	assert_string_equal(f->seen, "fetch home|a/b c");
+	client_say(f, fd,
+		   "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"forget\",\"params\":"
+		   "{\"account\":\"home\"}}\n");
+	turn(f);
+	assert_string_equal(f->seen, "forget home|-");
 	answer_held(f);
 	char *line = client_line(f, fd);
 	json_t *answer = json_loads(line, 0, NULL);

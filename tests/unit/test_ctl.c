@@ -48,7 +48,12 @@ static const char status_json[] =
 	"\"held\":{\"deletions\":120,\"side\":\"remote\"},"
 	"\"error\":{\"code\":\"x\",\"message\":\"no\\nway\"}}]},"
 	"{\"name\":\"home\",\"protocol\":\"imap\",\"state\":\"idle\",\"push\":\"poll\","
-	"\"last_sync\":null,\"next_retry\":null,\"error\":null,\"mailboxes\":[]}]}";
+	"\"last_sync\":null,\"next_retry\":null,\"error\":null,\"mailboxes\":[]},"
+	"{\"name\":\"old\",\"protocol\":\"pop3\",\"state\":\"idle\",\"push\":\"poll\","
+	"\"last_sync\":1000,\"next_retry\":null,\"error\":null,\"mailboxes\":["
+	"{\"name\":\"INBOX\",\"messages\":3,\"too_large\":1,\"pending\":2,\"left\":["
+	"{\"uidl\":\"A\\u001b7\",\"bytes\":2048,\"reason\":null},"
+	"{\"uidl\":null,\"bytes\":7,\"reason\":\"no\\nway\"}]}]}]}";
 
 static void status_is_an_aligned_table_without_control_characters(void **state)
 {
@@ -71,7 +76,14 @@ static void status_is_an_aligned_table_without_control_characters(void **state)
 			    "  B\u00fcro/?[2J       120        0        7"
 			    "  [tr?ash]  held: 120 deletions on the remote side  no?way\n"
 			    "\n"
-			    "home (imap, poll)  idle  never synced\n");
+			    "home (imap, poll)  idle  never synced\n"
+			    "\n"
+			    "old (pop3, poll)  idle  synced 5s ago\n"
+			    "  MAILBOX  MESSAGES   UNSEEN  PENDING\n"
+			    "  INBOX           3        0        2\n"
+			    "    1 left on the server (max_size)\n"
+			    "    stays there: UIDL A?7 (2.0 KiB): larger than max_size\n"
+			    "    stays there: UIDL unknown (7 B): no?way\n");
 	json_decref(status);
 	buf_free(&out);
 }
@@ -279,6 +291,17 @@ static void op_decide(struct control_user *user, const struct control_target *ta
 	op_sync(user, target, 1, reply);
 }
 
+static void op_fetch(struct control_user *user, const char *account, const char *uid,
+		     struct control_reply *reply)
+{
+	op_sync(user, &(struct control_target){ account, uid }, 1, reply);
+}
+
+static void op_forget(struct control_user *user, const char *account, struct control_reply *reply)
+{
+	op_sync(user, &(struct control_target){ account, NULL }, 1, reply);
+}
+
 static void op_plan(struct control_user *user, const struct control_target *targets, size_t count,
 		    struct control_reply *reply)
 {
@@ -315,6 +338,8 @@ static const struct control_ops ops = {
 	.sync = op_sync,
 	.plan = op_plan,
 	.decide = op_decide,
+	.fetch = op_fetch,
+	.forget = op_forget,
 	.pause = op_pause,
 	.resume = op_pause,
 	.reload = op_reload,
@@ -439,6 +464,14 @@ static void commands_print_and_exit_as_promised(void **state)
 		  "7 fetched\n",
 		  "syncctl: work/a/b: it said NO\n" },
 		{ { "restore", "work/a/b" }, true, 1, "{\"exit\":1,", "" },
+		{ { "fetch", "work", "a/b" },
+		  false,
+		  1,
+		  "7 fetched\n",
+		  "syncctl: work/a/b: it said NO\n" },
+		{ { "fetch", "work" }, false, 64, "", "usage: syncctl fetch ACCOUNT UIDL\n" },
+		{ { "forget", "work" }, false, 0, "7 fetched\n", "" },
+		{ { "forget" }, false, 64, "", "usage: syncctl forget ACCOUNT\n" },
 		{ { "accept" }, false, 64, "", "usage: syncctl accept ACCOUNT[/MAILBOX]\n" },
 		{ { "accept", "a", "b" }, false, 64, "", "usage: syncctl accept" },
 		{ { "pause", "work", "home" }, false, 0, "", "" },

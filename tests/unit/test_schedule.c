@@ -120,6 +120,24 @@ static void what_does_not_pass_by_itself_is_tried_at_the_interval(void **state)
 	}
 }
 
+static void who_wants_to_be_left_alone_is_whatever_wakes(void **state)
+{
+	struct schedule schedule = rested();
+	uint64_t at_ms = 0;
+
+	(void)state;
+	schedule_rest(&schedule, NOW_MS, 60);
+	schedule_rest(&schedule, NOW_MS, 10); /* said in passing: no reason to come sooner */
+	assert_int_equal(schedule_retry_ms(&schedule), 0); /* nothing has failed */
+	schedule_wake(&schedule, NOW_MS + 1);
+	assert_int_equal(schedule_next(&schedule, NOW_MS + 1, &at_ms), SCHEDULE_WAIT);
+	assert_int_equal(at_ms, NOW_MS + 60000);
+	assert_due(&schedule, NOW_MS + 60000, SCHEDULE_FULL);
+	schedule_ended(&schedule, NOW_MS + 1, SYNCD_EBUSY, 0); /* a person tried */
+	assert_int_equal(schedule_retry_ms(&schedule), NOW_MS + 60000);
+	assert_due(&schedule, NOW_MS + 59999, SCHEDULE_WAIT);
+}
+
 static void a_paused_account_does_nothing(void **state)
 {
 	struct schedule schedule = rested();
@@ -139,6 +157,7 @@ int main(void)
 		cmocka_unit_test(failures_that_pass_are_retried_later_and_later),
 		cmocka_unit_test(a_refused_password_waits_for_the_user),
 		cmocka_unit_test(what_does_not_pass_by_itself_is_tried_at_the_interval),
+		cmocka_unit_test(who_wants_to_be_left_alone_is_whatever_wakes),
 		cmocka_unit_test(a_paused_account_does_nothing),
 	};
 

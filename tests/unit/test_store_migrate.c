@@ -400,7 +400,7 @@ static void an_older_state_cannot_be_opened_read_only(void **state)
 	f->options.is_read_only = true;
 	assert_int_equal(open_store(f), SYNCD_EIO);
 	assert_null(f->store);
-	assert_non_null(strstr(f->err.text, "older syncd (schema 1, this one needs 5)"));
+	assert_non_null(strstr(f->err.text, "older syncd (schema 1, this one needs 6)"));
 	assert_non_null(strstr(f->err.text, "one ordinary pass brings it up to date"));
 	assert_int_equal(version_of(f), 1);
 	f->options.is_read_only = false;

@@ -1,5 +1,5 @@
 # Completion of syncctl for fish. SPDX-License-Identifier: MIT
-set -l commands status sync watch pause resume plan accept restore check sendmail outbox reload stop
+set -l commands status sync watch pause resume plan accept restore fetch forget check sendmail outbox reload stop
 complete -c syncctl -f
 complete -c syncctl -s s -r -F -d 'control socket'
 complete -c syncctl -l json -d 'print JSON'

@@ -1,0 +1,485 @@
+/* Which messages of a maildrop are known: unique-ids that are reused, equal or given anew, or that
+ * there are none of; sizes and listings that are wrong.
+ * SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../src/sync/pull.h"
+#include "support/pull_fixture.h"
+#include "syncd/must.h"
+
+#define DAY_S (24 * 60 * 60)
+
+static struct pull_fixture *fixture(enum pull_keep keep)
+{
+	return pull_fixture_new(1, keep);
+}
+
+static void run_well(struct pull_fixture *f)
+{
+	int code = pull_fixture_run(f);
+
+	if (code != 0)
+		fail_msg("%s", f->result.err.text);
+}
+
+/* --- Unique-ids that come back -------------------------------------------------------------- */
+
+static void a_unique_id_that_is_reused_is_another_message(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_NONE);
+
+	(void)state;
+	(void)model_maildrop_add(&f->drop, "a", 1);
+	run_well(f);
+	(void)model_maildrop_add(&f->drop, "a", 2);
+	run_well(f);
+	assert_int_equal(pull_fixture_files(f, 1), 1);
+	assert_int_equal(pull_fixture_files(f, 2), 1);
+	assert_int_equal(f->drop.count, 0);
+	pull_fixture_free(f);
+}
+
+static void a_unique_id_that_passed_on_at_once_is_told_by_its_size(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+
+	(void)state;
+	(void)model_maildrop_add(&f->drop, "a", 1);
+	run_well(f);
+	f->drop.messages[0].content = 10; /* two bytes more */
+	run_well(f);
+	assert_int_equal(pull_fixture_files(f, 1), 1);
+	assert_int_equal(pull_fixture_files(f, 10), 1);
+	assert_int_equal(pull_fixture_present(f), 1);
+	run_well(f);
+	assert_int_equal(f->drop.bodies, 2);
+	pull_fixture_free(f);
+}
+
+/* A server that says +OK to QUIT and deletes nothing. */
+static void a_deletion_that_was_not_kept_is_repeated(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_NONE);
+
+	(void)state;
+	pull_fixture_arrive(f, 2);
+	f->drop.forgets_marks = true;
+	run_well(f);
+	f->drop.forgets_marks = false;
+	run_well(f);
+	assert_int_equal(f->drop.count, 0);
+	assert_int_equal(pull_fixture_visible(f), 2);
+	assert_int_equal(f->result.counts.fetched, 0);
+	pull_fixture_free(f);
+}
+
+static void a_refused_deletion_is_repeated(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_NONE);
+
+	(void)state;
+	pull_fixture_arrive(f, 2);
+	f->drop.refuses_deletion = true;
+	run_well(f);
+	assert_int_equal(f->result.counts.expunged, 0);
+	assert_int_equal(pull_fixture_present(f), 2);
+	f->drop.refuses_deletion = false;
+	run_well(f);
+	assert_int_equal(f->result.counts.expunged, 2);
+	assert_int_equal(f->drop.bodies, 2);
+	pull_fixture_free(f);
+}
+
+static void what_is_long_gone_is_forgotten(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_NONE);
+
+	(void)state;
+	pull_fixture_arrive(f, 2);
+	run_well(f);
+	world_wait(&f->world, PULL_FORGET_S - 60);
+	run_well(f);
+	assert_int_equal(f->world.store.pop3_count, 2);
+	world_wait(&f->world, 120);
+	run_well(f);
+	assert_int_equal(f->world.store.pop3_count, 0);
+	pull_fixture_free(f);
+}
+
+/* --- Equal messages --------------------------------------------------------------------------- */
+
+static void copies_under_one_unique_id_are_delivered_once(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		(void)model_maildrop_add(&f->drop, "a", 1);
+	run_well(f);
+	assert_int_equal(pull_fixture_files(f, 1), 1);
+	assert_int_equal(f->result.counts.fetched, 1);
+	assert_int_equal(f->world.store.pop3_count, 5);
+	run_well(f);
+	assert_int_equal(f->drop.bodies, 5);
+	(void)model_maildrop_add(&f->drop, "a", 1); /* one more: who is who? */
+	run_well(f);
+	assert_int_equal(pull_fixture_files(f, 1), 1);
+	assert_int_equal(f->drop.bodies, 11);
+	model_maildrop_remove(&f->drop, 0); /* which of them is gone? */
+	run_well(f);
+	assert_int_equal(f->drop.bodies, 16);
+	assert_int_equal(pull_fixture_present(f), 5);
+	f->options.keep = PULL_KEEP_NONE;
+	run_well(f);
+	assert_int_equal(f->drop.count, 0);
+	assert_int_equal(pull_fixture_files(f, 1), 1);
+	pull_fixture_free(f);
+}
+
+static void other_messages_under_one_unique_id_are_all_delivered(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_NONE);
+
+	(void)state;
+	for (uint32_t content = 1; content <= 4; content++)
+		(void)model_maildrop_add(&f->drop, "a", content);
+	run_well(f);
+	assert_int_equal(pull_fixture_visible(f), 4);
+	assert_int_equal(f->drop.count, 0);
+	pull_fixture_free(f);
+}
+
+static void equal_messages_with_other_unique_ids_are_several(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+
+	(void)state;
+	(void)model_maildrop_add(&f->drop, "a", 1);
+	(void)model_maildrop_add(&f->drop, "b", 1);
+	run_well(f);
+	(void)model_maildrop_add(&f->drop, "c", 1);
+	run_well(f);
+	assert_int_equal(pull_fixture_files(f, 1), 3);
+	pull_fixture_free(f);
+}
+
+/* --- Other unique-ids for all --------------------------------------------------------------------
+ */
+
+static void renumber(struct pull_fixture *f)
+{
+	for (size_t i = 0; i < f->drop.count; i++)
+		(void)snprintf(f->drop.messages[i].uid, sizeof(f->drop.messages[i].uid), "n%u",
+			       ++f->made);
+}
+
+static void a_server_that_renumbers_is_recognised_by_headers(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+
+	(void)state;
+	pull_fixture_arrive(f, 30);
+	(void)model_maildrop_add(&f->drop, "twice", 1); /* several they stay */
+	run_well(f);
+	renumber(f);
+	(void)model_maildrop_add(&f->drop, "new", 200);
+	run_well(f);
+	assert_int_equal(f->result.counts.fetched, 1);
+	assert_int_equal(f->drop.headers, 32);
+	assert_int_equal(f->drop.bodies, 32);
+	assert_int_equal(pull_fixture_visible(f), 32);
+	assert_int_equal(pull_fixture_files(f, 1), 2);
+	run_well(f);
+	assert_int_equal(f->drop.headers, 32);
+	assert_int_equal(f->drop.bodies, 32);
+	assert_int_equal(f->world.store.pop3_count, 32);
+	pull_fixture_free(f);
+}
+
+static void without_top_it_is_recognised_by_bodies(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+
+	(void)state;
+	f->drop.has_top = false;
+	pull_fixture_arrive(f, 30);
+	run_well(f);
+	renumber(f);
+	run_well(f);
+	assert_int_equal(f->result.counts.fetched, 0);
+	assert_int_equal(f->drop.bodies, 60);
+	assert_int_equal(pull_fixture_visible(f), 30);
+	assert_int_equal(pull_fixture_present(f), 30);
+	run_well(f);
+	assert_int_equal(f->drop.bodies, 60);
+	pull_fixture_free(f);
+}
+
+static void some_that_were_renumbered_are_recognised_by_bodies(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_NONE);
+
+	(void)state;
+	f->drop.refuses_deletion = true;
+	pull_fixture_arrive(f, 3);
+	run_well(f);
+	renumber(f);
+	f->drop.refuses_deletion = false;
+	run_well(f);
+	assert_int_equal(f->drop.headers, 0);
+	assert_int_equal(pull_fixture_visible(f), 3);
+	assert_int_equal(f->drop.count, 0);
+	pull_fixture_free(f);
+}
+
+/* What was recognised before the link was lost need not come again. */
+static void a_recognition_that_is_cut_goes_on(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+	struct fault fault = { .kind = FAULT_FAIL };
+
+	(void)state;
+	f->drop.has_top = false;
+	pull_fixture_arrive(f, 30);
+	run_well(f);
+	renumber(f);
+	fault.at_call = f->world.calls + 60;
+	f->world.faults = &fault;
+	f->world.fault_count = 1;
+	f->world.faults_are_on = true;
+	assert_int_not_equal(pull_fixture_run(f), 0);
+	uint64_t bodies = f->drop.bodies;
+	assert_true(bodies > 35 && bodies < 60);
+	run_well(f);
+	assert_true(f->drop.bodies - bodies < 30);
+	assert_int_equal(pull_fixture_visible(f), 30);
+	pull_fixture_free(f);
+}
+
+/* --- Without unique-ids
+ * ---------------------------------------------------------------------------- */
+
+static void without_unique_ids_nothing_can_be_kept(void **state)
+{
+	static const enum pull_keep keeps[] = { PULL_KEEP_ALL, PULL_KEEP_FOR,
+						PULL_KEEP_UNTIL_DELETED };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(keeps); i++) {
+		struct pull_fixture *f = fixture(keeps[i]);
+		pull_fixture_arrive(f, 2);
+		f->drop.has_uids = false;
+		assert_int_equal(pull_fixture_run(f), SYNCD_ECONFIG);
+		assert_non_null(strstr(f->result.err.text, "keep = none"));
+		assert_int_equal(pull_fixture_visible(f), 0);
+		assert_int_equal(f->drop.count, 2);
+		pull_fixture_free(f);
+	}
+}
+
+/* The QUIT is cut: `is_done` tells whether the server had heard it. */
+static struct pull_fixture *cut_at_quit(bool has_uids, bool is_done)
+{
+	struct fault fault = { .kind = is_done ? FAULT_LOSE_REPLY : FAULT_FAIL };
+	struct pull_fixture *f = fixture(PULL_KEEP_NONE);
+
+	f->drop.has_uids = has_uids;
+	pull_fixture_arrive(f, 4);
+	pull_fixture_start(f);
+	while (f->drop.quitting == NULL)
+		must(world_step(&f->world));
+	fault.at_call = f->world.calls + 1;
+	f->world.faults = &fault;
+	f->world.fault_count = 1;
+	f->world.faults_are_on = true;
+	while (!f->is_over)
+		must(world_step(&f->world));
+	f->world.faults_are_on = false;
+	return f;
+}
+
+static void a_quit_that_was_cut_neither_loses_nor_doubles(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		bool has_uids = i % 2 == 0;
+		bool is_done = i / 2 == 0;
+		struct pull_fixture *f = cut_at_quit(has_uids, is_done);
+		assert_int_equal(f->result.err.code, SYNCD_ENET);
+		assert_int_equal(f->result.counts.expunged, 0);
+		assert_int_equal(f->drop.count, is_done ? 0 : 4);
+		run_well(f);
+		assert_int_equal(f->result.counts.fetched, 0);
+		assert_int_equal(pull_fixture_visible(f), 4);
+		assert_int_equal(f->drop.count, 0);
+		/* With unique-ids nothing had to be downloaded to find that out. */
+		assert_int_equal(f->drop.bodies, !has_uids && !is_done ? 8 : 4);
+		assert_int_equal(f->world.store.pop3_count, has_uids ? 4 : 0);
+		pull_fixture_free(f);
+	}
+}
+
+static void equal_messages_without_unique_ids_are_several(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_NONE);
+
+	(void)state;
+	f->drop.has_uids = false;
+	for (size_t i = 0; i < 3; i++)
+		(void)model_maildrop_add(&f->drop, "", 1);
+	run_well(f);
+	assert_int_equal(pull_fixture_files(f, 1), 3);
+	assert_int_equal(f->world.store.pop3_count, 0);
+	(void)model_maildrop_add(&f->drop, "", 1); /* once more: it is not what was deleted */
+	run_well(f);
+	assert_int_equal(pull_fixture_files(f, 1), 4);
+	pull_fixture_free(f);
+}
+
+/* --- Listings that are wrong
+ * --------------------------------------------------------------------------- */
+
+static void a_wrong_size_is_no_other_message(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+
+	(void)state;
+	pull_fixture_arrive(f, 2);
+	f->drop.messages[0].listed_bytes = 7;
+	run_well(f);
+	f->drop.messages[1].listed_bytes = 1000000;
+	run_well(f);
+	assert_int_equal(f->result.counts.fetched, 0);
+	assert_int_equal(f->drop.bodies, 3);
+	run_well(f);
+	assert_int_equal(f->drop.bodies, 3);
+	assert_int_equal(pull_fixture_visible(f), 2);
+	pull_fixture_free(f);
+}
+
+static void a_listing_with_holes_makes_nobody_absent(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+
+	(void)state;
+	pull_fixture_arrive(f, 3);
+	run_well(f);
+	f->drop.messages[1].is_hidden = true;
+	run_well(f);
+	assert_int_equal(pull_fixture_present(f), 3);
+	f->drop.messages[1].is_hidden = false;
+	run_well(f);
+	assert_int_equal(f->drop.bodies, 3);
+	model_maildrop_remove(&f->drop, 1);
+	run_well(f);
+	assert_int_equal(pull_fixture_present(f), 2);
+	pull_fixture_free(f);
+}
+
+/* A maildrop that is empty for a day and full again, by other unique-ids. */
+static void what_comes_back_from_nowhere_is_not_doubled(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+
+	(void)state;
+	pull_fixture_arrive(f, 5);
+	run_well(f);
+	f->drop.count = 0;
+	run_well(f);
+	assert_int_equal(pull_fixture_present(f), 0);
+	world_wait(&f->world, DAY_S);
+	f->drop.count = 5;
+	renumber(f);
+	run_well(f);
+	assert_int_equal(pull_fixture_visible(f), 5);
+	assert_int_equal(pull_fixture_present(f), 5);
+	pull_fixture_free(f);
+}
+
+/* --- Dates
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static void a_date_is_the_topmost_received_or_that_of_the_sender(void **state)
+{
+	static const struct {
+		const char *message;
+		bool has_date;
+		int64_t date_s;
+	} cases[] = {
+		{ "Date: 1 Jan 1970 00:00:01 +0000\r\n"
+		  "Received: by b; 1 Jan 1970 00:00:02 +0000\r\n"
+		  "Received: by a; 1 Jan 1970 00:00:03 +0000\r\n\r\n",
+		  true, 2 },
+		{ "Received: by b; 1 Jan 1970 00:00:02 +0000\r\n"
+		  "Date: 1 Jan 1970 00:00:01 +0000\r\n\r\n",
+		  true, 2 },
+		{ "Received: by b\r\nReceived: by a; 1 Jan 1970 00:00:03 +0000\r\n\r\n", true, 3 },
+		{ "Received: by b\r\nDate: 1 Jan 1970 00:00:01 +0000\r\n\r\n", true, 1 },
+		{ "Date: today\r\n\r\nDate: 1 Jan 1970 00:00:01 +0000\r\n", false, 0 },
+		{ "", false, 0 },
+	};
+	struct digest identity;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct pull_body body;
+		pull_body_begin(&body);
+		for (const char *c = cases[i].message; *c != '\0'; c++)
+			pull_body_add(&body, (struct slice){ c, 1 });
+		pull_body_end(&body, &identity);
+		assert_int_equal(body.has_date, cases[i].has_date);
+		if (body.has_date)
+			assert_int_equal(body.date_s, cases[i].date_s);
+		assert_int_equal(body.size_bytes, strlen(cases[i].message));
+		pull_body_free(&body);
+	}
+}
+
+static void what_has_no_date_is_of_now(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+
+	(void)state;
+	pull_fixture_arrive(f, 1);
+	run_well(f);
+	int64_t ago_s = world_now_s(&f->world) - pull_fixture_file(f, 1)->mtime_s;
+	assert_true(ago_s >= 0 && ago_s < 10);
+	pull_fixture_free(f);
+}
+
+#define TEST(name) cmocka_unit_test(name)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_unique_id_that_is_reused_is_another_message),
+		TEST(a_unique_id_that_passed_on_at_once_is_told_by_its_size),
+		TEST(a_deletion_that_was_not_kept_is_repeated),
+		TEST(a_refused_deletion_is_repeated),
+		TEST(what_is_long_gone_is_forgotten),
+		TEST(copies_under_one_unique_id_are_delivered_once),
+		TEST(other_messages_under_one_unique_id_are_all_delivered),
+		TEST(equal_messages_with_other_unique_ids_are_several),
+		TEST(a_server_that_renumbers_is_recognised_by_headers),
+		TEST(without_top_it_is_recognised_by_bodies),
+		TEST(some_that_were_renumbered_are_recognised_by_bodies),
+		TEST(a_recognition_that_is_cut_goes_on),
+		TEST(without_unique_ids_nothing_can_be_kept),
+		TEST(a_quit_that_was_cut_neither_loses_nor_doubles),
+		TEST(equal_messages_without_unique_ids_are_several),
+		TEST(a_wrong_size_is_no_other_message),
+		TEST(a_listing_with_holes_makes_nobody_absent),
+		TEST(what_comes_back_from_nowhere_is_not_doubled),
+		TEST(a_date_is_the_topmost_received_or_that_of_the_sender),
+		TEST(what_has_no_date_is_of_now),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
