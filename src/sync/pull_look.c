@@ -192,7 +192,7 @@ void pull_look_start(struct sync_pull *pull)
 
 	if (pull->options.keep == PULL_KEEP_UNTIL_DELETED && pull->local != NULL)
 		look_for_all(pull);
-	if (look->missing_count == 0) { /* then nothing is held, either */
+	if (look->missing_count == 0 || pull->local == NULL) { /* then nothing is held, either */
 		look_over(pull);
 		return;
 	}
