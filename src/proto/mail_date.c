@@ -85,7 +85,9 @@ static bool ends_with_zone(struct slice text)
 {
 	static const size_t len = sizeof("+0000") - 1;
 
-	return text.len > len && memchr("+-", text.data[text.len - len], 2) != NULL;
+	char sign = text.len > len ? text.data[text.len - len] : '\0';
+
+	return sign == '+' || sign == '-';
 }
 
 /* Takes a zone that is a word (§4.3) off the end; how far it is from UTC. Some programs write both,

@@ -84,12 +84,13 @@ static int store_load_place(struct store *store, struct env_txn *txn, struct err
 	return code;
 }
 
-static int store_load_next(struct env_txn *txn, struct slice key, uint32_t *next, struct error *err)
+static int store_load_next(struct env_txn *txn, struct slice key, const char *what, uint32_t *next,
+			   struct error *err)
 {
 	int code = schema_get_u32(txn, key, 1, next, err);
 
 	if (code == 0 && (*next == 0 || *next == UINT32_MAX))
-		code = env_damaged(env_of(txn), "the next number of a table", err);
+		code = env_damaged(env_of(txn), what, err);
 	return code;
 }
 
@@ -103,9 +104,11 @@ static int store_load(struct store *store, bool *is_older, struct error *err)
 	if (code == 0)
 		code = migrate_check(txn, store->is_read_only, is_older, err);
 	if (code == 0)
-		code = store_load_next(txn, schema_next_mailbox_key, &store->next_mailbox_id, err);
+		code = store_load_next(txn, schema_next_mailbox_key, "the next mailbox's number",
+				       &store->next_mailbox_id, err);
 	if (code == 0)
-		code = store_load_next(txn, schema_next_pop3_key, &store->next_pop3_id, err);
+		code = store_load_next(txn, schema_next_pop3_key, "the next download's number",
+				       &store->next_pop3_id, err);
 	if (code == 0)
 		code = env_get(txn, TABLE_META, schema_account_key, &found, &identity, err);
 	if (code == 0 && (!found || !unpack_text(&identity, STORE_IDENTITY_LEN, store->identity,

@@ -26,7 +26,7 @@ bool pull_is_failing(const struct sync_pull *pull)
 	return pull->err.code != 0;
 }
 
-/* --- The end --------------------------------------------------------------------------- */
+/* --- The end ------------------------------------------------------------------------- */
 
 static void pull_closed(struct port_op *op, int code)
 {
@@ -52,7 +52,10 @@ static void pull_close_start(struct sync_pull *pull)
 
 static void pull_end(struct sync_pull *pull)
 {
-	pull->result.err = pull->err.code != 0 ? pull->err : pull->refusal;
+	/* A full disk is what a person has to know of, however the session ended then. */
+	bool is_refusal = pull->err.code == 0 || pull->refusal.code == SYNCD_ENOSPC;
+
+	pull->result.err = is_refusal ? pull->refusal : pull->err;
 	pull->done(pull, &pull->result);
 	keyword_table_free(&pull->mailbox.keywords);
 	sync_setaside_free(&pull->setaside);
@@ -70,7 +73,7 @@ static void pull_end(struct sync_pull *pull)
 	free(pull);
 }
 
-/* --- The story ---------------------------------------------------------------------------- */
+/* --- The story ----------------------------------------------------------------------- */
 
 struct pull_state_row {
 	const char *name;

@@ -5,7 +5,7 @@
 #include "syncd/log.h"
 #include "syncd/must.h"
 
-/* --- What is due ------------------------------------------------------------------------------ */
+/* --- What is due --------------------------------------------------------------------- */
 
 bool pull_is_due(const struct sync_pull *pull, const struct pull_entry *entry)
 {
@@ -80,8 +80,7 @@ void pull_hold(struct sync_pull *pull)
 		store_batch_put_mailbox(&pull->batch, &pull->mailbox);
 }
 
-/* --- A dry run ----------------------------------------------------------------------------------
- */
+/* --- A dry run ----------------------------------------------------------------------- */
 
 void pull_plan_start(struct sync_pull *pull)
 {
@@ -101,8 +100,7 @@ void pull_plan_start(struct sync_pull *pull)
 	pull_piece_done(pull);
 }
 
-/* --- DELE
- * ----------------------------------------------------------------------------------------- */
+/* --- DELE ---------------------------------------------------------------------------- */
 
 static void saved(struct port_op *op, int code)
 {
@@ -170,8 +168,7 @@ void pull_delete_start(struct sync_pull *pull)
 	pull->ports.maildrop->ops->remove(pull->ports.maildrop, &pull->remove);
 }
 
-/* --- QUIT
- * ----------------------------------------------------------------------------------------- */
+/* --- QUIT ---------------------------------------------------------------------------- */
 
 /* Where nothing was to go, it does not matter how the session ends. */
 static void quitted(struct port_op *op, int code)
@@ -198,8 +195,7 @@ void pull_quit_start(struct sync_pull *pull)
 	pull->ports.maildrop->ops->quit(pull->ports.maildrop, &pull->quit);
 }
 
-/* --- What is gone
- * ----------------------------------------------------------------------------------- */
+/* --- What is gone -------------------------------------------------------------------- */
 
 /* Records of before may be messages that have not been fetched. */
 static bool has_unresolved(const struct sync_pull *pull)

@@ -56,7 +56,7 @@ static bool is_going_on(const struct sync_pull *pull)
 	return !pull->fetch.is_broken && !pull_is_failing(pull);
 }
 
-/* --- Staging --------------------------------------------------------------------------------- */
+/* --- Staging ------------------------------------------------------------------------- */
 
 static void report(struct sync_pull *pull)
 {
@@ -169,8 +169,7 @@ static void group_add(struct sync_pull *pull, uint32_t at)
 	}
 }
 
-/* --- One message --------------------------------------------------------------------------------
- */
+/* --- One message --------------------------------------------------------------------- */
 
 static bool fetch_next(struct maildrop_fetch_req *req, uint32_t *number)
 {
@@ -309,8 +308,7 @@ static int fetch_refused(struct maildrop_fetch_req *req, uint32_t number, const 
 	return 0;
 }
 
-/* --- All of them
- * ---------------------------------------------------------------------------------- */
+/* --- All of them --------------------------------------------------------------------- */
 
 static void fetch_done(struct port_op *op, int code)
 {

@@ -26,7 +26,7 @@ void pull_open_start(struct sync_pull *pull)
 	pull->ports.maildrop->ops->open(pull->ports.maildrop, &pull->open);
 }
 
-/* --- Listing --------------------------------------------------------------------------------- */
+/* --- Listing ------------------------------------------------------------------------- */
 
 /* Kept of those that are likely to be asked for: unique-ids are long, and most are known. */
 static void keep_uid(struct sync_pull *pull, struct pull_entry *entry, struct slice uid)

@@ -25,8 +25,7 @@ void pull_look_free(struct sync_pull *pull)
 	local_listing_free(&look->listing);
 }
 
-/* --- The end -----------------------------------------------------------------------------------
- */
+/* --- The end ------------------------------------------------------------------------- */
 
 static void look_over(struct sync_pull *pull)
 {
@@ -40,8 +39,7 @@ static void look_over(struct sync_pull *pull)
 	pull_piece_done(pull);
 }
 
-/* --- One mailbox ---------------------------------------------------------------------------------
- */
+/* --- One mailbox --------------------------------------------------------------------- */
 
 static int compare_item(const void *key, const void *item)
 {
@@ -145,8 +143,7 @@ static void look_at(struct sync_pull *pull)
 	look_over(pull);
 }
 
-/* --- All of them
- * ---------------------------------------------------------------------------------- */
+/* --- All of them --------------------------------------------------------------------- */
 
 static void look_found(struct local_list_req *req, const struct mailbox_info *info)
 {
@@ -181,7 +178,9 @@ static void look_for_all(struct sync_pull *pull)
 
 	look->missing = xreallocarray(NULL, pull->listing.count + 1, sizeof(*look->missing));
 	for (size_t i = 0; i < pull->listing.count; i++) {
-		if (pull->listing.items[i].kind == ENTRY_KNOWN)
+		const struct pull_entry *entry = &pull->listing.items[i];
+		if (entry->kind == ENTRY_KNOWN &&
+		    pull->records.items[entry->record].state == POP3_DELIVERED)
 			look->missing[look->missing_count++] = (uint32_t)i;
 	}
 }
@@ -191,12 +190,9 @@ void pull_look_start(struct sync_pull *pull)
 {
 	struct pull_look *look = &pull->look;
 
-	if (pull->options.keep != PULL_KEEP_UNTIL_DELETED || pull->local == NULL) {
-		pull_piece_done(pull);
-		return;
-	}
-	look_for_all(pull);
-	if (look->missing_count == 0) {
+	if (pull->options.keep == PULL_KEEP_UNTIL_DELETED && pull->local != NULL)
+		look_for_all(pull);
+	if (look->missing_count == 0 || pull->local == NULL) { /* then nothing is held, either */
 		look_over(pull);
 		return;
 	}

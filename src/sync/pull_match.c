@@ -10,7 +10,7 @@
 #include "syncd/log.h"
 #include "syncd/must.h"
 
-/* --- By unique-id ---------------------------------------------------------------------------- */
+/* --- By unique-id -------------------------------------------------------------------- */
 
 static int compare_uids(const void *a, const void *b)
 {
@@ -125,8 +125,7 @@ static void match_all(struct sync_pull *pull)
 	}
 }
 
-/* --- Those that are not known -------------------------------------------------------------------
- */
+/* --- Those that are not known -------------------------------------------------------- */
 
 /* Under which a refused message is set aside: its unique-id, or a digest of one that is too long
  * for a name. "": it has none. */
@@ -221,8 +220,7 @@ void pull_set_aside(struct sync_pull *pull, struct pull_entry *entry, const stru
 	leave(pull, entry, record.reason);
 }
 
-/* --- All of them --------------------------------------------------------------------------------
- */
+/* --- All of them --------------------------------------------------------------------- */
 
 /* Many unique-ids of before that nobody has now. */
 static bool is_renumbered(const struct sync_pull *pull)

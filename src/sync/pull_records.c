@@ -32,7 +32,7 @@ uint32_t pull_add(struct sync_pull *pull, const struct pull_record *record, cons
 	return (uint32_t)records->count++;
 }
 
-/* --- Loading ---------------------------------------------------------------------------- */
+/* --- Loading ------------------------------------------------------------------------- */
 
 static void load_record(void *context, const struct pop3_record *pop3)
 {
@@ -91,7 +91,7 @@ uint32_t pull_find_uid(const struct sync_pull *pull, const struct digest *uid)
 	return (uint32_t)low;
 }
 
-/* --- Saving ------------------------------------------------------------------------------ */
+/* --- Saving -------------------------------------------------------------------------- */
 
 void pull_put(const struct sync_pull *pull, struct store_batch *batch,
 	      const struct pull_record *record)

@@ -12,7 +12,7 @@
  * place no more was taken by its reader, but for one that lay there for longer. */
 #define TMP_KEPT_S ((int64_t)36 * 60 * 60)
 
-/* --- The maildir -------------------------------------------------------------------------- */
+/* --- The maildir --------------------------------------------------------------------- */
 
 /* A maildir that was there and has vanished is no maildir whose messages were deleted. */
 static int open_local(struct sync_pull *pull, struct error *err)
@@ -56,7 +56,7 @@ void pull_check_start(struct sync_pull *pull)
 	pull_piece_done(pull);
 }
 
-/* --- The state ---------------------------------------------------------------------------- */
+/* --- The state ----------------------------------------------------------------------- */
 
 static void loaded(struct port_op *op, int code)
 {
@@ -113,7 +113,7 @@ void pull_load_start(struct sync_pull *pull)
 	pull_save(pull, loaded);
 }
 
-/* --- What a crash left --------------------------------------------------------------------- */
+/* --- What a crash left --------------------------------------------------------------- */
 
 static bool is_staged(void *context, const char *name)
 {

@@ -12,7 +12,7 @@
  * take the square of their number. */
 #define COMPARED_MAX 256
 
-/* --- Chains ---------------------------------------------------------------------------------- */
+/* --- Chains -------------------------------------------------------------------------- */
 
 /* Digests are as good as random, at their beginnings at least. */
 static uint64_t number_of(const struct digest *digest)
@@ -69,29 +69,30 @@ void pull_chains_make(struct sync_pull *pull)
 	}
 }
 
-/* --- The same message ---------------------------------------------------------------------------
- */
+/* --- The same message ---------------------------------------------------------------- */
 
 /* How well a record goes with a message of its identity; 0: not at all. A size that is another is
- * a server that writes into headers, if the message has its unique-id still or all of them were
- * given anew; else it is a copy that came on another way. Without unique-ids nothing tells these
- * apart, and what is known to be gone is not back. */
+ * a server that writes into headers, if the message was there until now and has its unique-id still
+ * or all of them were given anew; else it is a copy that came on another way. A message without a
+ * Message-ID may be another one of the same second and length, unless all unique-ids were given
+ * anew. Without unique-ids nothing tells these apart, and what is known to be gone is not back. */
 static unsigned likeness(const struct sync_pull *pull, const struct pull_entry *entry,
 			 const struct pull_record *record, uint64_t size_bytes)
 {
 	bool has_uid = pull_has_uid(&entry->uid);
 	bool has_same_uid = has_uid && digest_equals(&record->uid, &entry->uid);
 	bool has_same_size = record->size_bytes == size_bytes;
+	bool was_there = record->absent_since_s == 0;
 
 	if (!has_uid)
-		return has_same_size && record->absent_since_s == 0 ? 2 : 0;
-	if (!has_same_size && !digest_has_message_id(&record->identity))
-		return 0;
+		return has_same_size && was_there ? 2 : 0;
+	bool has_id = digest_has_message_id(&record->identity);
+	bool is_renamed = pull->is_renumbered && was_there && !record->is_listed;
 	if (has_same_uid)
-		return has_same_size ? 4 : 3;
+		return has_same_size ? 4 : was_there && has_id ? 3 : 0;
 	if (has_same_size)
-		return 2;
-	return pull->is_renumbered && !record->is_listed ? 1 : 0;
+		return has_id || is_renamed ? 2 : 0;
+	return has_id && is_renamed ? 1 : 0;
 }
 
 uint32_t pull_find_same(struct sync_pull *pull, const struct pull_entry *entry,

@@ -501,6 +501,62 @@ static void messages_set_aside_are_keyed_by_uid_or_name(void **state)
 	assert_int_equal(asides.records[0].attempts, 3);
 }
 
+/* --- Maildrops --- */
+
+struct downloads {
+	struct pop3_record records[4];
+	size_t count;
+};
+
+static void take_download(void *context, const struct pop3_record *record)
+{
+	struct downloads *downloads = context;
+
+	must(downloads->count < ARRAY_LEN(downloads->records));
+	downloads->records[downloads->count++] = *record;
+}
+
+static size_t read_downloads(struct store_bench *bench, struct downloads *downloads)
+{
+	downloads->count = 0;
+	assert_int_equal(
+		bench->port->ops->pop3_each(bench->port, take_download, downloads, &bench->err), 0);
+	return downloads->count;
+}
+
+static void what_was_downloaded_is_kept_by_id(void **state)
+{
+	struct store_bench *bench = *state;
+	uint32_t first = bench->port->ops->pop3_new_id(bench->port);
+	uint32_t second = bench->port->ops->pop3_new_id(bench->port);
+	struct pop3_record record = {
+		.id = second, .state = POP3_STAGED, .listed_bytes = 7, .name = "b"
+	};
+	struct downloads downloads;
+	struct store_commit_req req = { .batch.count = 0 };
+
+	assert_true(first < second);
+	store_batch_init(&req.batch);
+	store_batch_put_pop3(&req.batch, &record);
+	record = (struct pop3_record){ .id = first, .state = POP3_STAGED, .name = "a" };
+	store_batch_put_pop3(&req.batch, &record);
+	record.state = POP3_DELIVERED;
+	record.absent_since_s = 5;
+	store_batch_put_pop3(&req.batch, &record);
+	assert_int_equal(commit(bench, &req), 0);
+	assert_int_equal(read_downloads(bench, &downloads), 2);
+	assert_string_equal(downloads.records[0].name, "a");
+	assert_int_equal(downloads.records[0].state, POP3_DELIVERED);
+	assert_int_equal(downloads.records[0].absent_since_s, 5);
+	assert_string_equal(downloads.records[1].name, "b");
+	assert_int_equal(downloads.records[1].listed_bytes, 7);
+	store_batch_delete_pop3(&req.batch, second);
+	store_batch_delete_pop3(&req.batch, second);
+	assert_int_equal(commit(bench, &req), 0);
+	assert_int_equal(read_downloads(bench, &downloads), 1);
+	assert_true(bench->port->ops->pop3_new_id(bench->port) > second);
+}
+
 /* --- By identity --------------------------------------------------------------------------------
  */
 
@@ -651,6 +707,7 @@ void store_tests_add(struct port_tests *tests)
 		PORT_CASE(the_longest_name_is_kept_whole),
 		PORT_CASE(the_journal_is_keyed_by_kind_and_name),
 		PORT_CASE(messages_set_aside_are_keyed_by_uid_or_name),
+		PORT_CASE(what_was_downloaded_is_kept_by_id),
 	};
 
 	port_tests_add(tests, model_kind.name, &model_kind, cases, ARRAY_LEN(cases), setup,

@@ -47,7 +47,7 @@ static void post(struct model_maildrop *drop, struct port_op *op, int (*run)(str
 	world_post(drop->world, LANE_REMOTE, op, drop, run);
 }
 
-/* --- The session's beginning --------------------------------------------------------------- */
+/* --- The session's beginning --------------------------------------------------------- */
 
 static void unmark_all(struct model_maildrop *drop)
 {
@@ -113,8 +113,7 @@ static void drop_list(struct maildrop *port, struct maildrop_list_req *req)
 	post(drop_of(port), &req->op, run_list);
 }
 
-/* --- Bodies ------------------------------------------------------------------------------------
- */
+/* --- Bodies -------------------------------------------------------------------------- */
 
 static void ask_ahead(struct model_maildrop *drop, struct maildrop_fetch_req *req)
 {
@@ -208,8 +207,7 @@ static void drop_fetch_resume(struct maildrop *port, struct maildrop_fetch_req *
 	world_find_task(drop_of(port)->world, &req->op)->is_held = false;
 }
 
-/* --- DELE and QUIT ------------------------------------------------------------------------------
- */
+/* --- DELE and QUIT ------------------------------------------------------------------- */
 
 static int run_remove(struct task *task)
 {
@@ -273,8 +271,7 @@ static void drop_quit(struct maildrop *port, struct maildrop_quit_req *req)
 	post(drop, &drop->quit, run_quit);
 }
 
-/* --- The session's end
- * ------------------------------------------------------------------------------ */
+/* --- The session's end --------------------------------------------------------------- */
 
 static void drop_cancel(struct maildrop *port)
 {

@@ -18,7 +18,7 @@ static struct pull_fixture *fixture(enum pull_keep keep)
 	return pull_fixture_new(1, keep);
 }
 
-/* --- Policies ------------------------------------------------------------------------------ */
+/* --- Policies ------------------------------------------------------------------------ */
 
 static void what_is_kept_is_fetched_once(void **state)
 {
@@ -95,7 +95,7 @@ static void another_policy_is_for_what_was_downloaded_before_too(void **state)
 	pull_fixture_free(f);
 }
 
-/* --- Until deleted --------------------------------------------------------------------------- */
+/* --- Until deleted ------------------------------------------------------------------- */
 
 static void flush(struct pull_fixture *f)
 {
@@ -241,8 +241,24 @@ static void held_deletions_can_be_restored(void **state)
 	pull_fixture_free(f);
 }
 
-/* --- The maildir's troubles --------------------------------------------------------------------
- */
+static void what_was_held_is_nothing_under_another_policy(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_UNTIL_DELETED);
+
+	(void)state;
+	pull_fixture_arrive(f, 25);
+	assert_int_equal(pull_fixture_run(f), 0);
+	for (uint32_t content = 1; content <= 24; content++)
+		delete_file(f, content);
+	assert_int_equal(pull_fixture_run(f), SYNCD_EHELD);
+	assert_int_equal(f->world.store.mailboxes[0].held_remote.count, 24);
+	f->options.keep = PULL_KEEP_ALL;
+	assert_int_equal(pull_fixture_run(f), 0);
+	assert_int_equal(f->world.store.mailboxes[0].held_remote.count, 0);
+	pull_fixture_free(f);
+}
+
+/* --- The maildir's troubles ---------------------------------------------------------- */
 
 static int check_fails(struct local_account *account, bool is_first, struct error *err)
 {
@@ -373,8 +389,7 @@ static void what_could_not_be_staged_leaves_tmp(void **state)
 	pull_fixture_free(f);
 }
 
-/* --- Recovery
- * ------------------------------------------------------------------------------------- */
+/* --- Recovery ------------------------------------------------------------------------ */
 
 /* Killed behind the commit that stages, before the renames. */
 static struct pull_fixture *killed_while_staged(void)
@@ -461,6 +476,7 @@ int main(void)
 		TEST(what_is_moved_while_we_look_is_not_deleted),
 		TEST(many_deletions_wait_for_a_person),
 		TEST(held_deletions_can_be_restored),
+		TEST(what_was_held_is_nothing_under_another_policy),
 		TEST(a_root_that_vanished_is_no_deletion),
 		TEST(an_inbox_that_vanished_is_no_deletion),
 		TEST(a_failure_at_any_call_loses_and_doubles_nothing),

@@ -40,7 +40,7 @@ static bool happens(struct life *life, uint64_t one_in)
 	return rng_below(&life->rng, one_in) == 0;
 }
 
-/* --- What happens beside the pulls ------------------------------------------------------------ */
+/* --- What happens beside the pulls --------------------------------------------------- */
 
 static void make_uid(struct life *life, char *uid, size_t size)
 {
@@ -132,8 +132,7 @@ static void between_pulls(struct life *life)
 	world_wait(&life->f->world, (int64_t)rng_below(&life->rng, 3600));
 }
 
-/* --- The ledger ----------------------------------------------------------------------------------
- */
+/* --- The ledger ---------------------------------------------------------------------- */
 
 static unsigned on_server(const struct life *life, uint32_t content)
 {
@@ -192,8 +191,7 @@ static void check_server(const struct life *life)
 	}
 }
 
-/* --- A life
- * ---------------------------------------------------------------------------------------- */
+/* --- A life -------------------------------------------------------------------------- */
 
 static void life_begin(struct life *life, uint64_t seed)
 {

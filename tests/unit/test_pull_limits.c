@@ -16,8 +16,7 @@ static struct pull_fixture *fixture(enum pull_keep keep)
 	return pull_fixture_new(1, keep);
 }
 
-/* --- Size ---------------------------------------------------------------------------------------
- */
+/* --- Size ---------------------------------------------------------------------------- */
 
 static void what_is_too_large_stays_and_is_told(void **state)
 {
@@ -82,8 +81,7 @@ static void a_suspect_that_is_too_large_is_left_alone(void **state)
 	pull_fixture_free(f);
 }
 
-/* --- Refusals -----------------------------------------------------------------------------------
- */
+/* --- Refusals ------------------------------------------------------------------------ */
 
 static void what_is_refused_is_tried_less_and_less_often(void **state)
 {
@@ -213,8 +211,7 @@ static void a_refused_message_without_a_unique_id_is_told(void **state)
 	pull_fixture_free(f);
 }
 
-/* --- On purpose
- * ------------------------------------------------------------------------------------- */
+/* --- On purpose ---------------------------------------------------------------------- */
 
 static void what_is_forgotten_comes_again(void **state)
 {

@@ -49,7 +49,7 @@ static void later(struct port_op *op)
 	list_append(&many->turns, &op->link);
 }
 
-/* --- State ----------------------------------------------------------------------------------- */
+/* --- State --------------------------------------------------------------------------- */
 
 static int mailbox_get(struct store_port *port, const char *name, bool *found,
 		       struct mailbox_record *out, struct error *err)
@@ -116,8 +116,7 @@ static void commit(struct store_port *port, struct store_commit_req *req)
 	later(&req->op);
 }
 
-/* --- Maildir ------------------------------------------------------------------------------------
- */
+/* --- Maildir ------------------------------------------------------------------------- */
 
 static int check(struct local_account *account, bool is_first, struct error *err)
 {
@@ -219,8 +218,7 @@ static void close_mailbox(struct local_mailbox *mailbox)
 	(void)mailbox;
 }
 
-/* --- Maildrop
- * --------------------------------------------------------------------------------------- */
+/* --- Maildrop ------------------------------------------------------------------------ */
 
 static void drop_open(struct maildrop *maildrop, struct maildrop_open_req *req)
 {
@@ -336,8 +334,7 @@ static void drop_close(struct maildrop *maildrop, struct port_op *op)
 	later(op);
 }
 
-/* --- The run
- * ------------------------------------------------------------------------------------------ */
+/* --- The run ------------------------------------------------------------------------- */
 
 static int64_t wall_s(struct env_port *env)
 {

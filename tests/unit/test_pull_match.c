@@ -28,7 +28,7 @@ static void run_well(struct pull_fixture *f)
 		fail_msg("%s", f->result.err.text);
 }
 
-/* --- Unique-ids that come back -------------------------------------------------------------- */
+/* --- Unique-ids that come back ------------------------------------------------------- */
 
 static void a_unique_id_that_is_reused_is_another_message(void **state)
 {
@@ -112,7 +112,7 @@ static void what_is_long_gone_is_forgotten(void **state)
 	pull_fixture_free(f);
 }
 
-/* --- Equal messages --------------------------------------------------------------------------- */
+/* --- Equal messages ------------------------------------------------------------------ */
 
 static void copies_under_one_unique_id_are_delivered_once(void **state)
 {
@@ -169,8 +169,7 @@ static void equal_messages_with_other_unique_ids_are_several(void **state)
 	pull_fixture_free(f);
 }
 
-/* --- Other unique-ids for all --------------------------------------------------------------------
- */
+/* --- Other unique-ids for all -------------------------------------------------------- */
 
 static void renumber(struct pull_fixture *f)
 {
@@ -262,8 +261,75 @@ static void a_recognition_that_is_cut_goes_on(void **state)
 	pull_fixture_free(f);
 }
 
-/* --- Without unique-ids
- * ---------------------------------------------------------------------------- */
+/* --- Headers that are not as they were --- */
+
+struct same_case {
+	const char *what;
+	bool has_same_uid;
+	bool has_same_size;
+	bool has_message_id;
+	bool was_absent;
+	bool is_renumbered;
+	bool is_same;
+};
+
+static void set_up_same(struct sync_pull *pull, const struct same_case *c,
+			struct pull_record *record, struct pull_entry *entry)
+{
+	struct identity fields;
+
+	identity_init(&fields);
+	identity_add_field(&fields, SLICE_LITERAL("Subject"), SLICE_LITERAL("one"));
+	if (c->has_message_id)
+		identity_add_field(&fields, SLICE_LITERAL("Message-ID"), SLICE_LITERAL("<1@a>"));
+	*record = (struct pull_record){ .size_bytes = 100, .next = PULL_NONE };
+	identity_digest(&fields, &record->identity);
+	identity_free(&fields);
+	record->absent_since_s = c->was_absent ? 5 : 0;
+	record->is_listed = c->has_same_uid;
+	digest_of_text(SLICE_LITERAL("a"), &record->uid);
+	*entry = (struct pull_entry){ .is_suspect = c->has_same_uid };
+	digest_of_text(c->has_same_uid ? SLICE_LITERAL("a") : SLICE_LITERAL("b"), &entry->uid);
+	*pull = (struct sync_pull){ .is_renumbered = c->is_renumbered };
+	pull->records.items = record;
+	pull->records.count = 1;
+	pull_chains_make(pull);
+}
+
+static void another_size_is_the_same_message_where_nothing_else_can_be(void **state)
+{
+	static const struct same_case cases[] = {
+		/* uid, size, Message-ID, absent, renumbered */
+		{ "as it was", true, true, true, false, false, true },
+		{ "without Message-ID", true, true, false, false, false, true },
+		{ "written into", true, false, true, false, false, true },
+		{ "other, without Message-ID", true, false, false, false, false, false },
+		{ "came back", true, true, true, true, false, true },
+		{ "a copy under a used uid", true, false, true, true, false, false },
+		{ "other uid", false, true, true, false, false, true },
+		{ "other uid, came back", false, true, true, true, false, true },
+		{ "a copy on another way", false, false, true, false, false, false },
+		{ "renumbered, written into", false, false, true, false, true, true },
+		{ "renumbered, gone before", false, false, true, true, true, false },
+		{ "renumbered, no Message-ID", false, false, false, false, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sync_pull pull;
+		struct pull_record record;
+		struct pull_entry entry;
+		set_up_same(&pull, &cases[i], &record, &entry);
+		uint32_t found = pull_find_same(&pull, &entry, &record.identity,
+						cases[i].has_same_size ? 100 : 101);
+		free(pull.chains.unclaimed);
+		free(pull.chains.twins);
+		if ((found == 0) != cases[i].is_same)
+			fail_msg("%s", cases[i].what);
+	}
+}
+
+/* --- Without unique-ids -------------------------------------------------------------- */
 
 static void without_unique_ids_nothing_can_be_kept(void **state)
 {
@@ -342,8 +408,7 @@ static void equal_messages_without_unique_ids_are_several(void **state)
 	pull_fixture_free(f);
 }
 
-/* --- Listings that are wrong
- * --------------------------------------------------------------------------- */
+/* --- Listings that are wrong --------------------------------------------------------- */
 
 static void a_wrong_size_is_no_other_message(void **state)
 {
@@ -402,9 +467,7 @@ static void what_comes_back_from_nowhere_is_not_doubled(void **state)
 	pull_fixture_free(f);
 }
 
-/* --- Dates
- * -----------------------------------------------------------------------------------------------
- */
+/* --- Dates --------------------------------------------------------------------------- */
 
 static void a_date_is_the_topmost_received_or_that_of_the_sender(void **state)
 {
@@ -471,6 +534,7 @@ int main(void)
 		TEST(without_top_it_is_recognised_by_bodies),
 		TEST(some_that_were_renumbered_are_recognised_by_bodies),
 		TEST(a_recognition_that_is_cut_goes_on),
+		TEST(another_size_is_the_same_message_where_nothing_else_can_be),
 		TEST(without_unique_ids_nothing_can_be_kept),
 		TEST(a_quit_that_was_cut_neither_loses_nor_doubles),
 		TEST(equal_messages_without_unique_ids_are_several),

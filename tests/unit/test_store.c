@@ -530,6 +530,82 @@ static void messages_set_aside_are_keyed_by_uid_or_name(void **state)
 	buf_free(&text);
 }
 
+/* --- Maildrops --- */
+
+static void make_pop3(uint32_t id, struct pop3_record *pop3)
+{
+	*pop3 = (struct pop3_record){
+		.id = id,
+		.state = id % 2 == 0 ? POP3_STAGED : POP3_DELIVERED,
+		.uid.bytes = { 1, (unsigned char)id },
+		.identity.bytes = { 2, (unsigned char)id },
+		.size_bytes = (uint64_t)id << 33,
+		.listed_bytes = id,
+		.first_seen_s = -(int64_t)id,
+		.absent_since_s = (int64_t)id << 32,
+	};
+	(void)snprintf(pop3->name, sizeof(pop3->name), "file%u", (unsigned)id);
+}
+
+/* They come in order; those that are left have even ids once the others are gone. */
+struct pop3_check {
+	uint32_t count;
+	uint32_t step;
+};
+
+static void check_pop3(void *context, const struct pop3_record *pop3)
+{
+	struct pop3_check *check = context;
+	struct pop3_record expected;
+
+	make_pop3(++check->count * check->step, &expected);
+	assert_int_equal(pop3->id, expected.id);
+	assert_int_equal(pop3->state, expected.state);
+	assert_true(digest_equals(&pop3->uid, &expected.uid));
+	assert_true(digest_equals(&pop3->identity, &expected.identity));
+	assert_true(pop3->size_bytes == expected.size_bytes);
+	assert_true(pop3->listed_bytes == expected.listed_bytes);
+	assert_true(pop3->first_seen_s == expected.first_seen_s);
+	assert_true(pop3->absent_since_s == expected.absent_since_s);
+	assert_string_equal(pop3->name, expected.name);
+}
+
+static uint32_t count_pop3(struct fixture *f, uint32_t step)
+{
+	struct pop3_check check = { .step = step };
+
+	assert_int_equal(f->port->ops->pop3_each(f->port, check_pop3, &check, &f->err), 0);
+	return check.count;
+}
+
+static void what_was_downloaded_is_kept_under_ids_that_are_never_used_again(void **state)
+{
+	struct fixture *f = *state;
+	struct pop3_record pop3;
+	struct store_batch batch;
+
+	store_batch_init(&batch);
+	for (uint32_t id = 1; id <= 1000; id++) { /* several pages of a read */
+		assert_int_equal(f->port->ops->pop3_new_id(f->port), id);
+		make_pop3(id, &pop3);
+		pop3.listed_bytes++; /* and replaced */
+		store_batch_put_pop3(&batch, &pop3);
+		make_pop3(id, &pop3);
+		store_batch_put_pop3(&batch, &pop3);
+	}
+	assert_int_equal(commit_batch(f, &batch), 0);
+	assert_int_equal(count_pop3(f, 1), 1000);
+	for (uint32_t id = 1; id <= 1001; id += 2)
+		store_batch_delete_pop3(&batch, id);
+	assert_int_equal(commit_batch(f, &batch), 0);
+	assert_int_equal(count_pop3(f, 2), 500);
+	store_batch_delete_pop3(&batch, 1000);
+	assert_int_equal(commit_batch(f, &batch), 0);
+	reopen_store(f);
+	assert_int_equal(count_pop3(f, 2), 499);
+	assert_int_equal(f->port->ops->pop3_new_id(f->port), 1001);
+}
+
 /* --- Transactions ---------------------------------------------------------------- */
 
 static void commits_complete_in_order_and_share_transactions(void **state)
@@ -1008,6 +1084,7 @@ int main(void)
 		STORE_TEST(flags_of_a_missing_message_are_nothing),
 		STORE_TEST(journal_is_keyed_by_kind_and_name),
 		STORE_TEST(messages_set_aside_are_keyed_by_uid_or_name),
+		STORE_TEST(what_was_downloaded_is_kept_under_ids_that_are_never_used_again),
 		STORE_TEST(commits_complete_in_order_and_share_transactions),
 		STORE_TEST(nothing_new_leaves_the_file_as_it_is),
 		STORE_TEST(map_grows_as_often_as_it_must),

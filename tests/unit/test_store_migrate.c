@@ -260,7 +260,7 @@ static void mailboxes_of_schema_2_keep_all_and_are_known_by_no_id_yet(void **sta
 	}
 }
 
-static void drop_email_ids(struct fixture *f)
+static void drop_table(struct fixture *f, const char *name)
 {
 	char *dir = temp_path(&f->dir, "work");
 	MDB_env *env;
@@ -271,7 +271,7 @@ static void drop_email_ids(struct fixture *f)
 	assert_int_equal(mdb_env_set_maxdbs(env, 1), 0);
 	assert_int_equal(mdb_env_open(env, dir, 0, 0600), 0);
 	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	assert_int_equal(mdb_dbi_open(txn, "email-id", 0, &table), 0);
+	assert_int_equal(mdb_dbi_open(txn, name, 0, &table), 0);
 	assert_int_equal(mdb_drop(txn, table, 1), 0);
 	assert_int_equal(mdb_txn_commit(txn), 0);
 	mdb_env_close(env);
@@ -306,14 +306,15 @@ static void make_schema_3(struct fixture *f)
 	buf_free(&value);
 	assert_int_equal(env_commit(&txn, &f->err), 0);
 	env_close(&env);
-	drop_email_ids(f);
+	drop_table(f, "email-id");
+	drop_table(f, "pop3");
 }
 
 static void a_table_that_is_missing_is_damage(void **state)
 {
 	struct fixture *f = *state;
 
-	drop_email_ids(f);
+	drop_table(f, "email-id");
 	assert_int_equal(open_store(f), SYNCD_EIO);
 	assert_non_null(strstr(f->err.text, "a table is missing"));
 }
@@ -388,6 +389,60 @@ static void mailboxes_of_schema_4_keep_all_and_hold_nothing(void **state)
 	assert_true(mailbox.held_remote.count == 0 && mailbox.held_local.count == 0);
 	assert_string_equal(mailbox.keywords.names[0], "work");
 	keyword_table_free(&mailbox.keywords);
+	store_close(&f->store);
+	assert_int_equal(version_of(f), STORE_SCHEMA);
+}
+
+/* As schema 5 had it: all of a mailbox's record, and no table of what was downloaded. */
+static void make_schema_5(struct fixture *f)
+{
+	struct mailbox_record mailbox = {
+		.id = 5,
+		.uidvalidity = 705,
+		.held_remote = { .count = 3, .total = 4 },
+		.name = "INBOX",
+	};
+	struct pack_key key = schema_mailbox_key(5);
+	struct pack_key name_key = schema_mailbox_name_key("INBOX", 5);
+	struct env *env;
+	struct env_txn *txn;
+	struct buf value;
+
+	env_open_raw(f, &env, &txn);
+	put_version(txn, 5);
+	buf_init(&value, PACK_VALUE_MAX);
+	keyword_table_init(&mailbox.keywords);
+	pack_mailbox(&value, &mailbox);
+	put(txn, TABLE_MAILBOX, pack_key_slice(&key), buf_slice(&value));
+	put(txn, TABLE_MAILBOX_NAME, pack_key_slice(&name_key), slice_of(""));
+	buf_free(&value);
+	assert_int_equal(env_commit(&txn, &f->err), 0);
+	env_close(&env);
+	drop_table(f, "pop3");
+}
+
+static void count_pop3(void *context, const struct pop3_record *pop3)
+{
+	(void)pop3;
+	++*(size_t *)context;
+}
+
+static void a_state_of_schema_5_keeps_all_and_has_downloaded_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct mailbox_record mailbox;
+	bool found = false;
+	size_t count = 0;
+
+	make_schema_5(f);
+	assert_int_equal(open_store(f), 0);
+	assert_int_equal(store_mailbox_get(f->store, "INBOX", &found, &mailbox, &f->err), 0);
+	assert_true(found && mailbox.uidvalidity == 705);
+	assert_true(mailbox.held_remote.count == 3 && mailbox.held_remote.total == 4);
+	keyword_table_free(&mailbox.keywords);
+	assert_int_equal(store_pop3_each(f->store, count_pop3, &count, &f->err), 0);
+	assert_int_equal(count, 0);
+	assert_int_equal(store_pop3_new_id(f->store), 1);
 	store_close(&f->store);
 	assert_int_equal(version_of(f), STORE_SCHEMA);
 }
@@ -480,6 +535,7 @@ int main(void)
 		TEST(mailboxes_of_schema_2_keep_all_and_are_known_by_no_id_yet),
 		TEST(mailboxes_of_schema_3_keep_all_and_ask_for_email_ids),
 		TEST(mailboxes_of_schema_4_keep_all_and_hold_nothing),
+		TEST(a_state_of_schema_5_keeps_all_and_has_downloaded_nothing),
 		TEST(a_table_that_is_missing_is_damage),
 		TEST(an_older_state_cannot_be_opened_read_only),
 		TEST(a_damaged_record_leaves_the_older_state_as_it_was),
