@@ -318,9 +318,9 @@ class Decided(Case):
     def test_what_was_marked_loses_the_mark(self):
         client, local, remote = self.started({"INBOX": 40}, expunge_deleted=True)
         client.call("pause")  # as one change, not as many small ones
-        for message in local.messages("INBOX")[:15]:
+        for message in sorted(local.messages("INBOX"), key=lambda m: m.date)[:15]:
             local.reflag(message.where, "ST")
-        remote.store("INBOX", "1:15", "+", "\\Deleted")
+        remote.store("INBOX", "11:25", "+", "\\Deleted")
         client.call("resume")
         scratch.wait_for(lambda: self.held(client), 60, client.said)
         self.assertEqual((len(local.messages("INBOX")), len(remote.uids("INBOX"))), (40, 40))
@@ -349,6 +349,8 @@ class Decided(Case):
         time.sleep(delay_s)
         client.kill()
         asking.wait(30)
+        # What it does else with what it was sent is in test_sync_interrupted.py (Late).
+        scratch.wait_for(lambda: self.server.clients() <= 1, 60, "the sessions of the dead one end")
 
     def test_killed_at_any_moment_a_restoration_loses_and_doubles_nothing(self):
         rng = random.Random(5)
