@@ -198,12 +198,6 @@ class Decided(Case):
     def remove_there(self, remote, name, count=None):
         remote.delete(name, *remote.uids(name)[:count])
 
-    def remove_all_there_at_once(self, client, remote, count):
-        """The daemon sees no message that is marked only."""
-        client.call("pause")
-        self.remove_there(remote, "INBOX", count)
-        client.call("resume")
-
     def test_accepted_deletions_here_are_carried_out_there(self):
         client, local, remote = self.started({"INBOX": 40})
         self.remove_here(local, "INBOX", 30)
@@ -362,7 +356,9 @@ class Decided(Case):
                 if side == "here":
                     self.remove_here(local, "INBOX", 140)
                 else:
-                    self.remove_all_there_at_once(client, remote, 140)
+                    client.call("pause")  # it is to see none that is marked only
+                    self.remove_there(remote, "INBOX", 140)
+                    client.call("resume")
                 self.wait_for_held(client, INBOX={
                     "deletions": 140, "side": "remote" if side == "here" else "local"})
                 self.killed_while_it_restores(client, rng.random() * 0.3)
