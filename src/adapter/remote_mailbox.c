@@ -162,8 +162,8 @@ static void open_told(struct imap_command *command, int code)
 }
 
 /* Courier does not say UIDNEXT when a mailbox is selected, which RFC 3501 §6.3.1 demands. §6.3.10
- * would rather have no STATUS of that one, as SELECT has told all; asked before, it would be in vain
- * with every other server. */
+ * would rather have no STATUS of that one, as SELECT has told all; asked before, it would be in
+ * vain with every other server. */
 static void open_ask_uidnext(struct remote_open_work *work)
 {
 	work->status.name = buf_slice(&work->box->wire);
