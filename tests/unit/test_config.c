@@ -263,6 +263,8 @@ static void pop3_accounts_say_what_is_kept(void **state)
 		assert_int_equal(a->keep_s, cases[i].seconds);
 		assert_int_equal(a->poll_interval_s, 600);
 		assert_int_equal(a->layout, MAILDIR_PLUSPLUS); /* the maildir is its INBOX */
+		assert_string_equal(a->mailboxes[0], "INBOX");
+		assert_null(a->mailboxes[1]);
 		assert_false(a->push);
 		assert_false(a->deletes_moved);
 		assert_int_equal(a->deletion_limit, 50);
