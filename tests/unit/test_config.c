@@ -272,8 +272,8 @@ static void pop3_accounts_say_what_is_kept(void **state)
 }
 
 #define POP3_7(line)                                                                               \
-	"account w {\n protocol = pop3\n host = h\n user = u\n password = p\n maildir = /m\n " line   \
-	"\n}\n"
+	"account w {\n protocol = pop3\n host = h\n user = u\n password = p\n maildir = "          \
+	"/m\n " line "\n}\n"
 
 static void pop3_accounts_say_what_follows_local_deletions(void **state)
 {
@@ -425,7 +425,7 @@ static const struct fault_case {
 	{ POP3_7("keep = until-deleted\n moved = on"), 8, "keep, delete" },
 	{ POP3_7("keep = forever"), 7, "until-deleted and a duration" },
 	{ MINIMAL "}\n" POP3_7("\n}\naccount b {\n protocol=pop3\n host=h\n user=u\n password=p\n"
-				" maildir = \"/m/.Sub\""),
+			       " maildir = \"/m/.Sub\""),
 	  21, "overlaps that of account \"w\"" },
 	{ MINIMAL "}\n" MINIMAL "}\n", 8, "work" },
 	{ MINIMAL "}\naccount b {\n protocol=imap\n host=h\n user=u\n password=p\n"
