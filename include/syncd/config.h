@@ -73,8 +73,8 @@ struct config_account {
 	struct config_connection connection;
 	char *maildir; /* absolute, no trailing slash */
 	enum maildir_layout layout;
-	char **mailboxes; /* for pattern_list_selects; imap only, as the next up to `trash` */
-	bool subscribed;  /* only these */
+	char **mailboxes; /* for pattern_list_selects; of pop3 INBOX alone */
+	bool subscribed;  /* only these; imap only, as the next up to `trash` */
 	enum sync_direction direction;
 	enum config_follow create;
 	enum config_follow remove;

@@ -147,8 +147,11 @@ static uint64_t read_verify_interval(const struct config_reader *reader)
 /* A maildrop is one mailbox, which is the maildir itself: INBOX of a maildir++. */
 static void read_pop3(const struct config_reader *reader, struct config_account *out)
 {
+	char *const inbox[] = { "INBOX", NULL };
+
 	refuse_keys(reader, imap_keys, ARRAY_LEN(imap_keys), "pop3");
 	out->layout = MAILDIR_PLUSPLUS;
+	out->mailboxes = value_list_copy(inbox);
 	out->connections = 1;
 	read_keep(reader, out);
 	out->deletes_moved = read_word(reader, "moved", moved_words, false) != 0;

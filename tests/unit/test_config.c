@@ -266,6 +266,8 @@ static void pop3_accounts_say_what_is_kept(void **state)
 		assert_int_equal(a->keep_s, cases[i].seconds);
 		assert_int_equal(a->poll_interval_s, 600);
 		assert_int_equal(a->layout, MAILDIR_PLUSPLUS); /* the maildir is its INBOX */
+		assert_string_equal(a->mailboxes[0], "INBOX");
+		assert_null(a->mailboxes[1]);
 		assert_false(a->push);
 		assert_false(a->deletes_moved);
 		assert_int_equal(a->deletion_limit, 50);
@@ -273,8 +275,8 @@ static void pop3_accounts_say_what_is_kept(void **state)
 }
 
 #define POP3_7(line)                                                                               \
-	"account w {\n protocol = pop3\n host = h\n user = u\n password = p\n maildir = /m\n " line   \
-	"\n}\n"
+	"account w {\n protocol = pop3\n host = h\n user = u\n password = p\n maildir = "          \
+	"/m\n " line "\n}\n"
 
 static void pop3_accounts_say_what_follows_local_deletions(void **state)
 {
@@ -426,7 +428,7 @@ static const struct fault_case {
 	{ POP3_7("keep = until-deleted\n moved = on"), 8, "keep, delete" },
 	{ POP3_7("keep = forever"), 7, "until-deleted and a duration" },
 	{ MINIMAL "}\n" POP3_7("\n}\naccount b {\n protocol=pop3\n host=h\n user=u\n password=p\n"
-				" maildir = \"/m/.Sub\""),
+			       " maildir = \"/m/.Sub\""),
 	  21, "overlaps that of account \"w\"" },
 	{ MINIMAL "}\n" MINIMAL "}\n", 8, "work" },
 	{ MINIMAL "}\naccount b {\n protocol=imap\n host=h\n user=u\n password=p\n"
