@@ -10,7 +10,7 @@ import hostile
 import scratch
 import syncd
 
-from hostile import (CUT, MODERN, PLAIN, STALL, asking, edit, endless, instead, on, refuse,
+from hostile import (CUT, MODERN, PLAIN, STALL, asking, behind, edit, endless, instead, on, refuse,
                      within)
 from hostile_case import MARKER, HostileCase, Row, Scene, add_tests, main, said_below
 
@@ -370,6 +370,30 @@ class Daemon(HostileCase):
         self.check([on("idling", endless(b"* OK still here\r\n" * 100))],
                    ["syncing", "idle", "offline"],
                    error="None|without coming to an end|no answer")
+
+    def test_news_all_the_time_is_looked_at_less_and_less_but_true_news_soon(self):
+        """It tells of one that is none every 20 ms in IDLE, and with every answer."""
+        noise = within(b"* 9 EXISTS\r\n* 5 EXISTS\r\n")
+        faults = [on("idling", behind(b"* 9 EXISTS\r\n* 5 EXISTS\r\n")),
+                  on("(?!greeting|continuation|idling).*", noise)]
+        scene = Scene(self, PLAIN + " IDLE", timeout="5s")
+        scene.settle()
+        scene.server.faults = faults
+        scene.client.start()
+        heard = len(scene.server.heard)
+        scratch.wait_for(lambda: len(scene.server.heard) > heard + 20, 20, scene.client.said)
+        time.sleep(4)  # over which commands are counted, once the delay has grown
+        heard = len(scene.server.heard)
+        time.sleep(5)
+        self.assertLess(len(scene.server.heard) - heard, 50)
+        here = scene.message("INBOX", "here").replace(b"\r\n", b"\n")
+        scene.local.add("INBOX", here, "S", 1_300_000_000)
+        box = scene.server.mailboxes[b"INBOX"]
+        scratch.wait_for(lambda: len(box.messages) == 6, 3, "a local change does not wait")
+        box.add(scene.message("INBOX", "there"), ["\\Seen"])
+        scratch.wait_for(lambda: len(scene.local.messages("INBOX")) == 7, 3, "nor does true news")
+        self.assertEqual(scene.client.stop(), 0)
+        scene.assert_converges()
 
     def test_silence_in_place_of_IDLE(self):
         self.check([on("idling", instead(STALL))], ["syncing", "idle"], error="None|no answer")
