@@ -40,7 +40,7 @@ bool remote_password_get(struct adapter_remote *adapter)
 		return false;
 	error_clear(&err);
 	if (password_request_start(adapter->loop, &adapter->ask, settings->password_argv,
-				   password_came, &err) < 0) {
+				   PASSWORD_COMMAND_TIMEOUT_MS, password_came, &err) < 0) {
 		remote_pool_fail(adapter, &err);
 		return false;
 	}
