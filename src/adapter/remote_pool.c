@@ -342,6 +342,9 @@ static void free_if_over(struct adapter_remote *adapter)
 	    !list_is_empty(&adapter->waiting) || adapter->is_asking)
 		return;
 	secret_free(&adapter->password);
+	for (size_t i = 0; i < adapter->disbelieved_count; i++)
+		free(adapter->disbelieved[i]);
+	free(adapter->disbelieved);
 	net_context_free(&adapter->net);
 	free(adapter);
 	op->done(op, 0);

@@ -395,6 +395,23 @@ class Daemon(HostileCase):
         self.assertEqual(scene.client.stop(), 0)
         scene.assert_converges()
 
+    def test_a_list_of_a_part_is_told_once_a_mailbox(self):
+        scene = Scene(self, BARE, timeout="5s")
+        scene.settle()
+        scene.server.faults = [asking(rb"FETCH 1:\*|FETCH .* \(?(UID )?FLAGS",
+                                      lambda session, command, parts: parts[1:])]
+        scene.client.start()
+        heard = len(scene.server.heard)
+        for _ in range(3):
+            self.assertEqual(scene.client.ctl("sync").code, 0)
+        self.assertGreater(len(scene.server.heard), heard)
+        said = scene.client.said().splitlines()
+        self.assertEqual(scene.client.stop(), 0)
+        for name in "INBOX", "Work":
+            self.assertEqual(len([l for l in said if "not believed" in l and name + ":" in l]), 1,
+                             "\n".join(said))
+        scene.assert_converges()
+
     def test_silence_in_place_of_IDLE(self):
         self.check([on("idling", instead(STALL))], ["syncing", "idle"], error="None|no answer")
 
