@@ -9,6 +9,7 @@ import unittest
 import hostile
 import scratch
 import syncd
+import views
 
 from hostile import (CUT, MODERN, PLAIN, STALL, asking, behind, edit, endless, instead, on, refuse,
                      within)
@@ -305,6 +306,82 @@ class Certificates(HostileCase):
     def test_a_handshake_without_an_end(self):
         self.check(75, "TLS", greeting=on("greeting", endless(b"\x16\x03\x03\x40\x00" +
                                                               b"\0" * 16384)))
+
+
+# --- Sizes ------------------------------------------------------------------------------
+
+
+class Sizes(HostileCase):
+    """RFC822.SIZE is a rumour: Exchange gives that of another form of the message."""
+
+    LIES = (0, 1, 100, 100_000, 4_294_967_295)
+
+    def lying(self, lie, capabilities=PLAIN, **keys):
+        scene = Scene(self, capabilities, **keys)
+        scene.server.faults = [edit(rb"RFC822\.SIZE \d+", b"RFC822.SIZE %d" % lie)]
+        return scene
+
+    def bodies(self, scene):
+        """Fetched since it was asked last."""
+        count = len([line for line in scene.server.heard if b"BODY.PEEK[]" in line])
+        scene.server.heard.clear()
+        return count
+
+    def test_a_message_of_whatever_size_is_fetched_once(self):
+        for lie in self.LIES:
+            with self.subTest(lie=lie):
+                scene = self.lying(lie)
+                scene.settle()
+                scene.assert_equal()
+                self.assertGreater(self.bodies(scene), 0)
+                scene.drift()
+                scene.assert_fine(scene.once())
+                scene.assert_equal()
+                self.bodies(scene)
+                scene.assert_fine(scene.once())
+                self.assertEqual(self.bodies(scene), 0)
+
+    def test_a_lost_state_pairs_messages_of_whatever_size(self):
+        for lie in self.LIES:
+            with self.subTest(lie=lie):
+                scene = self.lying(lie)
+                scene.settle()
+                self.bodies(scene)
+                scene.forget()
+                scene.assert_fine(scene.once())
+                self.assertEqual(self.bodies(scene), 0)
+                scene.assert_equal()
+                scene.assert_fine(scene.once())
+                scene.assert_equal()
+
+    def test_max_size_goes_by_what_the_server_says_and_loses_nothing(self):
+        large = 1_000_000
+        scene = self.lying(large, max_size="50K")
+        kept_away = scene.once()
+        self.assertEqual(kept_away.code, 0, kept_away.err)
+        self.assertEqual(self.bodies(scene), 0)
+        self.assertEqual(sum(len(box.messages) for box in scene.server.mailboxes.values()), 8)
+        # It is for good (sizes do not change) until the limit does.
+        scene.client.configure(max_size="none")
+        scene.assert_fine(scene.once())
+        self.assertGreater(self.bodies(scene), 0)
+        scene.assert_equal()
+        scene.assert_converges()
+
+    def test_max_size_of_what_is_larger_than_the_server_says(self):
+        scene = self.lying(0, max_size="1K")
+        box = scene.server.mailboxes[b"INBOX"]
+        data = scene.mail.plain("large", 5000)
+        scene.wanted["INBOX"].add(views.digest(data))
+        box.add(data, ["\\Seen"])
+        scene.settle()
+        scene.assert_equal()
+        for _ in range(2):
+            self.bodies(scene)
+            scene.assert_fine(scene.once())
+            self.assertEqual(self.bodies(scene), 0)
+        # The server comes to itself: what is here stays.
+        scene.assert_converges()
 
 
 # --- The daemon -------------------------------------------------------------------------
