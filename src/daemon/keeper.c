@@ -270,7 +270,7 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 		keeper_log_failures(keeper, report);
 	schedule_ended(&keeper->schedule, now_ms, keeper_outcome(report, err),
 		       loop_random(keeper->loop));
-	schedule_found(&keeper->schedule, now_ms, keeper->has_found || job != NULL);
+	schedule_found(&keeper->schedule, now_ms, keeper->has_found);
 	keeper->has_found = false;
 	if (report->wants_another)
 		schedule_want_full(&keeper->schedule, now_ms, SCHEDULE_SETTLE_MAX_MS);
@@ -381,6 +381,7 @@ static void keeper_run_job(struct keeper *keeper)
 
 	list_remove(node);
 	keeper->job = job;
+	keeper->has_found = true; /* what a person asked for is no news in vain */
 	if (job->decision != SYNC_HOLD)
 		keeper_run_decision(keeper, job);
 	else

@@ -449,8 +449,9 @@ static void farewell_would(struct sync_tree *tree)
 {
 	for (size_t at = 0; tree->err.code == 0 && at < tree->count; at++) {
 		const struct sync_box *box = &tree->boxes.items[at];
-		bool is_told = box->action == BOX_DELETE_LOCAL || box->action == BOX_DELETE_REMOTE ||
-			       box->action == BOX_HOLD_LOCAL || box->action == BOX_HOLD_REMOTE;
+		bool is_told = box->action == BOX_DELETE_LOCAL ||
+			       box->action == BOX_DELETE_REMOTE || box->action == BOX_HOLD_LOCAL ||
+			       box->action == BOX_HOLD_REMOTE;
 		if (is_told && tree->ops->would != NULL)
 			tree->ops->would(tree, box->name, box->action, NULL);
 		farewell_tell_held(tree, at);
