@@ -474,7 +474,8 @@ struct local_mailbox_ops {
 	void (*examine)(struct local_mailbox *mailbox, struct local_examine_req *req);
 
 	/* Reads in CRLF form. Mails do not change, so this gives what examine measured, unless
-	 * someone broke that rule (the adapter then fails with SYNCD_EMESSAGE, not short). */
+	 * someone broke that rule (the adapter then fails with SYNCD_EMESSAGE, not short).
+	 * SYNCD_ENOTFOUND: it is gone; SYNCD_EMESSAGE: it cannot be read. */
 	int (*reader_open)(struct local_mailbox *mailbox, const char *name,
 			   struct local_reader **reader, struct error *err);
 	int (*reader_read)(struct local_reader *reader, char *out, size_t size, size_t *len,

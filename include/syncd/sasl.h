@@ -133,18 +133,20 @@ typedef void (*password_done)(struct password_request *req, struct secret *passw
 struct password_request {
 	struct loop_child child;
 	password_done done;
+	uint64_t timeout_ms;
 	char name[64]; /* of the command, for errors */
 };
 
 #define PASSWORD_COMMAND_TIMEOUT_MS 120000 /* a person may be typing a PIN */
 
-/* Runs the command and gives its first line of output. `argv` NULL-terminated.
+/* Runs the command and gives its first line of output. `argv` NULL-terminated. One that has not
+ * ended after `timeout_ms` is ended, by force if it must be.
  * An exit status other than 0, no output, or no end within the time is SYNCD_EAUTH
  * naming the command's first word (behind "sh -c" too): asking again by itself
  * would only bother the user. Returns 0, or an error when it cannot be started
  * (SYNCD_ECONFIG when it does not exist). */
 int password_request_start(struct loop *loop, struct password_request *req, char *const argv[],
-			   password_done done, struct error *err);
+			   uint64_t timeout_ms, password_done done, struct error *err);
 void password_request_cancel(struct password_request *req);
 
 #endif

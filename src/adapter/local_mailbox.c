@@ -473,9 +473,6 @@ static int mailbox_reader_open(struct local_mailbox *mailbox, const char *name,
 	int code = maildir_message_open(box_of(mailbox)->maildir, name, &fd, NULL, err);
 
 	*reader = NULL;
-	/* Only this message has failed. */
-	if (code == SYNCD_ENOTFOUND)
-		code = error_set(err, SYNCD_EMESSAGE, "message %.200s is gone", name);
 	if (code == 0)
 		*reader = (struct local_reader *)(void *)maildir_reader_new(
 			fd, name, examined_size(box_of(mailbox), name));

@@ -38,8 +38,8 @@ bool login_password_get(struct login_password *password)
 	if (password->is_asking)
 		return false;
 	error_clear(&err);
-	if (password_request_start(password->loop, &password->ask, password->argv, password_came,
-				   &err) < 0) {
+	if (password_request_start(password->loop, &password->ask, password->argv,
+				   PASSWORD_COMMAND_TIMEOUT_MS, password_came, &err) < 0) {
 		password->failed(password, &err);
 		return false;
 	}

@@ -1,6 +1,9 @@
 /* Looking at a remote mailbox as a whole: what changed or all there is, which UIDs are left, and
  * how far it is known in the end.
  * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "syncd/alloc.h"
 #include "syncd/log.h"
 #include "syncd/must.h"
 
@@ -50,6 +53,19 @@ static const char *doubt(const struct observe_work *work)
 	return NULL;
 }
 
+/* Such a server lists a part each time. */
+static bool is_first_disbelief(struct adapter_remote *adapter, const char *mailbox)
+{
+	for (size_t i = 0; i < adapter->disbelieved_count; i++) {
+		if (strcmp(adapter->disbelieved[i], mailbox) == 0)
+			return false;
+	}
+	adapter->disbelieved = xgrow(adapter->disbelieved, adapter->disbelieved_count,
+				     &adapter->disbelieved_cap, sizeof(*adapter->disbelieved));
+	adapter->disbelieved[adapter->disbelieved_count++] = xstrdup(mailbox);
+	return true;
+}
+
 /* When messages came or went meanwhile, the numbers may agree by chance. A part has not told all up
  * to any modseq. */
 static void observe_conclude(struct observe_work *work)
@@ -62,7 +78,8 @@ static void observe_conclude(struct observe_work *work)
 	const char *why = doubt(work);
 	result->is_delta = work->listing.changed_since != 0;
 	result->is_complete = !result->is_delta && why == NULL && !has_changed(work);
-	if (why != NULL && !result->is_delta && !has_changed(work))
+	if (why != NULL && !result->is_delta && !has_changed(work) &&
+	    is_first_disbelief(box->adapter, buf_str(&box->wire)))
 		log_warn(box->adapter->settings.account,
 			 "%s: the server's list of %zu messages is not believed: %s; what is not "
 			 "in it does not count as deleted",

@@ -341,6 +341,9 @@ static void free_if_over(struct adapter_remote *adapter)
 	    !list_is_empty(&adapter->waiting) || adapter->password.is_asking)
 		return;
 	secret_free(&adapter->password.secret);
+	for (size_t i = 0; i < adapter->disbelieved_count; i++)
+		free(adapter->disbelieved[i]);
+	free(adapter->disbelieved);
 	net_context_free(&adapter->net);
 	free(adapter);
 	op->done(op, 0);

@@ -66,7 +66,10 @@ struct adapter_remote {
 	struct list conns;
 	struct list waiting;
 	struct list pushes;
-	struct list lanes; /* of large fetches, that hold further sessions */
+	struct list lanes;  /* of large fetches, that hold further sessions */
+	char **disbelieved; /* mailboxes of which only a part is listed: said of each once */
+	size_t disbelieved_count;
+	size_t disbelieved_cap;
 	struct loop_defer turn;
 	struct port_op *closing; /* or NULL */
 };

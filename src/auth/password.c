@@ -35,8 +35,9 @@ static int judge(const struct password_request *req, int code, int status, const
 	if (code == SYNCD_ECANCELLED)
 		return error_set(err, code, "cancelled");
 	if (code != 0)
-		return error_set(err, SYNCD_EAUTH, "the password command %s did not end in time",
-				 req->name);
+		return error_set(err, SYNCD_EAUTH,
+				 "the password command %s did not end within %g s and was stopped",
+				 req->name, (double)req->timeout_ms / 1000);
 	if (status != 0)
 		return error_set(err, SYNCD_EAUTH, "the password command %s ended with status %d",
 				 req->name, status);
@@ -63,12 +64,12 @@ static void password_came(struct loop_child *child, int code, int status, const 
 }
 
 int password_request_start(struct loop *loop, struct password_request *req, char *const argv[],
-			   password_done done, struct error *err)
+			   uint64_t timeout_ms, password_done done, struct error *err)
 {
 	req->done = done;
+	req->timeout_ms = timeout_ms;
 	name_command(req, argv);
-	int rc = loop_child_start(loop, &req->child, argv, NULL, PASSWORD_COMMAND_TIMEOUT_MS,
-				  password_came, err);
+	int rc = loop_child_start(loop, &req->child, argv, NULL, timeout_ms, password_came, err);
 	if (rc != 0)
 		error_context(err, "password command");
 	return rc;

@@ -62,23 +62,12 @@ void keeper_set_state(struct keeper *keeper, enum control_state state, const str
 	keeper->user->changed(keeper->user, keeper);
 }
 
-static void keeper_note_change(struct keeper *keeper, struct keeper_mailbox *mailbox,
-			       bool is_at_once)
-{
-	if (mailbox->is_gone) {
-		schedule_want_full(&keeper->schedule, loop_now_ms(keeper->loop),
-				   SCHEDULE_SETTLE_MAX_MS);
-		return;
-	}
-	mailbox->is_changed = true;
-	schedule_note_change(&keeper->schedule, loop_now_ms(keeper->loop), is_at_once);
-}
-
 void keeper_note_remote(struct keeper *keeper, struct keeper_mailbox *mailbox)
 {
 	mailbox->has_remote_news = true;
 	mailbox->news_ms = loop_now_ms(keeper->loop);
-	keeper_note_change(keeper, mailbox, true);
+	mailbox->is_changed |= !mailbox->is_gone;
+	schedule_note_news(&keeper->schedule, loop_now_ms(keeper->loop), mailbox->is_gone);
 }
 
 void keeper_note_local(struct keeper *keeper, const char *name, const struct local_hint *hint)
@@ -90,7 +79,13 @@ void keeper_note_local(struct keeper *keeper, const char *name, const struct loc
 		hint_list_add(&mailbox->hints, hint);
 	else
 		hint_list_lose(&mailbox->hints);
-	keeper_note_change(keeper, mailbox, false);
+	if (mailbox->is_gone) {
+		schedule_want_full(&keeper->schedule, loop_now_ms(keeper->loop),
+				   SCHEDULE_SETTLE_MAX_MS);
+	} else {
+		mailbox->is_changed = true;
+		schedule_note_change(&keeper->schedule, loop_now_ms(keeper->loop));
+	}
 	keeper_poke(keeper);
 }
 
@@ -175,6 +170,8 @@ static void keeper_run_ended(struct account_run *run, const char *name,
 	if (keeper->job != NULL && keeper->job->is_plan)
 		return;
 	keeper_note_ours(keeper, mailbox);
+	keeper->has_found |= sync_counts_changed_maildir(counts) || counts->appended > 0 ||
+			     counts->flags_remote > 0 || counts->expunged > 0;
 	mailbox->err = result->err;
 	mailbox->held_deletions = result->held_deletions;
 	mailbox->held_is_remote = result->held_is_remote;
@@ -294,6 +291,8 @@ static void keeper_run_done(struct account_run *run, const struct account_report
 	schedule_ended(&keeper->schedule, now_ms, keeper_outcome(report, err),
 		       loop_random(keeper->loop));
 	schedule_rest(&keeper->schedule, now_ms, keeper_rest_s(report, err));
+	schedule_found(&keeper->schedule, now_ms, keeper->has_found);
+	keeper->has_found = false;
 	if (report->wants_another)
 		schedule_want_full(&keeper->schedule, now_ms, SCHEDULE_SETTLE_MAX_MS);
 	if (report->wants_run)
@@ -407,6 +406,7 @@ static void keeper_run_job(struct keeper *keeper)
 
 	list_remove(node);
 	keeper->job = job;
+	keeper->has_found = true; /* what a person asked for is no news in vain */
 	if (job->decision != SYNC_HOLD)
 		keeper_run_decision(keeper, job);
 	else

@@ -73,6 +73,7 @@ struct keeper {
 
 	struct account_run *run;
 	bool is_full_run;
+	bool has_found;              /* the run, something to do */
 	struct sync_target *targets; /* of the run, or NULL */
 	const char **decided;        /* of the run: what is held in them is decided on; or NULL */
 	struct keeper_job *job;      /* the run is for it */

@@ -22,7 +22,7 @@
 
 static void push_want_full(struct keeper *keeper)
 {
-	schedule_want_full(&keeper->schedule, loop_now_ms(keeper->loop), SCHEDULE_SETTLE_MS);
+	schedule_note_news(&keeper->schedule, loop_now_ms(keeper->loop), true);
 }
 
 /* What the state has of the mailbox; false: it knows none. */

@@ -460,6 +460,21 @@ static void noted(struct port_op *op, int code)
 	farewell_next(farewell);
 }
 
+/* What is to go, and what would be held. */
+static void farewell_would(struct sync_tree *tree)
+{
+	for (size_t at = 0; tree->err.code == 0 && at < tree->count; at++) {
+		const struct sync_box *box = &tree->boxes.items[at];
+		bool is_told = box->action == BOX_DELETE_LOCAL ||
+			       box->action == BOX_DELETE_REMOTE || box->action == BOX_HOLD_LOCAL ||
+			       box->action == BOX_HOLD_REMOTE;
+		if (is_told && tree->ops->would != NULL)
+			tree->ops->would(tree, box->name, box->action, NULL);
+		farewell_tell_held(tree, at);
+	}
+	tree_piece_done(tree);
+}
+
 void farewell_start(struct sync_tree *tree)
 {
 	struct farewell *farewell = &tree->farewell;
@@ -474,6 +489,10 @@ void farewell_start(struct sync_tree *tree)
 	if (farewell_judge(tree, &err) != 0)
 		tree_fail(tree, &err);
 	farewell->next = 0;
+	if (tree->options.is_dry_run) {
+		farewell_would(tree);
+		return;
+	}
 	if (tree->err.code != 0 || farewell->commit.batch.count == 0) {
 		farewell_next(farewell);
 		return;

@@ -371,7 +371,7 @@ static const struct tree_state_row states[TREE_STATE_COUNT] = {
 	[TREE_SURVEY] = { "survey", survey_start, false, true },
 	[TREE_TRANSFER] = { "transfer", transfer_start, false, true },
 	[TREE_PASSES] = { "passes", passes_start, false, false },
-	[TREE_FAREWELL] = { "farewell", farewell_start, true, true },
+	[TREE_FAREWELL] = { "farewell", farewell_start, true, false },
 	[TREE_PASSES_AGAIN] = { "passes again", passes_start, true, true },
 };
 

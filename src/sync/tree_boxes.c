@@ -199,8 +199,10 @@ static void boxes_would(struct sync_tree *tree, size_t at)
 {
 	const struct sync_box *box = &tree->boxes.items[at];
 	bool is_plain = box->action == BOX_NOTHING || box->action == BOX_PASS;
+	bool is_judged = box->action == BOX_DELETE_LOCAL || box->action == BOX_DELETE_REMOTE;
 
-	if (!is_plain && tree->ops->would != NULL)
+	/* Of deletions the farewell tells, which may hold them. */
+	if (!is_plain && !is_judged && tree->ops->would != NULL)
 		tree->ops->would(tree, box->name, box->action,
 				 box->known == SYNC_NO_BOX ? NULL
 							   : tree->mailboxes[box->known].name);

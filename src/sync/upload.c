@@ -288,7 +288,9 @@ static void upload_open_reader(struct sync_pass *pass, struct upload_item *item)
 	int code = local->ops->reader_open(local, item->action->name, &item->reader, &err);
 	item->is_due = code == 0;
 	item->is_journal_void = code != 0;
-	if (code != 0 && code != SYNCD_EMESSAGE && code != SYNCD_ENOTFOUND)
+	if (code == SYNCD_EMESSAGE)
+		item->err = err;
+	else if (code != 0 && code != SYNCD_ENOTFOUND)
 		pass_fail(pass, &err);
 }
 

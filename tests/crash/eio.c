@@ -1,5 +1,5 @@
 /* Preloaded into the real syncd: a disk that breaks. A call below one of the directories EIO_BELOW
- * (separated by colons) fails with EIO: the EIO_AT-th of the kind EIO_KIND, and, with EIO_STAYS=1,
+ * (a line each) fails with EIO: the EIO_AT-th of the kind EIO_KIND, and, with EIO_STAYS=1,
  * all of that kind after it. A kind is also the name of a call, "all", or "dsync": writes that are
  * durable by themselves, which is how LMDB writes the pages that say what is valid. With EIO_WHEN
  * calls count and fail only while that file exists. What failed is added to EIO_TOLD, a line each;
@@ -50,10 +50,10 @@ static bool find_path(const struct call *call, char *path)
 static bool is_below(const char *path)
 {
 	for (const char *top = below; top && *top;) {
-		size_t len = strcspn(top, ":");
+		size_t len = strcspn(top, "\n");
 		if (strncmp(path, top, len) == 0 && (path[len] == '/' || path[len] == '\0'))
 			return true;
-		top += len + (top[len] == ':');
+		top += len + (top[len] == '\n');
 	}
 	return false;
 }

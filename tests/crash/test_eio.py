@@ -22,7 +22,7 @@ import works  # noqa: E402
 from case import Case, main  # noqa: E402
 
 LIBRARY = os.path.join(syncd.BUILD, "tests", "crash", "eio.so")
-POINTS = int(os.environ.get("EIO_POINTS", "3"))
+POINTS = int(os.environ.get("EIO_POINTS", "2"))
 QUICK = (works.Pull, works.Push, works.Flags, works.Deletes, works.Moves, works.MovesThere)
 SAID = "Input/output error"
 
@@ -36,7 +36,7 @@ class Broken:
     REPORT = os.path.join(syncd.BUILD, "eio.jsonl")
 
     def run_broken(self, below=None, **eio):
-        below = below or "%s:%s" % (self.client.maildir, self.client.state)
+        below = below or "%s\n%s" % (self.client.maildir, self.client.state)
         told = os.path.join(self.kept, "told")
         if os.path.exists(told):
             os.unlink(told)
@@ -93,10 +93,10 @@ class Broken:
             self.assertLessEqual(subjects, {subject for subject, _, _ in here[name]})
             self.assertLessEqual({subject for subject, _, _ in there.get(name, [])}, subjects)
 
-    def point(self, kind, number, wanted, **more):
+    def point(self, kind, number, wanted, below=None, **more):
         """Returns what is wrong; None: nothing is."""
         self.restore()
-        run = self.run_broken(KIND=kind, AT=str(number), **more)
+        run = self.run_broken(below, KIND=kind, AT=str(number), **more)
         self.told["points"] += 1
         self.told["killed"] += bool(self.failed)
         self.told["killed_at"][kind] += bool(self.failed)
@@ -127,8 +127,8 @@ class Points(Broken):
         self.told["failures"] += failures
         self.assertEqual(len(failures), 0, "%d of %d points:\n%s" % (
             len(failures), len(points), "\n".join(failures[:matrix.SHOWN])))
-        # A pass that does its work in another order has some calls less.
-        self.assertGreaterEqual(reached, len(points) * 9 // 10)
+        # Passes over new directories differ in how often they look at them.
+        self.assertGreaterEqual(reached, (len(points) + 1) // 2)
 
     def test_a_call_fails_once_and_nothing_is_lost_or_doubled(self):
         self.check_all()
@@ -207,6 +207,20 @@ class Pairing(Broken, works.FirstContact):
         self.assertNotEqual(self.failed, [])
         self.assert_told(run)
         self.check_recovers(wanted)
+
+
+class Sending(Broken, works.Push):
+    def test_a_file_that_cannot_be_opened_at_any_time_is_told_or_sent(self):
+        _, wanted = self.outcome()
+        path = self.file_of("INBOX", "small 1")
+        opened = 0
+        while True:
+            failure = self.point("open", opened + 1, wanted, below=path)
+            self.assertIsNone(failure)
+            if not self.failed:
+                break
+            opened += 1
+        self.assertGreaterEqual(opened, 2, "it is examined, and read")
 
 
 class Batch(Broken, matrix.Work):

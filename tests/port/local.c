@@ -441,14 +441,14 @@ static void reading_gives_what_was_examined_in_crlf_form(void **state)
 	buf_free(&body);
 }
 
-static void reading_what_is_gone_fails_for_this_message_only(void **state)
+static void reading_what_is_gone_finds_nothing(void **state)
 {
 	struct local_bench *bench = *state;
 	struct local_reader *reader = NULL;
 
 	assert_int_equal(bench->mailbox->ops->reader_open(bench->mailbox, "never.host", &reader,
 							  &bench->err),
-			 SYNCD_EMESSAGE);
+			 SYNCD_ENOTFOUND);
 }
 
 /* --- The rest
@@ -534,7 +534,7 @@ void local_tests_add(struct port_tests *tests)
 		PORT_CASE(examining_what_is_gone_is_not_found),
 		PORT_CASE(many_are_examined_at_once),
 		PORT_CASE(reading_gives_what_was_examined_in_crlf_form),
-		PORT_CASE(reading_what_is_gone_fails_for_this_message_only),
+		PORT_CASE(reading_what_is_gone_finds_nothing),
 		PORT_CASE(flushing_changes_nothing_to_be_seen),
 		PORT_CASE(cancelling_completes_what_is_under_way),
 		PORT_CASE(the_mailbox_is_listed_and_making_it_again_is_fine),

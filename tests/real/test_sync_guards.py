@@ -44,6 +44,31 @@ class Held(Case):
         self.pass_once(client)
         self.assert_equal_sides(local, remote)
 
+    def test_a_dry_run_says_what_would_be_held(self):
+        client, local, remote = self.filled()
+        remote.create("Box")
+        remote.create("Small")
+        for number in range(50):
+            remote.append("Box", mailgen.Mail(100 + number).plain("boxed %d" % number))
+        self.pass_once(client)
+        shutil.rmtree(local.path("Small"))
+        run = client.once("--dry-run")
+        self.assertEqual((run.code, run.out), (0, "work: delete Small on the server\n"), run.err)
+        shutil.rmtree(local.path("Box"))
+        for message in local.messages("INBOX")[:25]:
+            os.unlink(message.where)
+        before = remote.everything()
+        run = client.once("--dry-run")
+        self.assertEqual(run.code, 1, run.err)
+        self.assertEqual(run.out.splitlines(), ["work: hold back: delete Box on the server",
+                                                "work: hold back: delete Small on the server"])
+        self.assertIn("25 of 40 messages would be deleted on the server: held back", run.err)
+        self.assertIn("mailbox Box: it was deleted here", run.err)
+        self.assertEqual(remote.everything(), before)
+        # So it is.
+        run = self.pass_once(client, code=1)
+        self.assertIn("mailbox Box: it was deleted here", run.err)
+
     def test_some_that_are_put_back_do_not_let_the_others_go(self):
         client, local, remote = self.filled()
         kept = {m.where: open(m.where, "rb").read() for m in local.messages("INBOX")[:30]}

@@ -9,8 +9,9 @@ import unittest
 import hostile
 import scratch
 import syncd
+import views
 
-from hostile import (CUT, MODERN, PLAIN, STALL, asking, edit, endless, instead, on, refuse,
+from hostile import (CUT, MODERN, PLAIN, STALL, asking, behind, edit, endless, instead, on, refuse,
                      within)
 from hostile_case import MARKER, HostileCase, Row, Scene, add_tests, main, said_below
 
@@ -307,6 +308,82 @@ class Certificates(HostileCase):
                                                               b"\0" * 16384)))
 
 
+# --- Sizes ------------------------------------------------------------------------------
+
+
+class Sizes(HostileCase):
+    """RFC822.SIZE is a rumour: Exchange gives that of another form of the message."""
+
+    LIES = (0, 1, 100, 100_000, 4_294_967_295)
+
+    def lying(self, lie, capabilities=PLAIN, **keys):
+        scene = Scene(self, capabilities, **keys)
+        scene.server.faults = [edit(rb"RFC822\.SIZE \d+", b"RFC822.SIZE %d" % lie)]
+        return scene
+
+    def bodies(self, scene):
+        """Fetched since it was asked last."""
+        count = len([line for line in scene.server.heard if b"BODY.PEEK[]" in line])
+        scene.server.heard.clear()
+        return count
+
+    def test_a_message_of_whatever_size_is_fetched_once(self):
+        for lie in self.LIES:
+            with self.subTest(lie=lie):
+                scene = self.lying(lie)
+                scene.settle()
+                scene.assert_equal()
+                self.assertGreater(self.bodies(scene), 0)
+                scene.drift()
+                scene.assert_fine(scene.once())
+                scene.assert_equal()
+                self.bodies(scene)
+                scene.assert_fine(scene.once())
+                self.assertEqual(self.bodies(scene), 0)
+
+    def test_a_lost_state_pairs_messages_of_whatever_size(self):
+        for lie in self.LIES:
+            with self.subTest(lie=lie):
+                scene = self.lying(lie)
+                scene.settle()
+                self.bodies(scene)
+                scene.forget()
+                scene.assert_fine(scene.once())
+                self.assertEqual(self.bodies(scene), 0)
+                scene.assert_equal()
+                scene.assert_fine(scene.once())
+                scene.assert_equal()
+
+    def test_max_size_goes_by_what_the_server_says_and_loses_nothing(self):
+        large = 1_000_000
+        scene = self.lying(large, max_size="50K")
+        kept_away = scene.once()
+        self.assertEqual(kept_away.code, 0, kept_away.err)
+        self.assertEqual(self.bodies(scene), 0)
+        self.assertEqual(sum(len(box.messages) for box in scene.server.mailboxes.values()), 8)
+        # It is for good (sizes do not change) until the limit does.
+        scene.client.configure(max_size="none")
+        scene.assert_fine(scene.once())
+        self.assertGreater(self.bodies(scene), 0)
+        scene.assert_equal()
+        scene.assert_converges()
+
+    def test_max_size_of_what_is_larger_than_the_server_says(self):
+        scene = self.lying(0, max_size="1K")
+        box = scene.server.mailboxes[b"INBOX"]
+        data = scene.mail.plain("large", 5000)
+        scene.wanted["INBOX"].add(views.digest(data))
+        box.add(data, ["\\Seen"])
+        scene.settle()
+        scene.assert_equal()
+        for _ in range(2):
+            self.bodies(scene)
+            scene.assert_fine(scene.once())
+            self.assertEqual(self.bodies(scene), 0)
+        # The server comes to itself: what is here stays.
+        scene.assert_converges()
+
+
 # --- The daemon -------------------------------------------------------------------------
 
 
@@ -370,6 +447,47 @@ class Daemon(HostileCase):
         self.check([on("idling", endless(b"* OK still here\r\n" * 100))],
                    ["syncing", "idle", "offline"],
                    error="None|without coming to an end|no answer")
+
+    def test_news_all_the_time_is_looked_at_less_and_less_but_true_news_soon(self):
+        """It tells of one that is none every 20 ms in IDLE, and with every answer."""
+        noise = within(b"* 9 EXISTS\r\n* 5 EXISTS\r\n")
+        faults = [on("idling", behind(b"* 9 EXISTS\r\n* 5 EXISTS\r\n")),
+                  on("(?!greeting|continuation|idling).*", noise)]
+        scene = Scene(self, PLAIN + " IDLE", timeout="5s")
+        scene.settle()
+        scene.server.faults = faults
+        scene.client.start()
+        heard = len(scene.server.heard)
+        scratch.wait_for(lambda: len(scene.server.heard) > heard + 20, 20, scene.client.said)
+        time.sleep(4)  # over which commands are counted, once the delay has grown
+        heard = len(scene.server.heard)
+        time.sleep(5)
+        self.assertLess(len(scene.server.heard) - heard, 50)
+        here = scene.message("INBOX", "here").replace(b"\r\n", b"\n")
+        scene.local.add("INBOX", here, "S", 1_300_000_000)
+        box = scene.server.mailboxes[b"INBOX"]
+        scratch.wait_for(lambda: len(box.messages) == 6, 3, "a local change does not wait")
+        box.add(scene.message("INBOX", "there"), ["\\Seen"])
+        scratch.wait_for(lambda: len(scene.local.messages("INBOX")) == 7, 3, "nor does true news")
+        self.assertEqual(scene.client.stop(), 0)
+        scene.assert_converges()
+
+    def test_a_list_of_a_part_is_told_once_a_mailbox(self):
+        scene = Scene(self, BARE, timeout="5s")
+        scene.settle()
+        scene.server.faults = [asking(rb"FETCH 1:\*|FETCH .* \(?(UID )?FLAGS",
+                                      lambda session, command, parts: parts[1:])]
+        scene.client.start()
+        heard = len(scene.server.heard)
+        for _ in range(3):
+            self.assertEqual(scene.client.ctl("sync").code, 0)
+        self.assertGreater(len(scene.server.heard), heard)
+        said = scene.client.said().splitlines()
+        self.assertEqual(scene.client.stop(), 0)
+        for name in "INBOX", "Work":
+            self.assertEqual(len([l for l in said if "not believed" in l and name + ":" in l]), 1,
+                             "\n".join(said))
+        scene.assert_converges()
 
     def test_silence_in_place_of_IDLE(self):
         self.check([on("idling", instead(STALL))], ["syncing", "idle"], error="None|no answer")

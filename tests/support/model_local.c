@@ -314,7 +314,7 @@ static int model_reader_open(struct local_mailbox *mailbox, const char *name,
 		return code;
 	const struct model_file *file = find_visible(opened, name);
 	if (file == NULL)
-		return error_set(err, SYNCD_EMESSAGE, "%s is gone", name);
+		return error_set(err, SYNCD_ENOTFOUND, "%s is gone", name);
 	code = world_leave(opened->world, fault, err);
 	if (code != 0)
 		return code;

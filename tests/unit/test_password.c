@@ -1,10 +1,15 @@
 /* Tests of password commands.
  * SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -34,7 +39,9 @@ static struct asked ask(char *const argv[], bool cancels)
 	struct loop *loop = loop_new();
 	struct asked asked = { .calls = 0 };
 
-	assert_int_equal(password_request_start(loop, &asked.req, argv, asked_done, &asked.err), 0);
+	assert_int_equal(password_request_start(loop, &asked.req, argv, PASSWORD_COMMAND_TIMEOUT_MS,
+						asked_done, &asked.err),
+			 0);
 	if (cancels)
 		password_request_cancel(&asked.req);
 	assert_int_equal(asked.calls, 0);
@@ -101,6 +108,38 @@ static void cancelled_request_is_done_as_cancelled(void **state)
 	assert_int_equal(asked.err.code, SYNCD_ECANCELLED);
 }
 
+/* Also one that does not want to end, and what it has printed is no password. */
+static void command_that_hangs_is_ended_and_named(void **state)
+{
+	char pid_file[] = "/tmp/syncd-password-XXXXXX";
+	char script[200];
+	char *argv[] = { (char *)"sh", (char *)"-c", script, NULL };
+	struct loop *loop = loop_new();
+	struct asked asked = { .calls = 0 };
+	int pid_fd = mkstemp(pid_file);
+	char pid[32] = "";
+
+	(void)state;
+	assert_true(pid_fd >= 0);
+	(void)snprintf(script, sizeof(script),
+		       "trap '' TERM; echo $$ >%s; echo secret; while :; do sleep 1; done",
+		       pid_file);
+	assert_int_equal(
+		password_request_start(loop, &asked.req, argv, 500, asked_done, &asked.err), 0);
+	loop_run(loop);
+	loop_free(&loop);
+	assert_int_equal(asked.calls, 1);
+	assert_null(asked.password);
+	assert_int_equal(asked.err.code, SYNCD_EAUTH);
+	assert_string_equal(asked.err.text,
+			    "the password command trap did not end within 0.5 s and was stopped");
+	assert_true(read(pid_fd, pid, sizeof(pid) - 1) > 0);
+	assert_int_equal(kill((pid_t)strtol(pid, NULL, 10), 0), -1);
+	assert_int_equal(errno, ESRCH);
+	(void)close(pid_fd);
+	(void)unlink(pid_file);
+}
+
 static void command_that_does_not_exist_is_econfig_at_once(void **state)
 {
 	char *argv[] = { (char *)"/nonexistent/pass", NULL };
@@ -108,7 +147,8 @@ static void command_that_does_not_exist_is_econfig_at_once(void **state)
 	struct asked asked = { .calls = 0 };
 
 	(void)state;
-	assert_int_equal(password_request_start(loop, &asked.req, argv, asked_done, &asked.err),
+	assert_int_equal(password_request_start(loop, &asked.req, argv, PASSWORD_COMMAND_TIMEOUT_MS,
+						asked_done, &asked.err),
 			 SYNCD_ECONFIG);
 	loop_run(loop);
 	assert_int_equal(asked.calls, 0);
@@ -121,6 +161,7 @@ int main(void)
 		cmocka_unit_test(first_line_is_the_password_and_failures_are_named),
 		cmocka_unit_test(command_given_as_a_list_runs_without_a_shell),
 		cmocka_unit_test(cancelled_request_is_done_as_cancelled),
+		cmocka_unit_test(command_that_hangs_is_ended_and_named),
 		cmocka_unit_test(command_that_does_not_exist_is_econfig_at_once),
 	};
 
