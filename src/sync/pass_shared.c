@@ -59,6 +59,13 @@ void pass_note_moving(struct sync_pass *pass)
 	pass->result.wants_another = true;
 }
 
+enum sync_direction pass_direction(const struct sync_pass *pass)
+{
+	bool is_read_only = pass->open.is_read_only && pass->options.direction == SYNC_BOTH;
+
+	return is_read_only ? SYNC_PULL : pass->options.direction;
+}
+
 uint64_t pass_policy(const struct sync_pass *pass)
 {
 	const struct sync_terms terms = {
