@@ -113,21 +113,26 @@ struct history {
  * 16. With a trash, a deletion in the maildir is a move there, on the server: when the state binds
  *     the message, and unless it is deleted there, too, before it is carried out. What is weak may
  *     go there or not. A server without MOVE copies, and a kill or a refusal before the removal has
- *     it copied once more. A move in the maildir that cannot be one on the server, as the mailbox it
- *     went to was never synchronised, or got new UIDs, or was not looked at together with the other
+ *     it copied once more. A move in the maildir that cannot be one on the server, as the mailbox
+ * it went to was never synchronised, or got new UIDs, or was not looked at together with the other
  *     one, is a message that comes and one that is deleted, and this goes to the trash. What is
  *     deleted with its mailbox does not, nor what was deleted from it and had yet to go there.
  * 17. With expunge_deleted, a message that was marked as deleted at any time may be gone, or be in
  *     the trash: a pass may have come by before the mark was taken off. None that is marked is
- *     left. */
+ *     left.
+ * 18. Pulling, nothing is sent; all that the server has is here as it is there. What only the
+ *     maildir has stays as users left it. Pushing, it is the other way round, but for messages
+ *     marked as deleted, which go from both sides with expunge_deleted (ledger_one_way.c). */
 
 struct ledger_place {
 	unsigned created; /* arrived */
 	unsigned deleted; /* deleted or moved away, so that the state could know it */
 	unsigned deleted_weakly;
-	unsigned extra;     /* so many more may be there */
+	unsigned extra;   /* so many more may be there */
 	unsigned trashed; /* of what was deleted since it came to rest last: into the trash, */
 	unsigned trashed_firmly; /* and for certain */
+	int users_local; /* copies that users have put there and not taken away, by side: whoever */
+	int users_remote;   /* else did */
 	unsigned put_local; /* of what was created: by whom */
 	unsigned put_remote;
 };
@@ -142,6 +147,7 @@ struct ledger_row {
 	unsigned contested; /* moved on both sides: one of the places it was moved to may lack it */
 	unsigned moves;
 	bool is_marked; /* was, anywhere, as deleted */
+	bool is_undone; /* something of what users did */
 	uint64_t first_flags;
 	unsigned touches[8]; /* changes of each flag bit */
 	struct ledger_place places[PLACES];
@@ -171,7 +177,8 @@ struct run {
 	bool has_tree; /* passes are begun by the tree */
 	unsigned passes_at_once;
 	int64_t verify_interval_s;
-	const char *trash;           /* a mailbox, or NULL */
+	enum sync_direction direction;
+	const char *trash; /* a mailbox, or NULL */
 	bool expunges_deleted;
 	struct sync_limit limit;     /* percent 0: nothing is held */
 	enum sync_decision decision; /* on what is held in the next passes */
@@ -218,8 +225,8 @@ void ledger_move(struct run *run, uint32_t content, const char *from, const char
 void ledger_return(struct run *run, struct model_file *file);
 /* After a message came or went in a mailbox: whether it may have got another name there (9a). */
 void ledger_note_rename(struct run *run, uint32_t content, const char *mailbox);
-void ledger_delete(struct run *run, uint32_t content, const char *mailbox,
-		   enum departure departure, bool is_local);
+void ledger_delete(struct run *run, uint32_t content, const char *mailbox, enum departure departure,
+		   bool is_local);
 /* It has these flags there from now on: with the mark of what is deleted it may go (17). */
 void ledger_mark(struct run *run, uint32_t content, const char *mailbox, uint64_t flags);
 void ledger_touch(struct run *run, uint32_t content, const char *mailbox, uint64_t flags_changed);
@@ -275,6 +282,12 @@ void ledger_tally(struct run *run, struct tallies *tallies);
 
 /* Compares both sides with the ledger; fills run->why. */
 void ledger_check(struct run *run);
+/* The same of an account that is pulled or pushed (ledger_one_way.c). */
+void ledger_check_one_way(struct run *run, const struct tallies *tallies);
+/* Whether one side may lack the message as it is refused there. */
+bool ledger_is_refused(struct run *run, uint32_t content, const char *mailbox);
+/* Whether the mailbox is on the side that is to follow, or need not be. */
+bool ledger_has_followed(struct run *run, size_t place);
 /* Notes a violation; the first one counts. */
 void ledger_violated(struct run *run, const char *what, uint32_t content);
 

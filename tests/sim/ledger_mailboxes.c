@@ -182,7 +182,8 @@ static enum certainty judge_rename(struct run *run, const char *from, const char
 	const struct model_maildir *local = model_maildir_find(&run->world, from);
 	const struct model_server *server = &run->world.server;
 
-	if (run->is_renaming[place_of(from)] || run->is_renaming[place_of(to)] || known == NULL ||
+	if (run->direction == (is_local ? SYNC_PULL : SYNC_PUSH) || /* it does not follow */
+	    run->is_renaming[place_of(from)] || run->is_renaming[place_of(to)] || known == NULL ||
 	    remote == NULL || local == NULL || known->uidvalidity != remote->uidvalidity ||
 	    model_store_mailbox(&run->world, to) != NULL ||
 	    model_mailbox_find(&run->world, to) != NULL ||
