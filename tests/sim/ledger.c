@@ -366,7 +366,13 @@ static bool is_elsewhere(struct run *run, uint32_t content, const char *mailbox,
 static void settle_late_move(struct run *run, uint32_t content, const char *from, bool is_local)
 {
 	struct ledger_row *row = &run->ledger[content];
+	struct ledger_place *entry = entry_of(run, content, from);
 
+	if (!is_local && entry->trashed > 0) { /* then it does not go to the trash */
+		entry->trashed--;
+		(void)untrash(run, content, entry);
+		return;
+	}
 	if (row->deleted == 0 || is_elsewhere(run, content, from, !is_local)) {
 		row->contested++;
 		row->extra++;
