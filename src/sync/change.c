@@ -415,6 +415,16 @@ static void change_intend(struct sync_pass *pass)
 	}
 }
 
+/* Messages that are new in the maildir once they are forgotten, whose directories have not changed:
+ * only a look at all of it finds them. */
+static bool change_makes_new(const struct sync_pass *pass)
+{
+	size_t count = 0;
+
+	(void)sync_plan_of(&pass->plan, SYNC_FORGET, &count);
+	return pass_is_restoring(pass) || (pass->options.direction == SYNC_PUSH && count > 0);
+}
+
 /* Before anything is removed on the server because it is gone here, that must be so for good: a
  * rename that a power cut takes back would bring the file back, and the next pass remove it too.
  * And the journal says so: a file that is put back while we are dead is no deletion on the server;
@@ -425,9 +435,9 @@ void change_start(struct sync_pass *pass)
 	size_t removals = 0;
 
 	store_batch_init(&change->commit.batch);
-	if (pass_is_restoring(pass)) {
+	if (change_makes_new(pass)) {
 		/* Goes with the first commit: cut short, what was forgotten by then comes back all
-		 * the same, and the rest is held still. */
+		 * the same, and the rest is held still, or forgotten then. */
 		sync_baseline_list_anew(&pass->mailbox);
 		pass->is_mailbox_recorded = false;
 	}

@@ -53,16 +53,30 @@ static void note_local(const struct sync_pass *pass, struct mailbox_record *mail
 		mailbox->mtimes = *mtimes;
 }
 
+/* What the server is to have: pushing, also what only it has, so that this is counted from the
+ * beginning of the pass. */
+static int expected_exists(struct sync_pass *pass, uint64_t *expected)
+{
+	const struct sync_counts *counts = &pass->result.counts;
+	struct store_port *store = pass->ports.store;
+	struct error err = { 0 };
+	size_t known = 0;
+	int code = store->ops->message_count(store, pass->mailbox.id, &known, &err);
+
+	*expected = pass_direction(pass) == SYNC_PUSH
+			    ? pass->observation.exists + counts->appended - counts->expunged
+			    : known + pass_aside_count(pass);
+	return code;
+}
+
 /* The server's count, as far as it is what the state accounts for. With news it may tell of what
  * went meanwhile; and where removals are told by number only, of another's in place of ours. */
 static uint32_t applied_exists(struct sync_pass *pass)
 {
-	struct store_port *store = pass->ports.store;
-	struct error err = { 0 };
-	size_t known = 0;
+	uint64_t expected = 0;
 
-	if (store->ops->message_count(store, pass->mailbox.id, &known, &err) != 0 ||
-	    pass->settle.has_news || known + pass_aside_count(pass) != pass->settle.exists)
+	if (expected_exists(pass, &expected) != 0 || pass->settle.has_news ||
+	    expected != pass->settle.exists)
 		return UINT32_MAX;
 	return pass->settle.exists;
 }
@@ -71,8 +85,9 @@ static uint32_t applied_exists(struct sync_pass *pass)
  * next look lists all that is there. */
 static bool has_unexplained(const struct sync_pass *pass, const struct mailbox_record *mailbox)
 {
-	return pass->observation.is_delta && mailbox->highestmodseq != 0 &&
-	       mailbox->exists == UINT32_MAX && !pass->settle.has_news;
+	return pass_direction(pass) != SYNC_PUSH && pass->observation.is_delta &&
+	       mailbox->highestmodseq != 0 && mailbox->exists == UINT32_MAX &&
+	       !pass->settle.has_news;
 }
 
 static void note_remote(struct sync_pass *pass, struct mailbox_record *mailbox)

@@ -315,7 +315,8 @@ static size_t count_changes(const struct delta *delta, enum side_change change)
 	return count;
 }
 
-/* The server's count against ours, with what the delta tells. */
+/* The server's count against ours, with what the delta tells. Pushing, the server keeps what only
+ * it has, in whichever number. */
 static int compare_counts(struct sync_pass *pass, struct error *err)
 {
 	size_t known = 0;
@@ -323,8 +324,9 @@ static int compare_counts(struct sync_pass *pass, struct error *err)
 							 &known, err);
 
 	pass->are_counts_equal =
+		pass_direction(pass) != SYNC_PUSH &&
 		known + count_changes(&pass->remote_delta, SIDE_NEW) + pass_aside_count(pass) ==
-		pass->observation.exists + count_changes(&pass->remote_delta, SIDE_GONE);
+			pass->observation.exists + count_changes(&pass->remote_delta, SIDE_GONE);
 	return code;
 }
 
@@ -362,6 +364,13 @@ void confirm_start(struct sync_pass *pass)
 
 /* --- What no delta had told -------------------------------------------------------------- */
 
+/* What only one side has, and keeps: it is seen as new by every complete look. */
+static bool is_left_alone(const struct sync_pass *pass, enum side_change local,
+			  enum side_change remote)
+{
+	return sync_rule(pass_direction(pass), local, remote) == OUTCOME_NOTHING;
+}
+
 static size_t count_untold(const struct sync_pass *pass)
 {
 	const struct delta *delta = &pass->remote_delta;
@@ -372,6 +381,8 @@ static size_t count_untold(const struct sync_pass *pass)
 		bool is_aside = sync_setaside_find(&pass->setaside, entry->uid, NULL) != NULL;
 		if (entry->change == SIDE_GONE && !pass->is_told_complete)
 			continue; /* the search would have found it */
+		if (entry->change == SIDE_NEW && is_left_alone(pass, SIDE_NEVER, SIDE_NEW))
+			continue;
 		count += !is_aside && !uidset_contains(&pass->told, entry->uid);
 	}
 	return count;
@@ -385,6 +396,8 @@ static size_t count_untold_local(const struct sync_pass *pass)
 
 	for (size_t i = 0; i < delta->count; i++) {
 		const struct delta_entry *entry = &delta->entries[i];
+		if (entry->change == SIDE_NEW && is_left_alone(pass, SIDE_NEW, SIDE_NEVER))
+			continue;
 		count += entry->change != SIDE_NEW ||
 			 sync_setaside_find(&pass->setaside, 0, entry->name) == NULL;
 	}

@@ -183,13 +183,11 @@ static void enter_plan(struct sync_pass *pass)
 	}
 	look_report_missed(pass);
 	struct sync_policy policy = {
-		.direction = pass->options.direction,
+		.direction = pass_direction(pass),
 		.expunges_deleted = pass->options.expunges_deleted,
 		.local_mask = pass->local->ops->flags_mask(pass->local),
 		.remote_mask = pass->open.is_read_only ? 0 : pass->open.flags_mask,
 	};
-	if (pass->open.is_read_only && policy.direction == SYNC_BOTH)
-		policy.direction = SYNC_PULL;
 	if (make_guarded_plan(pass, &policy, &err) != 0)
 		pass_fail(pass, &err);
 	recover_judge_removals(pass);

@@ -300,6 +300,9 @@ struct sync_pass {
 /* A piece is over; pass->err tells how. May be called inside its start. */
 void pass_piece_done(struct sync_pass *pass);
 
+/* The options', or that of a mailbox that can only be read. */
+enum sync_direction pass_direction(const struct sync_pass *pass);
+
 /* A digest of what decides which changes matter. */
 uint64_t pass_policy(const struct sync_pass *pass);
 

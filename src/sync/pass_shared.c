@@ -59,6 +59,13 @@ void pass_note_moving(struct sync_pass *pass)
 	pass->result.wants_another = true;
 }
 
+enum sync_direction pass_direction(const struct sync_pass *pass)
+{
+	bool is_read_only = pass->open.is_read_only && pass->options.direction == SYNC_BOTH;
+
+	return is_read_only ? SYNC_PULL : pass->options.direction;
+}
+
 uint64_t pass_policy(const struct sync_pass *pass)
 {
 	const struct sync_terms terms = {
@@ -106,12 +113,15 @@ static void pass_put_aside(struct sync_pass *pass, struct store_batch *batch,
 {
 	sync_setaside_put(&pass->setaside, record);
 	store_batch_put_setaside(batch, pass->mailbox.id, record);
-	if (record->uid != 0)
+	if (record->uid != 0) {
+		/* One that is not brought back is bound to no file any more. */
+		store_batch_delete_message(batch, pass->mailbox.id, record->uid);
 		log_warn(pass->options.account, "%s: UID %u set aside: %s", pass->name, record->uid,
 			 record->reason);
-	else
+	} else {
 		log_warn(pass->options.account, "%s: %s set aside: %s", pass->name, record->name,
 			 record->reason);
+	}
 }
 
 void pass_set_aside(struct sync_pass *pass, struct store_batch *batch, uint32_t uid,

@@ -189,5 +189,27 @@ class Policies(Case):
         self.assert_equal_sides(local, remote)
 
 
+class PushWithoutQresync(Case):
+    """A server that tells by their number only that messages are gone."""
+
+    SERVER = {"without": {"QRESYNC"}}
+
+    def test_what_goes_beside_what_only_the_server_has_is_sent_again(self):
+        remote = self.remote()
+        for number in range(3):
+            remote.append("INBOX", mailgen.Mail(number).plain("agreed %d" % number), ["\\Seen"])
+        client, local = self.account()
+        self.pass_once(client)
+        client.configure(direction="push")
+        remote.append("INBOX", mailgen.Mail(9).plain("never fetched"), ["\\Seen"])
+        self.pass_once(client)
+        self.pass_once(client)
+        here = {m.digest for m in local.messages("INBOX")}
+        remote.delete("INBOX", remote.uids("INBOX")[0])
+        self.pass_once(client)
+        self.assertLessEqual(here, {m.digest for m in remote.messages("INBOX")})
+        self.assertEqual(len(remote.uids("INBOX")), 4)
+
+
 if __name__ == "__main__":
     main()

@@ -73,7 +73,10 @@ static void configure_options(struct run *run)
 	if (rng_below(&rng, 4) == 0 && run->has_tree)
 		run->trash = place_names[rng_below(&rng, PLACES)];
 	run->expunges_deleted = rng_below(&rng, 4) == 0;
-	log_trace(NULL, "trash %s%s", run->trash != NULL ? run->trash : "none",
+	if (rng_below(&rng, 4) == 0)
+		run->direction = rng_below(&rng, 2) == 0 ? SYNC_PULL : SYNC_PUSH;
+	log_trace(NULL, "direction %d, trash %s%s", run->direction,
+		  run->trash != NULL ? run->trash : "none",
 		  run->expunges_deleted ? ", expunges deleted" : "");
 }
 

@@ -106,7 +106,7 @@ void decide_check(struct run *run, const struct decided *decided)
 {
 	struct tallies after = { 0 };
 
-	if (!decided->is_clear)
+	if (!decided->is_clear || run->direction != SYNC_BOTH)
 		return;
 	ledger_tally(run, &after);
 	for (uint32_t content = 1; content <= run->contents; content++) {

@@ -119,7 +119,10 @@ struct history {
  *     deleted with its mailbox does not, nor what was deleted from it and had yet to go there.
  * 17. With expunge_deleted, a message that was marked as deleted at any time may be gone, or be in
  *     the trash: a pass may have come by before the mark was taken off. None that is marked is
- *     left. */
+ *     left.
+ * 18. Pulling, nothing is sent; all that the server has is here as it is there. What only the
+ *     maildir has stays as users left it. Pushing, it is the other way round, but for messages
+ *     marked as deleted, which go from both sides with expunge_deleted (ledger_one_way.c). */
 
 struct ledger_place {
 	unsigned created; /* arrived */
@@ -128,7 +131,9 @@ struct ledger_place {
 	unsigned extra;   /* so many more may be there */
 	unsigned trashed; /* of what was deleted since it came to rest last: into the trash, */
 	unsigned trashed_firmly; /* and for certain */
-	unsigned put_local;      /* of what was created: by whom */
+	int users_local; /* copies that users have put there and not taken away, by side: whoever */
+	int users_remote;   /* else did */
+	unsigned put_local; /* of what was created: by whom */
 	unsigned put_remote;
 };
 
@@ -142,6 +147,7 @@ struct ledger_row {
 	unsigned contested; /* moved on both sides: one of the places it was moved to may lack it */
 	unsigned moves;
 	bool is_marked; /* was, anywhere, as deleted */
+	bool is_undone; /* something of what users did */
 	uint64_t first_flags;
 	unsigned touches[8]; /* changes of each flag bit */
 	struct ledger_place places[PLACES];
@@ -172,6 +178,7 @@ struct run {
 	unsigned passes_at_once;
 	int64_t verify_interval_s;
 	int64_t unanswered_wait_s;
+	enum sync_direction direction;
 	const char *trash; /* a mailbox, or NULL */
 	bool expunges_deleted;
 	struct sync_limit limit;     /* percent 0: nothing is held */
@@ -276,6 +283,12 @@ void ledger_tally(struct run *run, struct tallies *tallies);
 
 /* Compares both sides with the ledger; fills run->why. */
 void ledger_check(struct run *run);
+/* The same of an account that is pulled or pushed (ledger_one_way.c). */
+void ledger_check_one_way(struct run *run, const struct tallies *tallies);
+/* Whether one side may lack the message as it is refused there. */
+bool ledger_is_refused(struct run *run, uint32_t content, const char *mailbox);
+/* Whether the mailbox is on the side that is to follow, or need not be. */
+bool ledger_has_followed(struct run *run, size_t place);
 /* Notes a violation; the first one counts. */
 void ledger_violated(struct run *run, const char *what, uint32_t content);
 

@@ -48,13 +48,22 @@ static void arrive(struct run *run, uint32_t content, const char *mailbox, bool 
 	entry->created++;
 	entry->put_local += is_local;
 	entry->put_remote += !is_local;
+	entry->users_local += is_local;
+	entry->users_remote += !is_local;
 	run->ledger[content].extra += run->is_blurred[place_of(mailbox)];
 	entry->extra += run->is_blurred[place_of(mailbox)];
 	if (!is_local && model_mailbox_is_going(&run->world, mailbox)) {
 		log_trace(NULL, "## and that is just being deleted");
+		run->ledger[content].is_undone = true;
 		run->ledger[content].deleted_weakly++;
 		entry->deleted_weakly++;
 	}
+}
+
+static void depart(struct ledger_place *entry, bool is_local)
+{
+	entry->users_local -= is_local;
+	entry->users_remote -= !is_local;
 }
 
 uint32_t ledger_new(struct run *run, const char *mailbox, bool is_local, uint64_t flags)
@@ -132,6 +141,59 @@ enum departure departure_of_message(struct run *run, const struct model_mailbox 
 									 : DEPARTURE_LATE;
 }
 
+/* --- What the state binds, while a mailbox has another name --------------------------------- */
+
+/* Whether both are the mailbox, or it has the one name now and the other one elsewhere still. */
+static bool may_be(const struct run *run, const char *name, const char *mailbox)
+{
+	size_t place = place_of(mailbox);
+
+	return strcmp(name, mailbox) == 0 ||
+	       (run->is_renaming[place] && ledger_is_one_place(run, place, place_of(name)));
+}
+
+/* Whether the state's mailbox of that id may be this one, with the UIDs that the server gives. */
+static bool is_bound_in(struct run *run, uint32_t mailbox_id, const char *mailbox)
+{
+	const struct model_store *store = &run->world.store;
+	const struct mailbox_record *known = NULL;
+
+	for (size_t i = 0; i < store->mailbox_count; i++) {
+		if (store->mailboxes[i].id == mailbox_id)
+			known = &store->mailboxes[i];
+	}
+	if (known == NULL || !may_be(run, known->name, mailbox))
+		return false;
+	for (size_t i = 0; model_mailbox_nth(&run->world, i) != NULL; i++) {
+		const struct model_mailbox *remote = model_mailbox_nth(&run->world, i);
+		if (may_be(run, remote->name, mailbox) && remote->uidvalidity == known->uidvalidity)
+			return true;
+	}
+	return false;
+}
+
+static bool is_name_bound(struct run *run, const char *mailbox, const char *name)
+{
+	const struct model_store *store = &run->world.store;
+
+	for (size_t i = 0; i < store->message_count; i++) {
+		if (strcmp(store->messages[i].message.name, name) == 0 &&
+		    is_bound_in(run, store->messages[i].mailbox_id, mailbox))
+			return true;
+	}
+	return false;
+}
+
+static bool is_file_in(struct run *run, const char *mailbox, const char *name)
+{
+	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
+		const struct model_file *file = model_file_visible(&run->world, i);
+		if (strcmp(file->name, name) == 0 && may_be(run, file->maildir->name, mailbox))
+			return true;
+	}
+	return false;
+}
+
 /* --- The trash ------------------------------------------------------------------------------- */
 
 static bool is_trashed_from(const struct run *run, const char *mailbox)
@@ -154,7 +216,7 @@ static bool has_unbound_elsewhere(struct run *run, uint32_t content, const char 
 	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
 		const struct model_file *file = model_file_visible(&run->world, i);
 		if (file->content == content && strcmp(file->maildir->name, mailbox) != 0 &&
-		    !model_store_knows(&run->world, file->maildir->name, file->name))
+		    !is_name_bound(run, file->maildir->name, file->name))
 			return true;
 	}
 	return false;
@@ -192,6 +254,7 @@ static void trash(struct run *run, uint32_t content, const char *mailbox, enum d
 		entry->trashed_firmly++;
 		row->moves++;
 		arrive(run, content, run->trash, false);
+		entry_of(run, content, run->trash)->users_remote--;
 		ledger_mark(run, content, run->trash, 0);
 		if (has_unbound_elsewhere(run, content, mailbox))
 			row->deleted_weakly += untrash(run, content, entry);
@@ -256,6 +319,7 @@ void ledger_delete(struct run *run, uint32_t content, const char *mailbox, enum 
 
 	log_trace(NULL, "## message %u is deleted from %s %s", content, mailbox,
 		  departure_names[departure]);
+	depart(entry, is_local);
 	if (is_local && is_trashed_from(run, mailbox) && departure != DEPARTURE_LATE) {
 		trash(run, content, mailbox, departure);
 		return;
@@ -302,7 +366,13 @@ static bool is_elsewhere(struct run *run, uint32_t content, const char *mailbox,
 static void settle_late_move(struct run *run, uint32_t content, const char *from, bool is_local)
 {
 	struct ledger_row *row = &run->ledger[content];
+	struct ledger_place *entry = entry_of(run, content, from);
 
+	if (!is_local && entry->trashed > 0) { /* then it does not go to the trash */
+		entry->trashed--;
+		(void)untrash(run, content, entry);
+		return;
+	}
 	if (row->deleted == 0 || is_elsewhere(run, content, from, !is_local)) {
 		row->contested++;
 		row->extra++;
@@ -320,6 +390,7 @@ void ledger_move(struct run *run, uint32_t content, const char *from, const char
 	log_trace(NULL, "## message %u is moved from %s to %s %s", content, from, to,
 		  departure_names[departure]);
 	row->moves++;
+	depart(entry_of(run, content, from), is_local);
 	arrive(run, content, to, is_local);
 	if (is_local && is_trashed_from(run, from))
 		trash_moved(run, content);
@@ -335,57 +406,6 @@ void ledger_move(struct run *run, uint32_t content, const char *from, const char
 		settle_late_move(run, content, from, is_local);
 		break;
 	}
-}
-
-/* Whether both are the mailbox, or it has the one name now and the other one elsewhere still. */
-static bool may_be(const struct run *run, const char *name, const char *mailbox)
-{
-	size_t place = place_of(mailbox);
-
-	return strcmp(name, mailbox) == 0 ||
-	       (run->is_renaming[place] && ledger_is_one_place(run, place, place_of(name)));
-}
-
-/* Whether the state's mailbox of that id may be this one, with the UIDs that the server gives. */
-static bool is_bound_in(struct run *run, uint32_t mailbox_id, const char *mailbox)
-{
-	const struct model_store *store = &run->world.store;
-	const struct mailbox_record *known = NULL;
-
-	for (size_t i = 0; i < store->mailbox_count; i++) {
-		if (store->mailboxes[i].id == mailbox_id)
-			known = &store->mailboxes[i];
-	}
-	if (known == NULL || !may_be(run, known->name, mailbox))
-		return false;
-	for (size_t i = 0; model_mailbox_nth(&run->world, i) != NULL; i++) {
-		const struct model_mailbox *remote = model_mailbox_nth(&run->world, i);
-		if (may_be(run, remote->name, mailbox) && remote->uidvalidity == known->uidvalidity)
-			return true;
-	}
-	return false;
-}
-
-static bool is_name_bound(struct run *run, const char *mailbox, const char *name)
-{
-	const struct model_store *store = &run->world.store;
-
-	for (size_t i = 0; i < store->message_count; i++) {
-		if (strcmp(store->messages[i].message.name, name) == 0 &&
-		    is_bound_in(run, store->messages[i].mailbox_id, mailbox))
-			return true;
-	}
-	return false;
-}
-
-static bool is_file_in(struct run *run, const char *mailbox, const char *name)
-{
-	for (size_t i = 0; model_file_visible(&run->world, i) != NULL; i++) {
-		const struct model_file *file = model_file_visible(&run->world, i);
-		if (strcmp(file->name, name) == 0 && may_be(run, file->maildir->name, mailbox))
-			return true;
-	}
-	return false;
 }
 
 /* Back where the state still binds it: if no pass looked meanwhile, it has never been away, and
@@ -548,6 +568,7 @@ void ledger_take_back(struct run *run, const struct model_loss *loss)
 		return;
 	struct ledger_row *row = &run->ledger[loss->content];
 	struct ledger_place *entry = entry_of(run, loss->content, loss->mailbox);
+	row->is_undone = true;
 	log_trace(NULL, "## message %u: what was done to it in %s is undone", loss->content,
 		  loss->mailbox);
 	if (loss->was_created) {

@@ -101,7 +101,7 @@ static bool is_local_aside(struct run *run, uint32_t content, const char *mailbo
 	return false;
 }
 
-static bool is_refused(struct run *run, uint32_t content, const char *mailbox)
+bool ledger_is_refused(struct run *run, uint32_t content, const char *mailbox)
 {
 	return content == run->world.server.refuses_fetch ||
 	       content == run->world.server.refuses_append ||
@@ -111,7 +111,7 @@ static bool is_refused(struct run *run, uint32_t content, const char *mailbox)
 /* None that is marked as deleted is left where these are to go (17). */
 static void check_marked(struct run *run, uint32_t content, size_t place, const struct tally *tally)
 {
-	if (run->expunges_deleted && !is_refused(run, content, place_names[place]) &&
+	if (run->expunges_deleted && !ledger_is_refused(run, content, place_names[place]) &&
 	    ((tally->local_flags | tally->remote_flags) & FLAG_DELETED) != 0)
 		ledger_violated(run, "a message marked as deleted is left", content);
 }
@@ -120,13 +120,13 @@ static void check_marked(struct run *run, uint32_t content, size_t place, const 
 static void check_agreement(struct run *run, uint32_t content, size_t place,
 			    const struct tally *tally)
 {
-	if (tally->local != tally->remote && !is_refused(run, content, place_names[place]))
+	if (tally->local != tally->remote && !ledger_is_refused(run, content, place_names[place]))
 		ledger_violated(run, "a message is not on both sides", content);
 	if (tally->local != tally->remote)
 		log_trace(NULL, "## message %u %s: %u here, %u on the server", content,
 			  place_names[place], tally->local, tally->remote);
 	if (tally->local == 1 && tally->remote == 1 &&
-	    !is_refused(run, content, place_names[place])) {
+	    !ledger_is_refused(run, content, place_names[place])) {
 		uint64_t drops = run->world.server.drops;
 		if (((tally->local_flags ^ tally->remote_flags) & ~drops) != 0)
 			ledger_violated(run, "flags differ", content);
@@ -240,12 +240,19 @@ static void check_row(struct run *run, uint32_t content, const struct tallies *t
 /* --- All of it ---------------------------------------------------------------------------------
  */
 
+bool ledger_has_followed(struct run *run, size_t place)
+{
+	bool is_local = model_maildir_find(&run->world, place_names[place]) != NULL;
+	bool is_remote = model_mailbox_find(&run->world, place_names[place]) != NULL;
+
+	return is_local == is_remote || (is_local && run->direction == SYNC_PULL) ||
+	       (is_remote && run->direction == SYNC_PUSH);
+}
+
 static void check_mailboxes(struct run *run)
 {
 	for (size_t i = 0; i < PLACES; i++) {
-		bool is_local = model_maildir_find(&run->world, place_names[i]) != NULL;
-		bool is_remote = model_mailbox_find(&run->world, place_names[i]) != NULL;
-		if (is_local != is_remote)
+		if (!ledger_has_followed(run, i))
 			ledger_violated(run, "a mailbox is not on both sides", (uint32_t)i);
 	}
 }
@@ -277,8 +284,11 @@ void ledger_check(struct run *run)
 	ledger_tally(run, &tallies);
 	check_mailboxes(run);
 	check_email_ids(run);
-	for (uint32_t content = 1; content <= run->contents; content++)
+	for (uint32_t content = 1; run->direction == SYNC_BOTH && content <= run->contents;
+	     content++)
 		check_row(run, content, &tallies);
+	if (run->direction != SYNC_BOTH)
+		ledger_check_one_way(run, &tallies);
 	for (size_t i = 0; i < run->world.store.journal_count; i++)
 		log_trace(NULL, "## mailbox %u: %s is in the journal (%d)",
 			  run->world.store.journal[i].mailbox_id,

@@ -68,6 +68,21 @@ static void unsettle(struct run *run, size_t place)
 	}
 }
 
+/* There once more; and what a deleted mailbox seems to have lost goes to the trash. */
+static void blur_entry(const struct run *run, struct ledger_row *row, size_t place)
+{
+	struct ledger_place *entry = &row->places[place];
+	bool is_trash = run->trash != NULL && place_of(run->trash) == place;
+	unsigned count = entry->created + (is_trash ? entry->extra : 0);
+
+	row->extra += count;
+	entry->extra += count;
+	if (run->trash == NULL)
+		return;
+	row->extra += count;
+	row->places[place_of(run->trash)].extra += count;
+}
+
 /* All that is in them may be there once more, or become one with what is there on the other side:
  * it is as if both sides had put it there. */
 static void blur(struct run *run, size_t place)
@@ -81,10 +96,7 @@ static void blur(struct run *run, size_t place)
 			struct ledger_place *entry = &row->places[i];
 			if (!ledger_is_one_place(run, i, place))
 				continue;
-			row->extra += entry->created;
-			entry->extra += entry->created;
-			if (run->trash != NULL)
-				row->places[place_of(run->trash)].extra += entry->created;
+			blur_entry(run, row, i);
 			entry->put_local = entry->put_remote = entry->created;
 		}
 	}
@@ -182,7 +194,8 @@ static enum certainty judge_rename(struct run *run, const char *from, const char
 	const struct model_maildir *local = model_maildir_find(&run->world, from);
 	const struct model_server *server = &run->world.server;
 
-	if (run->is_renaming[place_of(from)] || run->is_renaming[place_of(to)] || known == NULL ||
+	if (run->direction == (is_local ? SYNC_PULL : SYNC_PUSH) || /* it does not follow */
+	    run->is_renaming[place_of(from)] || run->is_renaming[place_of(to)] || known == NULL ||
 	    remote == NULL || local == NULL || known->uidvalidity != remote->uidvalidity ||
 	    model_store_mailbox(&run->world, to) != NULL ||
 	    model_mailbox_find(&run->world, to) != NULL ||

@@ -61,6 +61,13 @@ static void take_hints(struct run *run, const struct model_maildir *maildir,
 	}
 }
 
+static void free_hints(struct look_target *target)
+{
+	for (size_t i = 0; i < target->hint_count; i++)
+		free((char *)(uintptr_t)target->hints[i].file);
+	free(target->hints);
+}
+
 static struct look_target *add_target(struct run *run, struct look *look,
 				      const struct model_maildir *maildir, bool by_hints)
 {
@@ -123,7 +130,7 @@ void look_choose(struct run *run, struct look *look)
 	if (look->count == 0 || (!run->history.has_mailboxes && look->targets[0].hints == NULL &&
 				 !look->targets[0].is_remote_quiet)) {
 		for (size_t i = 0; i < look->count; i++)
-			free(look->targets[i].hints);
+			free_hints(&look->targets[i]);
 		look_at_all(run, look);
 	}
 }
@@ -211,9 +218,7 @@ void look_end(struct run *run, struct look *look, bool has_died)
 		struct look_target *target = &look->targets[i];
 		if (!has_died)
 			target_end(run, target);
-		for (size_t n = 0; n < target->hint_count; n++)
-			free((char *)(uintptr_t)target->hints[n].file);
-		free(target->hints);
+		free_hints(target);
 	}
 	if (has_died) /* a daemon that starts knows nothing */
 		forget_all(run);

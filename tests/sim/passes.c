@@ -68,6 +68,7 @@ static void start_pass(struct run *run, const struct sync_ports *ports, bool is_
 {
 	const struct look_target *target = &pass_run->look->targets[0];
 	struct sync_pass_options options = {
+		.direction = run->direction,
 		.hints = target->hints,
 		.hint_count = target->hint_count,
 		.is_remote_quiet = target->is_remote_quiet,
@@ -136,6 +137,7 @@ static void start_tree(struct run *run, const struct sync_ports *ports, struct s
 	};
 	const struct look *look = pass_run->look;
 	struct sync_tree_options options = {
+		.direction = run->direction,
 		.passes_at_once = run->passes_at_once,
 		.verify_interval_s = run->verify_interval_s,
 		.unanswered_wait_s = run->unanswered_wait_s,

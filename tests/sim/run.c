@@ -17,8 +17,7 @@
 static bool is_any_one_sided(struct run *run)
 {
 	for (size_t i = 0; i < PLACES; i++) {
-		if ((model_maildir_find(&run->world, place_names[i]) != NULL) !=
-		    (model_mailbox_find(&run->world, place_names[i]) != NULL))
+		if (!ledger_has_followed(run, i))
 			return true;
 	}
 	return false;
@@ -147,6 +146,9 @@ static void check_rest_is_cheap(struct run *run)
 	unsigned listed[PLACES] = { 0 };
 	unsigned opened[PLACES] = { 0 };
 
+	/* Pushing, its number of messages does not tell whether one is gone. */
+	if (run->direction == SYNC_PUSH && server->modseqs == MODSEQS_CONDSTORE)
+		return;
 	if (server->modseqs == MODSEQS_NONE || server->is_untrustworthy || server->names_all ||
 	    world->store.setaside_count > 0)
 		return;

@@ -245,6 +245,9 @@ struct world {
 	bool is_dead; /* between a crash and world_restart */
 	bool was_power_cut;
 	uint64_t crashes;
+	uint64_t sent;     /* commands that change something on the server */
+	uint64_t written;  /* changes in the maildir through the port, but for ... */
+	uint64_t removed;  /* ... files that were removed */
 	uint64_t withheld; /* bodies that came without a UID */
 	struct model_late late[MODEL_LATE_MAX];
 	size_t late_count;

@@ -151,6 +151,7 @@ static int run_create(struct task *task)
 {
 	struct remote_create_req *req = container_of(task->op, struct remote_create_req, op);
 
+	task->world->sent++;
 	(void)model_mailbox_create(task->world, req->name);
 	return 0;
 }
@@ -165,6 +166,7 @@ static int run_rename(struct task *task)
 	struct remote_rename_req *req = container_of(task->op, struct remote_rename_req, op);
 	int code = model_mailbox_rename(task->world, req->from, req->to);
 
+	task->world->sent++;
 	return code != 0 ? error_set(&task->op->err, code, "cannot rename %s to %s", req->from,
 				     req->to)
 			 : 0;
@@ -180,6 +182,7 @@ static int run_delete(struct task *task)
 	struct remote_delete_req *req = container_of(task->op, struct remote_delete_req, op);
 	int code = model_mailbox_delete(task->world, req->name);
 
+	task->world->sent++;
 	return code != 0 ? error_set(&task->op->err, code, "cannot delete %s", req->name) : 0;
 }
 

@@ -207,6 +207,7 @@ static int model_publish(struct local_mailbox *mailbox, const char *name, uint64
 	if (file == NULL)
 		return error_set(err, SYNCD_ENOTFOUND, "%s is not there", name);
 	flags = opened_flags_in(opened, flags & model_flags_mask(mailbox));
+	opened->world->written++;
 	if (file->place == PLACE_TMP)
 		model_file_move(file, flags != 0 ? PLACE_CUR : PLACE_NEW, flags, true);
 	return world_leave(opened->world, fault, err);
@@ -225,6 +226,7 @@ static int model_set_flags(struct local_mailbox *mailbox, const char *name, uint
 	struct model_file *file = find_visible(opened, name);
 	if (file == NULL)
 		return error_set(err, SYNCD_ENOTFOUND, "%s is not there", name);
+	opened->world->written++;
 	uint64_t flags =
 		(file->flags & ~opened_flags_in(opened, remove)) | opened_flags_in(opened, add);
 	model_file_move(file, flags != 0 ? PLACE_CUR : file->place, flags, true);
@@ -261,6 +263,7 @@ static int model_remove(struct local_mailbox *mailbox, const char *name, uint64_
 	if (code != 0)
 		return code;
 	struct model_file *file = find_visible(opened, name);
+	opened->world->removed += file != NULL;
 	if (file != NULL)
 		model_file_move(file, PLACE_NONE, 0, true);
 	return world_leave(opened->world, fault, err);

@@ -116,6 +116,7 @@ static int account_create(struct local_account *account, const char *name, struc
 
 	if (code != 0)
 		return code;
+	world->written++;
 	struct model_maildir *half = model_maildir_find_half(world, name);
 	if (half != NULL) /* its empty `new` becomes another's */
 		(void)snprintf(half->half_name, sizeof(half->half_name), MODEL_HALF_LOST);
@@ -147,6 +148,7 @@ static int account_rename(struct local_account *account, const char *from, const
 	if (code != 0)
 		return code;
 	must(!is_open(world, from) && !is_open(world, to));
+	world->written++;
 	if (is_cut_short(world, from, to)) {
 		struct model_maildir *maildir = model_maildir_find(world, from);
 		(void)snprintf(maildir->half_name, sizeof(maildir->half_name), "%s", to);
@@ -170,6 +172,7 @@ static int account_remove(struct local_account *account, const char *name, struc
 	must(!is_open(world, name));
 	if (maildir != NULL && !model_maildir_is_empty(world, maildir))
 		return error_set(err, SYNCD_EBUSY, "there are messages in %s", name);
+	world->written++;
 	if (maildir != NULL)
 		model_maildir_delete(world, maildir);
 	return world_leave(world, fault, err);

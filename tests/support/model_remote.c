@@ -95,6 +95,7 @@ static int run_append(struct task *task)
 	if (code != 0)
 		return code;
 	buf_init(&body, 65536);
+	world->sent++;
 	code = append_read(req, &body);
 	uint32_t content = model_content_of(buf_slice(&body));
 	bool is_whole = body.len == req->size_bytes;
@@ -154,6 +155,7 @@ static int run_store(struct task *task)
 	if (session_refuses_set(task->world))
 		return error_set(&task->op->err, SYNCD_EMESSAGE, "flags refused");
 	session->has_written = true;
+	task->world->sent++;
 	for (size_t i = 0; i < session->mailbox->count; i++) {
 		struct model_message *message = &session->mailbox->messages[i];
 		if (uidset_contains(req->uids, message->uid))
@@ -184,6 +186,7 @@ static int run_expunge(struct task *task)
 	if (session_refuses_set(task->world))
 		return error_set(&task->op->err, SYNCD_EMESSAGE, "expunge refused");
 	session->has_written = true;
+	task->world->sent++;
 	for (size_t i = mailbox->count; i-- > 0;) {
 		if (!uidset_contains(req->uids, mailbox->messages[i].uid))
 			continue;

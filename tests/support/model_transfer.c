@@ -88,6 +88,7 @@ static int transfer_begin(struct task *task, struct model_mailbox *target)
 		return error_set(&task->op->err, SYNCD_EMESSAGE, "transfer refused");
 	if (world->faults_are_on && rng_below(&world->rng, 16) == 0)
 		return error_set(&task->op->err, SYNCD_ENOSPC, "over quota");
+	world->sent++;
 	session->transfer.count = 0;
 	session->transfer.told = 0;
 	session->transfer.uidvalidity = target->uidvalidity;
