@@ -93,6 +93,8 @@ enum journal_kind {
 	JOURNAL_REMOVE = 4,
 };
 
+#define JOURNAL_ANSWERED 1 /* long ago */
+
 /* An action under way that is not safe to repeat blindly. Keyed by kind and name. */
 struct journal_record {
 	enum journal_kind kind;
@@ -103,7 +105,8 @@ struct journal_record {
 	uint64_t size_bytes;    /* append */
 	struct digest identity; /* append */
 	/* Append, expunge: when a look at the server first left it open (sync_waiting.h); 0: there
-	 * was none yet. */
+	 * was none yet. JOURNAL_ANSWERED: the server has answered, so that it is not carrying it
+	 * out any more, but not told all. */
 	int64_t looked_s;
 	char name[MAIL_NAME_MAX + 1];
 };
@@ -192,7 +195,7 @@ void store_batch_delete_journal(struct store_batch *batch, uint32_t mailbox_id,
 				enum journal_kind kind, const char *name);
 /* The same for JOURNAL_EXPUNGE. */
 void store_batch_put_expunge(struct store_batch *batch, uint32_t mailbox_id, uint32_t uidvalidity,
-			     uint32_t uid);
+			     uint32_t uid, int64_t looked_s);
 void store_batch_delete_expunge(struct store_batch *batch, uint32_t mailbox_id, uint32_t uid);
 
 /* And for JOURNAL_REMOVE. */

@@ -125,12 +125,13 @@ void store_batch_delete_journal(struct store_batch *batch, uint32_t mailbox_id,
 }
 
 void store_batch_put_expunge(struct store_batch *batch, uint32_t mailbox_id, uint32_t uidvalidity,
-			     uint32_t uid)
+			     uint32_t uid, int64_t looked_s)
 {
 	struct journal_record journal = {
 		.kind = JOURNAL_EXPUNGE,
 		.uid = uid,
 		.uidvalidity = uidvalidity,
+		.looked_s = looked_s,
 	};
 
 	(void)snprintf(journal.name, sizeof(journal.name), "%u", (unsigned)uid);

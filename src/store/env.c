@@ -23,7 +23,7 @@
 #define FULL_BLOCKS 16 /* fewer free ones are as good as none */
 
 struct env {
-	MDB_env *mdb; /* NULL: read-only, and there is no database; or broken */
+	MDB_env *mdb;         /* NULL: read-only, and there is no database; or broken */
 	atomic_int broken_by; /* the errno value of the write after which nothing goes any more */
 	size_t broken_map_size;
 	MDB_dbi tables[TABLE_COUNT];

@@ -411,7 +411,7 @@ static void change_intend(struct sync_pass *pass)
 	for (size_t i = 0; i < count; i++) {
 		if (!uidset_contains(&change->uids, expunges[i].uid))
 			store_batch_put_expunge(&change->commit.batch, pass->mailbox.id,
-						pass_uidvalidity(pass), expunges[i].uid);
+						pass_uidvalidity(pass), expunges[i].uid, 0);
 	}
 }
 

@@ -69,7 +69,7 @@ static void journal_side(struct transfer *transfer, struct transfer_side *side)
 }
 
 static void journal_item(struct transfer *transfer, const struct transfer_group *group,
-			 const struct transfer_item *item)
+			 const struct transfer_item *item, int64_t looked_s)
 {
 	const struct mailbox_record *source = &transfer->sides[0].record;
 	const struct mailbox_record *target = &group->target->record;
@@ -81,12 +81,14 @@ static void journal_item(struct transfer *transfer, const struct transfer_group 
 		.uidnext = target->uidnext,
 		.size_bytes = item->came->size_bytes,
 		.identity = item->came->identity,
+		.looked_s = looked_s,
 	};
 
 	(void)snprintf(record.name, sizeof(record.name), "%s", item->came->name);
 	store_batch_put_journal(batch, target->id, &record);
 	if (!item->is_copy)
-		store_batch_put_expunge(batch, source->id, source->uidvalidity, item->uid);
+		store_batch_put_expunge(batch, source->id, source->uidvalidity, item->uid,
+					looked_s);
 }
 
 /* As of an upload: should the answer be lost, the target's next pass looks whether they came. And
@@ -100,7 +102,7 @@ static bool journal(struct transfer *transfer)
 		for (size_t i = group->begin;
 		     i < group->end && !group->is_rename && transfer_is_due(transfer, group); i++) {
 			if (!transfer->items[i].is_void)
-				journal_item(transfer, group, &transfer->items[i]);
+				journal_item(transfer, group, &transfer->items[i], 0);
 		}
 	}
 	transfer->is_journalled = true;
@@ -159,6 +161,8 @@ static void record_item(struct transfer *transfer, const struct transfer_group *
 {
 	if (item->is_void)
 		return;
+	if (is_open(group, item))
+		journal_item(transfer, group, item, JOURNAL_ANSWERED);
 	/* Gone from the source, it is not to be missed there: its file, moved back meanwhile, would
 	 * be taken for a message that was deleted on the server. */
 	if (!item->is_copy && group->is_removed && (item->target_uid != 0 || group->err.code == 0))

@@ -221,6 +221,7 @@ static void upload_refused(struct sync_pass *pass, struct upload_item *item)
 {
 	const struct error *err = &item->append.op.err;
 
+	item->is_journal_void = err->code == SYNCD_ENOSPC;
 	if (err->code == SYNCD_EMESSAGE && item->err.code == 0)
 		item->err = *err;
 	else if (err->code == SYNCD_ENOSPC)

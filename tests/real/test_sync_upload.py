@@ -43,7 +43,7 @@ class Upload(Case):
         for number in range(count):
             data = mail.plain("number %d" % number)
             local.add("INBOX", data, "S" if number % 3 else "", 1_400_000_000 + number)
-        local.add("INBOX", data, "F", 1_300_000_000)
+        local.add("INBOX", data, "F", 1_400_000_000 + count - 1)  # may be copied there, with its date
         return self.server.sessions()
 
     def appends(self, before):
@@ -119,7 +119,7 @@ class Upload(Case):
 
     def test_what_fits_a_quota_is_stored_and_the_rest_when_there_is_room(self):
         self.serve(extra=QUOTA % "quota_rule = *:messages=30")
-        client, local = self.account()
+        client, local = self.account(unanswered_wait="60s")  # nothing is left unanswered
         self.fill(client, local, 40)
         run = self.pass_once(client, code=73)
         self.assertIn("quota", run.err.lower())
