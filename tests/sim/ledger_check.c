@@ -277,6 +277,13 @@ static void check_email_ids(struct run *run)
 	}
 }
 
+/* Pulling, a mailbox that only the maildir has is left alone, with whatever is in its tmp/. */
+static bool is_passed_over(struct run *run, const struct model_maildir *maildir)
+{
+	return run->direction != SYNC_PULL ||
+	       model_mailbox_find(&run->world, maildir->name) != NULL;
+}
+
 void ledger_check(struct run *run)
 {
 	struct tallies tallies = { 0 };
@@ -297,7 +304,8 @@ void ledger_check(struct run *run)
 	if (run->world.store.journal_count > 0)
 		ledger_violated(run, "the journal is not empty at rest", 0);
 	for (size_t i = 0; i < MODEL_FILES_MAX; i++) {
-		if (run->world.files[i].is_used && run->world.files[i].place == PLACE_TMP)
+		const struct model_file *file = &run->world.files[i];
+		if (file->is_used && file->place == PLACE_TMP && is_passed_over(run, file->maildir))
 			ledger_violated(run, "a file was left in tmp/", 0);
 	}
 }
