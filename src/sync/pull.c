@@ -68,6 +68,7 @@ static void pull_end(struct sync_pull *pull)
 	free(pull->chains.twins);
 	pull_fetch_free(pull);
 	pull_look_free(pull);
+	pull_adopt_free(pull);
 	store_batch_free(&pull->commit.batch);
 	store_batch_free(&pull->batch);
 	free(pull);
@@ -86,6 +87,7 @@ static const struct pull_state_row states[PULL_STATE_COUNT] = {
 	[PULL_CHECK] = { "check", pull_check_start, false },
 	[PULL_LOAD] = { "load", pull_load_start, false },
 	[PULL_RECOVER] = { "recover", pull_recover_start, true },
+	[PULL_ADOPT] = { "adopt", pull_adopt_start, true },
 	[PULL_OPEN] = { "open", pull_open_start, false },
 	[PULL_LIST] = { "list", pull_list_start, false },
 	[PULL_MATCH] = { "match", pull_match_start, false },
@@ -158,6 +160,7 @@ struct sync_pull *sync_pull_start(const struct sync_pull_ports *ports,
 	buf_init(&pull->records.names, UINT32_MAX);
 	buf_init(&pull->listing.uids, UINT32_MAX);
 	local_listing_init(&pull->look.listing);
+	local_listing_init(&pull->adopt.listing);
 	store_batch_init(&pull->batch);
 	store_batch_init(&pull->commit.batch);
 	store_batch_init(&pull->fetch.commit.batch);

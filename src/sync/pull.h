@@ -131,11 +131,29 @@ struct pull_look {
 	bool is_moving; /* nothing can be told this time */
 };
 
+#define PULL_EXAMINED_AT_ONCE 16
+
+struct pull_examine {
+	struct local_examine_req req;
+	struct sync_pull *pull;
+};
+
+/* First contact: the files that are there already. */
+struct pull_adopt {
+	struct local_scan_req scan;
+	struct local_listing listing;
+	size_t next; /* of it, to be examined */
+	size_t examining;
+	size_t count; /* of those that are records now */
+	struct pull_examine examines[PULL_EXAMINED_AT_ONCE];
+};
+
 enum pull_state {
 	PULL_START,
 	PULL_CHECK,
 	PULL_LOAD,
 	PULL_RECOVER,
+	PULL_ADOPT,
 	PULL_OPEN,
 	PULL_LIST,
 	PULL_MATCH,
@@ -178,6 +196,7 @@ struct sync_pull {
 	bool is_opened; /* or was tried to */
 	struct pull_fetch fetch;
 	struct pull_look look;
+	struct pull_adopt adopt;
 	struct maildrop_delete_req remove;
 	size_t removing; /* entries that were looked at */
 	struct maildrop_quit_req quit;
@@ -222,6 +241,11 @@ void pull_load_start(struct sync_pull *pull);
 void pull_recover_start(struct sync_pull *pull);
 /* Removes from tmp/ what no record has. */
 void pull_clean(struct sync_pull *pull);
+
+/* --- pull_adopt.c --- */
+
+void pull_adopt_start(struct sync_pull *pull);
+void pull_adopt_free(struct sync_pull *pull);
 
 /* --- pull_list.c --- */
 

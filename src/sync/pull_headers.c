@@ -1,5 +1,5 @@
-/* Headers alone, when a server seems to have given its messages other unique-ids: most bodies need
- * not be downloaded once more to find that out.
+/* Headers alone, when a server seems to have given its messages other unique-ids, or most of them
+ * may be in the maildir already: most bodies need not be downloaded once more to find that out.
  * SPDX-License-Identifier: MIT */
 #include "pull.h"
 
@@ -73,13 +73,21 @@ static void headers_fetched(struct port_op *op, int code)
 	pull_piece_done(pull);
 }
 
+static bool is_worth_it(const struct sync_pull *pull)
+{
+	size_t adopted = pull->adopt.count;
+
+	return pull->is_renumbered || (adopted >= PULL_RENUMBERED_LEAST &&
+				       adopted * PULL_RENUMBERED_SHARE >= pull->listing.to_fetch);
+}
+
 void pull_headers_start(struct sync_pull *pull)
 {
 	for (size_t i = 0; i < pull->listing.count; i++)
 		pull->listing.to_fetch += pull->listing.items[i].kind == ENTRY_FETCH;
 	if (pull->listing.to_fetch > 0)
 		pull_chains_make(pull);
-	if (pull->listing.to_fetch == 0 || !pull->is_renumbered || !pull->open.has_top) {
+	if (pull->listing.to_fetch == 0 || !is_worth_it(pull) || !pull->open.has_top) {
 		pull_piece_done(pull);
 		return;
 	}

@@ -110,7 +110,10 @@ void pull_load_start(struct sync_pull *pull)
 		pull_piece_done(pull);
 		return;
 	}
-	pull_save(pull, loaded);
+	if (pull->is_first)
+		pull_piece_done(pull); /* recorded with what the maildir holds (pull_adopt.c) */
+	else
+		pull_save(pull, loaded);
 }
 
 /* --- What a crash left --------------------------------------------------------------- */

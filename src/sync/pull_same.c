@@ -71,6 +71,15 @@ void pull_chains_make(struct sync_pull *pull)
 
 /* --- The same message ---------------------------------------------------------------- */
 
+/* Of a file that was there before the first pull. Other programs write into headers, but take
+ * nothing away. */
+static unsigned adopted_likeness(const struct pull_record *record, uint64_t size_bytes)
+{
+	if (!digest_has_message_id(&record->identity) || record->size_bytes < size_bytes)
+		return 0;
+	return record->size_bytes == size_bytes ? 2 : 1;
+}
+
 /* How well a record goes with a message of its identity; 0: not at all. A size that is another is
  * a server that writes into headers, if the message was there until now and has its unique-id still
  * or all of them were given anew; else it is a copy that came on another way. A message without a
@@ -87,6 +96,8 @@ static unsigned likeness(const struct sync_pull *pull, const struct pull_entry *
 	if (!has_uid)
 		return has_same_size && was_there ? 2 : 0;
 	bool has_id = digest_has_message_id(&record->identity);
+	if (!pull_has_uid(&record->uid))
+		return adopted_likeness(record, size_bytes);
 	bool is_renamed = pull->is_renumbered && was_there && !record->is_listed;
 	if (has_same_uid)
 		return has_same_size ? 4 : was_there && has_id ? 3 : 0;

@@ -50,6 +50,22 @@ class Pull(DropCase):
         self.assert_here(local, old[1], *new)
         self.assert_there(*old, *new)
 
+    def test_what_another_program_has_fetched_does_not_come_again(self):
+        """Its files have their own names, and a header on top."""
+        old = self.put(*(self.mail.message() for _ in range(25)))
+        client, local = self.account(keep="none")
+        local.create(HERE)
+        theirs = [b"Delivered-To: me\n" * (n % 2) + data.replace(b"\r\n", b"\n")
+                  for n, data in enumerate(old)]
+        for n, data in enumerate(theirs):
+            local.add(HERE, data, "S", 1_400_000_000 + n)
+        new = self.put_plain("new")
+        sessions = self.server.sessions()
+        self.pass_once(client)
+        self.assertLess(self.asked(sessions, "RETR"), 15)  # those whose size is another
+        self.assert_here(local, *theirs, *new)
+        self.assert_there()
+
     def test_line_endings_are_as_they_are_wanted(self):
         self.put_plain("one")
         for endings, has_cr in (("lf", False), ("crlf", True)):

@@ -261,6 +261,75 @@ static void a_recognition_that_is_cut_goes_on(void **state)
 	pull_fixture_free(f);
 }
 
+/* --- A maildir that holds mail already --- */
+
+static void forget(struct pull_fixture *f)
+{
+	f->world.store.pop3_count = 0;
+	f->world.store.mailbox_count = 0;
+}
+
+static void what_is_here_without_a_state_is_recognised(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+
+	(void)state;
+	pull_fixture_arrive(f, 30);
+	run_well(f);
+	forget(f);
+	pull_fixture_arrive(f, 2);
+	run_well(f);
+	assert_int_equal(f->result.counts.fetched, 2);
+	assert_int_equal(pull_fixture_visible(f), 32);
+	assert_int_equal(f->drop.bodies, 32); /* headers told of the others */
+	assert_int_equal(pull_fixture_present(f), 32);
+	run_well(f);
+	assert_int_equal(f->drop.bodies, 32);
+	pull_fixture_free(f);
+}
+
+static void few_that_are_here_are_recognised_by_their_bodies(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_NONE);
+
+	(void)state;
+	f->options.keep = PULL_KEEP_ALL;
+	pull_fixture_arrive(f, 3);
+	run_well(f);
+	forget(f);
+	f->options.keep = PULL_KEEP_NONE;
+	run_well(f);
+	assert_int_equal(f->result.counts.fetched, 0);
+	assert_int_equal(f->result.counts.expunged, 3);
+	assert_int_equal(pull_fixture_visible(f), 3);
+	pull_fixture_free(f);
+}
+
+/* Killed at any call of the first contact, it is first contact still, or over. */
+static void a_first_contact_that_is_cut_doubles_nothing(void **state)
+{
+	(void)state;
+	for (uint64_t call = 1; call < 120; call++) {
+		struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+		struct fault fault = { .kind = FAULT_KILL_AFTER };
+		pull_fixture_arrive(f, 5);
+		run_well(f);
+		forget(f);
+		fault.at_call = f->world.calls + call;
+		f->world.faults = &fault;
+		f->world.fault_count = 1;
+		f->world.faults_are_on = true;
+		(void)pull_fixture_run(f);
+		f->world.faults_are_on = false;
+		if (f->world.is_dead)
+			world_restart(&f->world);
+		run_well(f);
+		assert_int_equal(pull_fixture_visible(f), 5);
+		assert_int_equal(pull_fixture_present(f), 5);
+		pull_fixture_free(f);
+	}
+}
+
 /* --- Headers that are not as they were --- */
 
 struct same_case {
@@ -538,6 +607,9 @@ int main(void)
 		TEST(without_top_it_is_recognised_by_bodies),
 		TEST(some_that_were_renumbered_are_recognised_by_bodies),
 		TEST(a_recognition_that_is_cut_goes_on),
+		TEST(what_is_here_without_a_state_is_recognised),
+		TEST(few_that_are_here_are_recognised_by_their_bodies),
+		TEST(a_first_contact_that_is_cut_doubles_nothing),
 		TEST(another_size_is_the_same_message_where_nothing_else_can_be),
 		TEST(without_unique_ids_nothing_can_be_kept),
 		TEST(a_quit_that_was_cut_neither_loses_nor_doubles),
