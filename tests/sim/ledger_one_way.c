@@ -55,12 +55,13 @@ static void check_pair(struct run *run, uint32_t content, size_t place,
 {
 	const struct pair pair = pair_of(run, content, place, tallies);
 	bool may_keep = run->limit.percent > 0 || run->was_renumbered;
+	bool is_refused = ledger_is_refused(run, content, place_names[place]);
 
-	if (pair.following < pair.leading && !ledger_is_refused(run, content, place_names[place]))
+	if (pair.following < pair.leading && !is_refused)
 		ledger_violated(run, "a message has not followed", content);
 	if (pair.following > pair.leading + pair.most && !may_keep)
 		ledger_violated(run, "a message is there that neither side put there", content);
-	if (pair.is_single && (pair.flags_differ & ~run->world.server.drops) != 0)
+	if (pair.is_single && !is_refused && (pair.flags_differ & ~run->world.server.drops) != 0)
 		ledger_violated(run, "flags have not followed", content);
 	if (is_its_own(run, content) && (int)pair.following != pair.users)
 		ledger_violated(run, "what one side has for itself was touched", content);

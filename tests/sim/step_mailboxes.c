@@ -104,8 +104,11 @@ static void rename_all(struct run *run, const struct renaming *renaming)
 	for (size_t i = 0; i < PLACES; i++) {
 		const struct renaming all = { renaming->from, renaming->to, true, true };
 		char *name = name_after(&all, place_names[i]);
-		if (name != NULL)
-			ledger_rename(run, place_names[i], name, renaming->is_local);
+		char *here = name_after(renaming, place_names[i]);
+		if (name != NULL) /* what stays here is told by how it looks on the server */
+			ledger_rename(run, place_names[i], name,
+				      renaming->is_local && here != NULL);
+		free(here);
 		free(name);
 	}
 	for (size_t i = 0; renaming->is_local && i < PLACES; i++) {
