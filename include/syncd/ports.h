@@ -159,6 +159,8 @@ void remote_observation_free(struct remote_observation *obs);
 void remote_observation_add(struct remote_observation *obs, uint32_t uid, uint64_t flags);
 /* Sorts by UID and keeps the last of equal ones. */
 void remote_observation_sort(struct remote_observation *obs);
+/* Once sorted: whether it tells of that UID as being there. */
+bool remote_observation_has(const struct remote_observation *obs, uint32_t uid);
 
 struct remote_observe_req {
 	struct port_op op;

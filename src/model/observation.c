@@ -34,6 +34,21 @@ void remote_observation_add(struct remote_observation *obs, uint32_t uid, uint64
 	obs->items[obs->count++] = (struct remote_flags){ .uid = uid, .flags = flags };
 }
 
+bool remote_observation_has(const struct remote_observation *obs, uint32_t uid)
+{
+	size_t low = 0;
+	size_t high = obs->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (obs->items[middle].uid < uid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < obs->count && obs->items[low].uid == uid;
+}
+
 struct arrival {
 	struct remote_flags item;
 	size_t order;

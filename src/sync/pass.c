@@ -18,11 +18,7 @@ static bool pass_is_aside_listed(const struct sync_pass *pass, uint32_t uid)
 	if (obs->is_delta)
 		return !uidset_contains(&obs->gone, uid) &&
 		       (!pass->search.is_complete || uidset_contains(&pass->present, uid));
-	for (size_t i = 0; i < obs->count; i++) {
-		if (obs->items[i].uid == uid)
-			return true;
-	}
-	return !obs->is_complete;
+	return remote_observation_has(obs, uid) || !obs->is_complete;
 }
 
 /* What is set aside but no longer there, or refused no more, is forgotten. */

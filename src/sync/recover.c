@@ -36,6 +36,11 @@ static void recover_wait(struct sync_pass *pass, struct store_batch *batch,
 			 const struct journal_record *journal)
 {
 	struct journal_record looked_at = *journal;
+
+	if (journal->looked_s == JOURNAL_ANSWERED) { /* and this look has told the rest */
+		store_batch_delete_journal(batch, pass->mailbox.id, journal->kind, journal->name);
+		return;
+	}
 	int64_t left_s = sync_waiting_left_s(journal, pass->now_s, pass->options.unanswered_wait_s,
 					     &looked_at.looked_s);
 
@@ -160,11 +165,14 @@ static void recover_note_removals(struct sync_pass *pass)
 		pass->change.is_removing |= journal->kind == JOURNAL_REMOVE;
 		if (journal->kind != JOURNAL_EXPUNGE)
 			continue;
-		if (recover_is_ours(pass, journal))
-			must(uidset_add(&recover->expunged, journal->uid) == 0);
-		else
+		if (!recover_is_ours(pass, journal)) {
 			store_batch_delete_expunge(&pass->change.batch, pass->mailbox.id,
 						   journal->uid);
+			continue;
+		}
+		must(uidset_add(&recover->expunged, journal->uid) == 0);
+		if (journal->looked_s != JOURNAL_ANSWERED)
+			sync_waiting_add(&recover->waiting, journal);
 	}
 }
 
@@ -176,7 +184,17 @@ bool recover_is_back(struct sync_pass *pass, const struct sync_action *action)
 bool recover_is_under_way(const struct sync_pass *pass, const struct sync_action *action)
 {
 	return action->kind == SYNC_EXPUNGE &&
-	       uidset_contains(&pass->recover.expunged, action->uid);
+	       uidset_contains(&pass->recover.waiting.uids, action->uid);
+}
+
+/* Whether the look at the server tells of it: that it is there, or else that it is not. */
+static bool recover_is_seen(const struct sync_pass *pass, uint32_t uid)
+{
+	const struct remote_observation *obs = &pass->observation;
+
+	if (remote_observation_has(obs, uid))
+		return true;
+	return obs->is_delta ? obs->tells_gone || pass->are_counts_equal : obs->is_complete;
 }
 
 /* Gone from the server, or of no message that the state knows, it is over; the former by the record
@@ -201,6 +219,8 @@ void recover_judge_removals(struct sync_pass *pass)
 			continue;
 		if (pass_uid_is_known(pass, journal->uid, &is_known) != 0)
 			break;
+		if (is_known && !recover_is_seen(pass, journal->uid))
+			continue; /* gone, it would look as if somebody else had removed it */
 		if (is_known)
 			recover_wait(pass, batch, journal);
 		else

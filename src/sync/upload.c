@@ -230,15 +230,6 @@ static void upload_refused(struct sync_pass *pass, struct upload_item *item)
 		pass_fail(pass, err);
 }
 
-static bool is_listed(const struct remote_observation *obs, uint32_t uid)
-{
-	for (size_t i = 0; i < obs->count; i++) {
-		if (obs->items[i].uid == uid)
-			return true;
-	}
-	return false;
-}
-
 /* Whether the UID is that of a message known before, or told of another one too. */
 static bool upload_is_anothers(const struct sync_pass *pass, const struct upload_item *item)
 {
@@ -257,7 +248,7 @@ static bool upload_is_anothers(const struct sync_pass *pass, const struct upload
 		return is_known;
 	return store->ops->message_get(store, pass->mailbox.id, uid, &is_known, &record, &err) !=
 		       0 ||
-	       is_known || is_listed(&pass->observation, uid);
+	       is_known || remote_observation_has(&pass->observation, uid);
 }
 
 static void upload_appended(struct port_op *op, int code)
