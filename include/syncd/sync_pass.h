@@ -76,7 +76,8 @@ struct sync_pass_options {
 	bool is_remote_quiet;
 	/* Messages that are to be removed on either side are left for a later pass. */
 	bool leaves_removals;
-	/* Whether a pass over the mailbox of that id is under way; NULL: over none. */
+	/* Whether a pass over the mailbox of that id is under way, or deletions are held in it;
+	 * NULL: in none. */
 	bool (*is_passed_over)(struct sync_pass *pass, uint32_t mailbox_id);
 	/* What inotify told since the last pass, in order; borrowed until done. NULL: the maildir
 	 * is read unless its directories have their mtimes still. */

@@ -261,6 +261,7 @@ static const char *trash_of(const struct sync_tree *tree)
 	return found != NULL ? found : REMOTE_NO_TRASH;
 }
 
+/* Or what is held in it may go as well. */
 static bool is_passed_over(struct sync_pass *pass, uint32_t mailbox_id)
 {
 	const struct tree_mailbox *mailbox = sync_pass_context(pass);
@@ -268,8 +269,8 @@ static bool is_passed_over(struct sync_pass *pass, uint32_t mailbox_id)
 
 	for (size_t i = 0; i < tree->count; i++) {
 		const struct tree_mailbox *other = &tree->mailboxes[i];
-		if (other->pass != NULL && other->is_known && other->record.id == mailbox_id)
-			return true;
+		if (other->is_known && other->record.id == mailbox_id)
+			return other->pass != NULL || mailbox_has_held(&other->record);
 	}
 	return false;
 }
