@@ -1,6 +1,6 @@
 """A POP3 maildrop pulled into a maildir, beside mpop, getmail6 and fetchmail.
 
-All keep what they fetch on the server, deliver into a maildir, note nothing in the header that can be
+All keep what they fetch on the server, deliver into a maildir and note nothing in headers that can be
 left out, and say nothing. SPDX-License-Identifier: MIT"""
 import contextlib
 import functools
