@@ -76,6 +76,7 @@ class Syncd(syncd.Syncd):
     name = "syncd"
     limit_s = None
     is_slow = False
+    may_fail = False
     fine_statuses = (0,)
 
     def __init__(self, server, user, **keys):
@@ -94,6 +95,7 @@ class Peer:
     template = None
     limit_s = None
     is_slow = False  # then it runs once only
+    may_fail = False  # then that is what the table says of it
     fine_statuses = (0,)
 
     def __init__(self, server, user):

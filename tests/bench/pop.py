@@ -1,6 +1,6 @@
 """A POP3 maildrop pulled into a maildir, beside mpop, getmail6 and fetchmail.
 
-All keep what they fetch on the server, deliver into a maildir and note nothing in headers that can be
+All keep what they fetch on the server, deliver into a maildir, note in headers only what cannot be
 left out, and say nothing. SPDX-License-Identifier: MIT"""
 import contextlib
 import functools
@@ -95,9 +95,12 @@ class Mpop(Peer):
 
 
 class Getmail(Peer):
+    """May fail: its signal handler can have reaped a delivery's process before it waits for that;
+    then it waits for a minute, and gives up."""
     name = "getmail6"
     template = GETMAIL
     is_slow = True
+    may_fail = True
 
     def __init__(self, server, user):
         """It delivers for no root, but for who the directories belong to."""

@@ -55,7 +55,8 @@ def seconds(value):
 
 def row_of(name, summary, reference_s):
     if "over_s" in summary:
-        return [name, "over %d" % summary["over_s"]] + [""] * (len(COLUMNS) - 2)
+        limit_s = summary["over_s"]
+        return [name, "over %d" % limit_s if limit_s else "failed"] + [""] * (len(COLUMNS) - 2)
     ratio = summary["wall_s"] / reference_s if reference_s else None
     return [name, seconds(summary["wall_s"]), number(ratio, 3 if ratio and ratio < 0.1 else 2),
             seconds(summary["cpu_s"]), number(scaled(summary["peak_bytes"], 1e6), 1),
