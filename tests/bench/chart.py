@@ -42,13 +42,14 @@ def line(x, top, bottom, kind):
     return '<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" class="%s"/>' % (x, x, top, bottom, kind)
 
 
-def bar(y, program, wall_s, reference_s):
-    """From the reference's line to the left where it is faster, to the right where it is slower."""
+def bar(y, program, wall_s, reference_s, clear):
+    """From the reference's line to the left where it is faster, to the right where it is slower;
+    words behind `clear`, where something else is drawn."""
     ratio = wall_s / reference_s
     begin, end = sorted((x_of(ratio), x_of(1)))
     return ['<rect x="%.1f" y="%.1f" width="%.1f" height="%d" class="%s"/>' % (
         begin, y, max(end - begin, 1), BAR, program if program == "syncd" else "other"),
-        text(end + 6, y + BAR - 2, "%s %.3g s (%.2g)" % (program, wall_s, ratio), "small")]
+        text(max(end, clear) + 6, y + BAR - 2, "%s %.3g s (%.2g)" % (program, wall_s, ratio), "small")]
 
 
 def row(top, name, result):
@@ -56,10 +57,10 @@ def row(top, name, result):
     reference_s = result["programs"][reference]["wall_s"]
     parts = [text(LEFT - 12, top + 12, name, "", "end"),
              text(LEFT - 12, top + 26, "%s %.3g s" % (reference, reference_s), "small", "end")]
+    bound = bars.bound_of_time(name)
     for number, program in enumerate(drawn(result)):
         parts += bar(top + number * (BAR + 3), program, result["programs"][program]["wall_s"],
-                     reference_s)
-    bound = bars.bound_of_time(name)
+                     reference_s, x_of(bound) if bound else 0)
     if bound:
         parts.append(line(x_of(bound), top - 3, top + BAR + 3, "bar"))
     return parts
