@@ -97,12 +97,21 @@ static bool entry_join(const struct list_work *list, struct list_entry *entry,
 	return slice_equals(uid_of(list, entry), uid_of(list, more));
 }
 
-/* Each number once, in order. */
+static bool entries_are_sorted(const struct list_work *list)
+{
+	for (size_t i = 1; i < list->count; i++) {
+		if (compare_entries(&list->entries[i - 1], &list->entries[i]) > 0)
+			return false;
+	}
+	return true;
+}
+
+/* Each number once, in order: most servers tell them so. */
 static void entries_join(struct list_work *list)
 {
 	size_t kept = 0;
 
-	if (list->count > 1)
+	if (!entries_are_sorted(list))
 		qsort(list->entries, list->count, sizeof(*list->entries), compare_entries);
 	for (size_t i = 0; i < list->count; i++) {
 		if (kept > 0 && list->entries[kept - 1].number == list->entries[i].number)

@@ -3,6 +3,7 @@
 #include "syncd/identity.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "syncd/must.h"
@@ -10,6 +11,23 @@
 #define IDENTITY_FIELD_MAX 65536 /* bytes of one field that take part */
 
 static const char *const field_names[] = { "Message-ID", "Date", "From", "To", "Subject" };
+
+static EVP_MD *sha256_fetched;
+
+static void sha256_fetch(void)
+{
+	sha256_fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+	must(sha256_fetched != NULL);
+}
+
+/* Looked for once: with EVP_sha256() each digest would, which takes longer than a short text. */
+static const EVP_MD *sha256(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	must(pthread_once(&once, sha256_fetch) == 0);
+	return sha256_fetched;
+}
 
 bool digest_equals(const struct digest *a, const struct digest *b)
 {
@@ -84,7 +102,7 @@ void identity_digest(const struct identity *identity, struct digest *out)
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 
 	must(context != NULL);
-	must(EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1);
+	must(EVP_DigestInit_ex(context, sha256(), NULL) == 1);
 	for (size_t i = 0; i < ARRAY_LEN(identity->fields); i++) {
 		const struct buf *field = &identity->fields[i];
 		/* The NUL behind each keeps neighbours apart. */
@@ -103,7 +121,7 @@ void digest_of_text(struct slice text, struct digest *out)
 {
 	unsigned char hash[EVP_MAX_MD_SIZE];
 
-	must(EVP_Digest(text.data, text.len, hash, NULL, EVP_sha256(), NULL) == 1);
+	must(EVP_Digest(text.data, text.len, hash, NULL, sha256(), NULL) == 1);
 	memcpy(out->bytes, hash, DIGEST_LEN);
 }
 
@@ -112,7 +130,7 @@ uint64_t digest_number(struct slice text)
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	uint64_t number = 0;
 
-	must(EVP_Digest(text.data, text.len, hash, NULL, EVP_sha256(), NULL) == 1);
+	must(EVP_Digest(text.data, text.len, hash, NULL, sha256(), NULL) == 1);
 	for (size_t i = 0; i < sizeof(number); i++)
 		number = number << 8 | hash[i];
 	return number != 0 ? number : 1;

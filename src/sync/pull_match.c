@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "syncd/alloc.h"
 #include "syncd/log.h"
 #include "syncd/must.h"
 
@@ -14,8 +15,8 @@
 
 static int compare_uids(const void *a, const void *b)
 {
-	const struct pull_entry *left = a;
-	const struct pull_entry *right = b;
+	const struct pull_entry *left = *(struct pull_entry *const *)a;
+	const struct pull_entry *right = *(struct pull_entry *const *)b;
 	int order = memcmp(left->uid.bytes, right->uid.bytes, DIGEST_LEN);
 
 	if (order != 0)
@@ -23,17 +24,9 @@ static int compare_uids(const void *a, const void *b)
 	return left->number < right->number ? -1 : left->number > right->number;
 }
 
-static int compare_numbers(const void *a, const void *b)
-{
-	const struct pull_entry *left = a;
-	const struct pull_entry *right = b;
-
-	return left->number < right->number ? -1 : left->number > right->number;
-}
-
 /* Entries and records of one unique-id. */
 struct uid_group {
-	struct pull_entry *entries;
+	struct pull_entry **entries; /* by their numbers */
 	size_t entry_count;
 	struct pull_record *records;
 	size_t record_count;
@@ -62,7 +55,7 @@ static bool have_equal_sizes(const struct uid_group *group)
 	for (size_t i = 0; i < group->entry_count; i++, at++) {
 		while (!is_present(&group->records[at]))
 			at++;
-		if (group->records[at].listed_bytes != group->entries[i].size_bytes)
+		if (group->records[at].listed_bytes != group->entries[i]->size_bytes)
 			return false;
 	}
 	return true;
@@ -76,15 +69,15 @@ static void claim_group(struct sync_pull *pull, const struct uid_group *group)
 		while (!is_present(&group->records[at]))
 			at++;
 		group->records[at].is_claimed = true;
-		group->entries[i].kind = ENTRY_KNOWN;
-		group->entries[i].record = (uint32_t)(&group->records[at] - pull->records.items);
+		group->entries[i]->kind = ENTRY_KNOWN;
+		group->entries[i]->record = (uint32_t)(&group->records[at] - pull->records.items);
 	}
 }
 
 /* Without unique-ids all that is there may be any of what was there. */
 static void match_group(struct sync_pull *pull, const struct uid_group *group)
 {
-	bool has_uid = pull_has_uid(&group->entries[0].uid);
+	bool has_uid = pull_has_uid(&group->entries[0]->uid);
 
 	for (size_t i = 0; i < group->record_count; i++)
 		group->records[i].is_listed = true;
@@ -93,12 +86,23 @@ static void match_group(struct sync_pull *pull, const struct uid_group *group)
 		return;
 	}
 	for (size_t i = 0; i < group->entry_count; i++) {
-		group->entries[i].is_suspect = group->record_count > 0;
-		group->entries[i].has_twins = has_uid && group->entry_count > 1;
+		group->entries[i]->is_suspect = group->record_count > 0;
+		group->entries[i]->has_twins = has_uid && group->entry_count > 1;
 	}
 }
 
-static void match_all(struct sync_pull *pull)
+/* The entries in order of their unique-ids: they stay where they are, in order of the numbers. */
+static struct pull_entry **sort_by_uid(struct pull_listing *listing)
+{
+	struct pull_entry **sorted = xcalloc(listing->count, sizeof(struct pull_entry *));
+
+	for (size_t i = 0; i < listing->count; i++)
+		sorted[i] = &listing->items[i];
+	qsort(sorted, listing->count, sizeof(struct pull_entry *), compare_uids);
+	return sorted;
+}
+
+static void match_all(struct sync_pull *pull, struct pull_entry **sorted)
 {
 	struct pull_listing *listing = &pull->listing;
 	struct pull_records *records = &pull->records;
@@ -106,9 +110,8 @@ static void match_all(struct sync_pull *pull)
 	size_t next = 0;
 
 	for (size_t i = 0; i < listing->count; i = next) {
-		const struct digest *uid = &listing->items[i].uid;
-		for (next = i;
-		     next < listing->count && digest_equals(&listing->items[next].uid, uid);)
+		const struct digest *uid = &sorted[i]->uid;
+		for (next = i; next < listing->count && digest_equals(&sorted[next]->uid, uid);)
 			next++;
 		while (at < records->count &&
 		       memcmp(records->items[at].uid.bytes, uid->bytes, DIGEST_LEN) < 0)
@@ -117,7 +120,7 @@ static void match_all(struct sync_pull *pull)
 		while (at < records->count && digest_equals(&records->items[at].uid, uid))
 			at++;
 		match_group(pull, &(struct uid_group){
-					  .entries = &listing->items[i],
+					  .entries = &sorted[i],
 					  .entry_count = next - i,
 					  .records = records->items + first,
 					  .record_count = at - first,
@@ -242,12 +245,9 @@ static bool is_renumbered(const struct sync_pull *pull)
 void pull_match_start(struct sync_pull *pull)
 {
 	struct pull_listing *listing = &pull->listing;
-
-	if (listing->count > 1)
-		qsort(listing->items, listing->count, sizeof(*listing->items), compare_uids);
-	match_all(pull);
-	if (listing->count > 1)
-		qsort(listing->items, listing->count, sizeof(*listing->items), compare_numbers);
+	struct pull_entry **sorted = sort_by_uid(listing);
+	match_all(pull, sorted);
+	free(sorted);
 	for (size_t i = 0; i < listing->count; i++) {
 		if (listing->items[i].kind != ENTRY_KNOWN)
 			pull_decide(pull, &listing->items[i]);

@@ -36,6 +36,7 @@ def traffic_kb(programs):
 
 
 OF_MBSYNC = "wall time of mbsync's"
+OF_MPOP = "wall time of mpop's"
 PEAK = "peak memory, MB"
 
 BARS = [
@@ -53,11 +54,15 @@ BARS = [
     Bar("changes", OF_MBSYNC, 0.25, wall_ratio("mbsync")),
     Bar("changes", PEAK, 24, peak_mb),
     Bar("filing", OF_MBSYNC, 0.1, wall_ratio("mbsync")),
+    Bar("pop", OF_MPOP, 0.6, wall_ratio("mpop")),
+    Bar("pop-noop", OF_MPOP, 1.5, wall_ratio("mpop")),
 ]
 
 
-def mbsync_bound(scenario):
-    return next((b.bound for b in BARS if b.scenario == scenario and b.what == OF_MBSYNC), None)
+def bound_of_time(scenario):
+    """Beside that of the program which all are compared with."""
+    return next((b.bound for b in BARS
+                 if b.scenario == scenario and b.what in (OF_MBSYNC, OF_MPOP)), None)
 
 
 def verdicts(scenario, result):

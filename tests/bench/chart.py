@@ -1,4 +1,4 @@
-"""The chart of docs/benchmarks.svg: wall times beside mbsync's, on a scale of ratios.
+"""The chart of docs/benchmarks.svg: wall times beside another program's, on a scale of ratios.
 
 SPDX-License-Identifier: MIT"""
 import math
@@ -15,10 +15,10 @@ text { font: 12px system-ui, sans-serif; fill: #333; }
 .title { font-size: 14px; font-weight: 600; }
 .small { font-size: 11px; fill: #666; }
 .grid { stroke: #ddd; } .one { stroke: #888; } .bar { stroke: #d1242f; stroke-width: 2; }
-.syncd { fill: #0969da; } .offlineimap { fill: #a8a8a8; }
+.syncd { fill: #0969da; } .other { fill: #a8a8a8; }
 @media (prefers-color-scheme: dark) {
   text { fill: #ddd; } .small { fill: #aaa; } .grid { stroke: #333; }
-  .bar { stroke: #ff7b72; } .syncd { fill: #58a6ff; } .offlineimap { fill: #6e6e6e; }
+  .bar { stroke: #ff7b72; } .syncd { fill: #58a6ff; } .other { fill: #6e6e6e; }
 }
 """
 
@@ -26,6 +26,11 @@ text { font: 12px system-ui, sans-serif; fill: #333; }
 def x_of(ratio):
     share = math.log(min(max(ratio, LEAST), MOST) / LEAST) / math.log(MOST / LEAST)
     return LEFT + share * WIDTH
+
+
+def reference_of(result):
+    """The program whose time the others' are compared with."""
+    return result.get("reference", "mbsync")
 
 
 def text(x, y, words, kind="", anchor="start"):
@@ -37,41 +42,53 @@ def line(x, top, bottom, kind):
     return '<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" class="%s"/>' % (x, x, top, bottom, kind)
 
 
-def bar(y, program, wall_s, mbsync_s):
-    """From the line of mbsync to the left where it is faster, to the right where it is slower."""
-    ratio = wall_s / mbsync_s
+def bar(y, program, wall_s, reference_s, clear):
+    """From the reference's line to the left where it is faster, to the right where it is slower;
+    words behind `clear`, where something else is drawn."""
+    ratio = wall_s / reference_s
     begin, end = sorted((x_of(ratio), x_of(1)))
     return ['<rect x="%.1f" y="%.1f" width="%.1f" height="%d" class="%s"/>' % (
-        begin, y, max(end - begin, 1), BAR, program),
-        text(end + 6, y + BAR - 2, "%s %.3g s (%.2g)" % (program, wall_s, ratio), "small")]
+        begin, y, max(end - begin, 1), BAR, program if program == "syncd" else "other"),
+        text(max(end, clear) + 6, y + BAR - 2, "%s %.3g s (%.2g)" % (program, wall_s, ratio), "small")]
 
 
 def row(top, name, result):
-    programs = result["programs"]
-    mbsync_s = programs["mbsync"]["wall_s"]
+    reference = reference_of(result)
+    reference_s = result["programs"][reference]["wall_s"]
     parts = [text(LEFT - 12, top + 12, name, "", "end"),
-             text(LEFT - 12, top + 26, "mbsync %.3g s" % mbsync_s, "small", "end")]
-    for number, program in enumerate(("syncd", "offlineimap")):
-        wall_s = programs.get(program, {}).get("wall_s")
-        if wall_s:
-            parts += bar(top + number * (BAR + 3), program, wall_s, mbsync_s)
-    bound = bars.mbsync_bound(name)
+             text(LEFT - 12, top + 26, "%s %.3g s" % (reference, reference_s), "small", "end")]
+    bound = bars.bound_of_time(name)
+    for number, program in enumerate(drawn(result)):
+        parts += bar(top + number * (BAR + 3), program, result["programs"][program]["wall_s"],
+                     reference_s, x_of(bound) if bound else 0)
     if bound:
         parts.append(line(x_of(bound), top - 3, top + BAR + 3, "bar"))
     return parts
 
 
+def drawn(result):
+    """The programs that have a bar: no floors, and not whom all are compared with."""
+    return [program for program, summary in result["programs"].items()
+            if summary.get("wall_s") and "floor" not in program and
+            program != reference_of(result)]
+
+
 def svg(results):
     """results: [(scenario, result)] of those with programs beside each other."""
-    results = [r for r in results if r[1]["programs"].get("mbsync", {}).get("wall_s")]
-    bottom = TOP + ROW * len(results)
-    parts = [text(LEFT, 20, "Wall time as a ratio of mbsync's: left is faster", "title"),
+    results = [r for r in results
+               if r[1]["programs"].get(reference_of(r[1]), {}).get("wall_s")]
+    tops = [TOP]
+    for _, result in results:
+        tops.append(tops[-1] + max(ROW, len(drawn(result)) * (BAR + 3) + 14))
+    bottom = tops[-1]
+    parts = [text(LEFT, 20, "Wall time as a ratio of mbsync's, of mpop's for POP3: left is faster",
+                  "title"),
              text(LEFT, 38, "red: the bar that syncd is to reach", "small")]
     for tick in TICKS:
         parts += [line(x_of(tick), TOP - 8, bottom, "one" if tick == 1 else "grid"),
                   text(x_of(tick), bottom + 16, "%g" % tick, "small", "middle")]
-    for number, (name, result) in enumerate(results):
-        parts += row(TOP + number * ROW, name, result)
+    for top, (name, result) in zip(tops, results):
+        parts += row(top, name, result)
     # Room at the right for what is written beside the longest bars.
     size = (LEFT + WIDTH + 190, bottom + 28)
     return ('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d">\n'

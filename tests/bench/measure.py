@@ -91,7 +91,7 @@ def run(program):
         alarm.cancel()
         if wall_s >= limit_s:
             raise TooSlow("%s: more than %d s" % (program.name, limit_s))
-    if process.returncode != 0:
+    if process.returncode not in program.fine_statuses:
         with open(program.log, encoding="utf-8", errors="replace") as log:
             raise Failed("%s: exit status %d\n%s" % (program.name, process.returncode,
                                                      log.read()[-2000:]))

@@ -66,13 +66,21 @@ maxconnections = 4
 """
 
 
+def first_line(command):
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return re.sub(r"[,;].*", "", (done.stdout + done.stderr).split("\n", 1)[0])
+
+
 class Syncd(syncd.Syncd):
     """The program that this is about, one pass at a time."""
     name = "syncd"
     limit_s = None
+    is_slow = False
+    may_fail = False
+    fine_statuses = (0,)
 
-    def __init__(self, server, user):
-        super().__init__(server, user=user)
+    def __init__(self, server, user, **keys):
+        super().__init__(server, user=user, **keys)
 
     def pass_command(self):
         return self.command("--once")
@@ -86,6 +94,9 @@ class Peer:
     """Another program with the interface of Syncd that measure.run needs."""
     template = None
     limit_s = None
+    is_slow = False  # then it runs once only
+    may_fail = False  # then that is what the table says of it
+    fine_statuses = (0,)
 
     def __init__(self, server, user):
         self.root = scratch.directory("bench-" + self.name)
@@ -99,7 +110,8 @@ class Peer:
     def configure(self, port):
         scratch.write(self.config, self.template.format(
             root=self.root, maildir=self.maildir, port=port, user=self.user,
-            password=dovecot.PASSWORD, ca=self.server.certificates.ca))
+            password=dovecot.PASSWORD, ca=self.server.certificates.ca,
+            owner=dovecot.mail_user().pw_name))
 
     def environment(self):
         keep = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
@@ -120,9 +132,9 @@ class Mbsync(Peer):
 
 
 class Offlineimap(Peer):
-    """OfflineIMAP on Python 3. Slow: it runs once, as long as the environment lets it; with 0
-    not at all."""
+    """OfflineIMAP on Python 3, as long as the environment lets it; with 0 not at all."""
     name = "offlineimap"
+    is_slow = True
     limit_s = int(os.environ.get("OFFLINEIMAP", "600"))
     template = OFFLINEIMAP
 
@@ -134,14 +146,10 @@ class Offlineimap(Peer):
         return "offlineimap " + first_line(["offlineimap", "--version"])
 
 
-def first_line(command):
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return re.sub(r"[,;].*", "", (done.stdout + done.stderr).split("\n", 1)[0])
-
-
 class Tool:
     """A program of tests/bench/*.c that is measured like the others."""
     limit_s = None
+    fine_statuses = (0,)
 
     def __init__(self, name, *args):
         self.name, self.args = name, args

@@ -16,7 +16,7 @@ CHART = os.path.join(scratch.ROOT, "docs", "benchmarks.svg")
 BEGIN = "<!-- written by make bench from here -->"
 END = "<!-- to here -->"
 
-COLUMNS = ["program", "wall s", "of mbsync", "CPU s", "peak MB", "KB up", "KB down", "turns",
+COLUMNS = ["program", "wall s", "of {reference}", "CPU s", "peak MB", "KB up", "KB down", "turns",
            "connections"]
 # Of a table on the page, those that are words.
 LEFT = {"program", "syncd alone", "unit", "scenario", "bar for syncd", ""}
@@ -53,10 +53,11 @@ def seconds(value):
     return number(value, 3 if value is not None and value < 10 else 1)
 
 
-def row_of(name, summary, mbsync_s):
+def row_of(name, summary, reference_s):
     if "over_s" in summary:
-        return [name, "over %d" % summary["over_s"]] + [""] * (len(COLUMNS) - 2)
-    ratio = summary["wall_s"] / mbsync_s if mbsync_s else None
+        limit_s = summary["over_s"]
+        return [name, "over %d" % limit_s if limit_s else "failed"] + [""] * (len(COLUMNS) - 2)
+    ratio = summary["wall_s"] / reference_s if reference_s else None
     return [name, seconds(summary["wall_s"]), number(ratio, 3 if ratio and ratio < 0.1 else 2),
             seconds(summary["cpu_s"]), number(scaled(summary["peak_bytes"], 1e6), 1),
             number(scaled(summary["up"], 1e3), 1), number(scaled(summary["down"], 1e3), 1),
@@ -69,8 +70,10 @@ def rows_of(result):
         return [["syncd alone", "", "unit"]] + [
             [v["what"], number(v["value"], 2), v["unit"]] for v in result["values"]]
     programs = result["programs"]
-    mbsync_s = programs.get("mbsync", {}).get("wall_s")
-    return [COLUMNS] + [row_of(name, summary, mbsync_s) for name, summary in programs.items()]
+    reference = chart.reference_of(result)
+    reference_s = programs.get(reference, {}).get("wall_s")
+    return [[column.format(reference=reference) for column in COLUMNS]] + [
+        row_of(name, summary, reference_s) for name, summary in programs.items()]
 
 
 def verdict_rows(scenario, result):
@@ -115,7 +118,7 @@ def generated(results, described):
     verdicts = [row for name, result in known for row in verdict_rows(name, result)]
     versions = {version: None for _, result in known for version in result.get("versions", [])}
     parts = ["%d cores; %s; %s.\n" % (os.cpu_count(), ", ".join(versions), peers.server_version()),
-             "![Wall time beside mbsync's](benchmarks.svg)\n",
+             "![Wall time beside others'](benchmarks.svg)\n",
              markdown_table([["scenario", "bar for syncd", "is", "at most", ""]] + verdicts)]
     parts += [section(name, described[name], result) for name, result in known]
     return "\n".join(parts)

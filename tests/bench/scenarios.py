@@ -10,9 +10,8 @@ import changes
 import filing
 import many
 import measure
-import peers
+import pop
 import race
-import scratch
 import server as servers
 
 MEGABYTE = 1_000_000
@@ -31,13 +30,6 @@ def pull_attempt(server, user, name, way):
     return result
 
 
-def write_floor(server, user):
-    """The same files, and nothing else to do."""
-    measure.settle()
-    return measure.run(peers.Tool("write_floor", os.path.join(server.maildir(user), "cur"),
-                                  os.path.join(scratch.directory("bench-floor"), "mail")))
-
-
 def pull(title, messages, size_bytes, delay_ms=0):
     with servers.Server() as server:
         user = server.account()
@@ -45,7 +37,8 @@ def pull(title, messages, size_bytes, delay_ms=0):
         download = servers.Download(server, user)
         download.run()  # the server's own first time
         floors = {"download floor": download.run,
-                  "disk floor": functools.partial(write_floor, server, user)}
+                  "disk floor": functools.partial(
+                      race.write_floor, os.path.join(server.maildir(user), "cur"))}
         return race.Race(title, server, functools.partial(pull_attempt, server, user), delay_ms,
                          {} if delay_ms else floors).run()
 
@@ -87,6 +80,11 @@ SCENARIOS = {
     "changes": (changes.run,
                 "A mailbox of 100,000 messages; each side flagged 125, removed 50, added 60."),
     "filing": (filing.run, "10,000 messages of 2 KB moved from INBOX into 50 new mailboxes."),
+    "pop": (pop.pull,
+            "First pull of 5,000 messages (96 MB) from a POP3 maildrop that keeps them."),
+    "pop-noop": (pop.noop, "Nothing new in that maildrop."),
+    "pop-large": (pop.large, "A message of 200 MB in a POP3 maildrop."),
+    "pop-100k": (pop.crowd, "A POP3 maildrop of 100,000 small messages."),
     "large": (alone.large, "A message of 200 MB, each way."),
     "latency": (alone.latency, "How soon a flag crosses, daemon running."),
     "idle": (alone.idle, "A daemon with 100 mailboxes in which nothing happens."),

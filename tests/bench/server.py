@@ -32,12 +32,20 @@ protocol imap {{
   rawlog_dir =
 }}
 """
+# All programs keep what they fetch, and the next one finds it as the one before did.
+POP3 = """
+protocol pop3 {{
+  rawlog_dir =
+  pop3_lock_session = no
+  pop3_no_flag_updates = yes
+}}
+"""
 
 
 class Server(dovecot.Dovecot):
     """Has accounts to give away, and a way to fill them that takes no protocol."""
 
-    def __init__(self, storage="maildir"):
+    def __init__(self, storage="maildir", pop3=False):
         self.storage = storage
         self.mail = tempfile.mkdtemp(prefix="syncd-bench-",
                                      dir=MEMORY if os.path.isdir(MEMORY) else "/tmp")
@@ -46,7 +54,9 @@ class Server(dovecot.Dovecot):
         self.unused = list(USERS)
         # Like most servers behind TLS: no challenge, hence no further turn.
         super().__init__(users={user: dovecot.PASSWORD for user in USERS},
-                         mechanisms="plain login", extra=CONFIG.format(mail=self.mail, storage=storage))
+                         mechanisms="plain login", pop3=pop3,
+                         extra=(CONFIG + (POP3 if pop3 else "")).format(mail=self.mail,
+                                                                        storage=storage))
 
     def account(self):
         """A user whose account is empty."""
@@ -168,8 +178,9 @@ def usual_mail(count, total_bytes, seed=1):
 # Looking at both sides.
 
 def mail_digest(data):
-    """mbsync leaves a header of its own in what it moved, and line ends are each one's choice."""
-    data = data.replace(b"\r\n", b"\n")
+    """mbsync leaves a header of its own in what it moved, getmail one that it found missing, and
+    line ends are each one's choice."""
+    data = data.replace(b"\r\n", b"\n").removeprefix(b"Return-Path: <unknown>\n")
     return views.digest(re.sub(rb"\A((?:.+\n)*?)X-TUID: .*\n", rb"\1", data))
 
 
@@ -212,22 +223,28 @@ class Download:
     def __init__(self, server, user, ranges=500):
         self.server, self.user, self.ranges = server, user, ranges
 
+    def port(self):
+        return self.server.tls_port
+
     def run(self):
         context = ssl.create_default_context(cafile=self.server.certificates.ca)
         began, cpu = time.monotonic(), time.process_time()
-        with socket.create_connection(("127.0.0.1", self.server.tls_port)) as plain, \
+        with socket.create_connection(("127.0.0.1", self.port())) as plain, \
                 context.wrap_socket(plain, server_hostname="localhost") as link:
-            self._until(link, b"* OK")
-            link.sendall(b'a LOGIN %s "%s"\r\nb EXAMINE INBOX\r\n' % (
-                self.user.encode(), dovecot.PASSWORD.encode()))
-            exists = int(re.search(rb"\* (\d+) EXISTS", self._until(link, b"\r\nb OK")).group(1))
-            for first in range(1, exists + 1, self.ranges):
-                link.sendall(b"c FETCH %d:%d (UID FLAGS INTERNALDATE BODY.PEEK[])\r\n" % (
-                    first, min(first + self.ranges - 1, exists)))
-            # Not LOGOUT: Dovecot's TLS proxy may hang up with the last answers unsent.
-            link.sendall(b"z NOOP\r\n")
-            self._until(link, b"\r\nz OK")
+            self._fetch(link)
         return measure.Measured(time.monotonic() - began, time.process_time() - cpu)
+
+    def _fetch(self, link):
+        self._until(link, b"* OK")
+        link.sendall(b'a LOGIN %s "%s"\r\nb EXAMINE INBOX\r\n' % (
+            self.user.encode(), dovecot.PASSWORD.encode()))
+        exists = int(re.search(rb"\* (\d+) EXISTS", self._until(link, b"\r\nb OK")).group(1))
+        for first in range(1, exists + 1, self.ranges):
+            link.sendall(b"c FETCH %d:%d (UID FLAGS INTERNALDATE BODY.PEEK[])\r\n" % (
+                first, min(first + self.ranges - 1, exists)))
+        # Not LOGOUT: Dovecot's TLS proxy may hang up with the last answers unsent.
+        link.sendall(b"z NOOP\r\n")
+        self._until(link, b"\r\nz OK")
 
     def _until(self, link, end):
         """Reads until `end`; returns the last bytes read."""
@@ -238,3 +255,21 @@ class Download:
                 raise measure.Failed("the server hung up; its log:\n" + self.server.log()[-2000:])
             tail = tail[-4096:] + bytes(buffer[max(0, size - 4096):size])
         return tail
+
+
+class DropDownload(Download):
+    """The same of a maildrop, by POP3: each message is asked for at once."""
+
+    def port(self):
+        return self.server.pop3_tls_port
+
+    def _fetch(self, link):
+        self._until(link, b"+OK")
+        link.sendall(b"USER %s\r\nPASS %s\r\nSTAT\r\n" % (self.user.encode(),
+                                                           dovecot.PASSWORD.encode()))
+        while not (stat := re.search(rb"\+OK (\d+) \d+\r\n", self._until(link, b"\r\n"))):
+            pass
+        # The last is refused, which nothing else is.
+        link.sendall(b"".join(b"RETR %d\r\n" % number
+                              for number in range(1, int(stat.group(1)) + 2)))
+        self._until(link, b"\r\n-ERR")

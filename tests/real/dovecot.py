@@ -143,7 +143,8 @@ class Dovecot(Server):
         self.has_pop3 = pop3
         capability = [c for c in CAPABILITIES if c not in without] if without else []
         if pop3:
-            extra += POP3.format(root=self.root, port=self.pop3_port, tls_port=self.pop3_tls_port)
+            extra = POP3.format(root=self.root, port=self.pop3_port,
+                                tls_port=self.pop3_tls_port) + extra
         self.config = scratch.write(os.path.join(self.root, "dovecot.conf"), CONFIG.format(
             root=self.root, protocols="imap pop3" if pop3 else "imap",
             user=pwd.getpwuid(os.getuid()).pw_name, login_user=mail_user().pw_name,
