@@ -22,6 +22,7 @@ static void opened(struct port_op *op, int code)
 void pull_open_start(struct sync_pull *pull)
 {
 	pull->is_opened = true;
+	pull->open.is_cautious = pull_has_doubts(pull);
 	pull->open.op.done = opened;
 	pull->ports.maildrop->ops->open(pull->ports.maildrop, &pull->open);
 }
