@@ -49,6 +49,8 @@ OPENINGS = [
     login("of a locked maildrop", err(b"maildrop already locked"), 75, "already locked"),
     login("answered by a challenge", instead(b"+ \r\n"), 75, "challenge"),
     login("with one challenge more", instead(b"+ \r\n" * 3), 77, "AUTH: no", capabilities=MODERN),
+    login("refused by what drives a terminal", err(b"\x1b[2J\x07 no\x7f"), 77,
+          r"^syncd: work: PASS: \?\[2J\? no\?\n$"),
     login("answered by nonsense", instead(b"OK\r\n"), 75, NO_POP),
 ]
 
