@@ -84,6 +84,18 @@ def twice(pattern):
     return fault
 
 
+def gathered(session, command, parts):
+    """What commands in one pipe are answered goes out at once, so that it is read at once, too."""
+    session.held += parts
+    session.line.settimeout(0)
+    has_more = session.stream.peek(1) != b""
+    session.line.settimeout(None)
+    if has_more:
+        return []
+    held, session.held = session.held, []
+    return held if CUT in held else [b"".join(held)]
+
+
 # --- A connection -----------------------------------------------------------------------
 
 
@@ -106,6 +118,7 @@ class Session(hostile.Session):
     def __init__(self, server, line):
         super().__init__(server, line)
         self.drop, self.marked, self.user = None, set(), None
+        self.held = []
 
     def serve(self):
         self.say(Command(b"greeting"), [b"+OK hello\r\n"])
