@@ -3,8 +3,6 @@ what is fetched kept there and with what is fetched deleted there.
 
 Nothing here is lost or doubled, nothing is deleted there that is not here, what is wrong is said,
 and with a server that behaves again all is well. SPDX-License-Identifier: MIT"""
-import itertools
-
 from hostile import CUT, STALL, asking, before, drop, edit, instead, on, reorder, within
 from hostile_case import HostileCase, add_tests, main
 from hostile_pop import (MODERN, body, err, gathered, ignore, lost, refuse, swapped, twice)
@@ -81,7 +79,8 @@ CAPABILITIES = [
     offered("that are said twice", b"UIDL", b"TOP", b"UIDL NEVER"),
     Row("AUTH announced and refused", [refuse(rb"AUTH", b"unknown command")], 77,
         "AUTH: unknown command", capabilities=MODERN, stages=FIRST),
-    Row("USER refused", [refuse(rb"USER", b"no such user")], 77, "USER: no such user", stages=FIRST),
+    Row("USER refused", [refuse(rb"USER", b"no such user")], 77, "USER: no such user",
+        stages=FIRST),
     Row("UIDL announced and refused", [refuse(rb"UIDL", b"unknown command")], 78,
         "the server tells no unique-ids .UIDL., so that only keep = none works", none=(0, "")),
     Row("STLS announced and refused", [on("CAPA", within(b"STLS\r\n"))], 77,
@@ -116,7 +115,8 @@ def named(name, uid, code=0, words="", **more):
 
 def numbered(name, change, code=0, words="", both=True, **more):
     """In the answer to LIST, or to UIDL as well."""
-    return Row("numbers " + name, [on("LIST|UIDL" if both else "LIST", change)], code, words, **more)
+    where = "LIST|UIDL" if both else "LIST"
+    return Row("numbers " + name, [on(where, change)], code, words, **more)
 
 
 def others(session, command, parts):
@@ -146,8 +146,10 @@ LISTINGS = [
     numbered("of two names", on("UIDL", within(b"1 other\r\n")), words=DAMAGED),
     numbered("with NULs", edit(rb"^2 ", b"2\0 "), words=DAMAGED),
     sized("0", b"0"), sized("1", b"1"), sized("2^63", b"9223372036854775808"),
-    sized("2^64", b"18446744073709551616", words=DAMAGED), sized("too large", b"5000000"), sized("too small", b"9"),
-    sized("negative", b"-5", words=DAMAGED), sized("words", b"large", words=DAMAGED), sized("followed by words", b"77 octets"),
+    sized("2^64", b"18446744073709551616", words=DAMAGED),
+    sized("too large", b"5000000"), sized("too small", b"9"),
+    sized("negative", b"-5", words=DAMAGED), sized("words", b"large", words=DAMAGED),
+    sized("followed by words", b"77 octets"),
     named("that is empty", b"", words=DAMAGED),
     named("of 480 bytes", b"u" * 480),
     named("of 481 bytes", b"u" * 481, words=DAMAGED),
@@ -256,7 +258,7 @@ def swallowed(pattern):
 
 
 PIPES = [
-    piped("that is in order", lambda: before()),
+    piped("that is in order", before),
     piped("that swallows the first message", swallowed(rb"RETR [14]$"), 75, SILENT),
     piped("that swallows a message", swallowed(rb"RETR [25]$"), 75, SILENT),
     piped("that swallows LIST", swallowed(rb"LIST"), 75, SILENT),

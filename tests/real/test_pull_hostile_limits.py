@@ -82,8 +82,8 @@ LISTINGS = [
     ("UIDL", on("UIDL", opened(b"+OK\r\n", many(b"%d u\r\n"))), 1, NO_END % "UIDL"),
     ("UIDL of one message", on("UIDL", opened(b"+OK\r\n", b"1 u\r\n" * 5000)), 1, NO_END % "UIDL"),
     ("almost", on("LIST|UIDL|RETR", almost), 75, CLOSED),
-    ("UIDL with long ones", on("UIDL", opened(b"+OK\r\n", many(b"%d " + b"u" * 400 + b"\r\n", 500))),
-     1, NO_END % "UIDL"),
+    ("UIDL with long ones", on("UIDL", opened(b"+OK\r\n", many(b"%d " + b"u" * 400 + b"\r\n",
+                                                                500))), 1, NO_END % "UIDL"),
 ]
 
 
@@ -348,7 +348,8 @@ class Daemon(HostileCase):
 
     def test_login_delay(self):
         self.check([on("CAPA", within(b"LOGIN-DELAY 300\r\n")),
-                    on("PASS", err(b"[LOGIN-DELAY] too early"))], "offline", "too early", (290, 301))
+                    on("PASS", err(b"[LOGIN-DELAY] too early"))], "offline", "too early",
+                   (290, 301))
 
     def test_sys_temp(self):
         self.check([on("PASS", err(b"[SYS/TEMP] backend is down"))], "offline", "backend is down",
