@@ -123,7 +123,7 @@ soak: bootstrap
 	@SYNCD_BUILD=build/asan KILLS=100 tests/run --timeout 0 $(call on,$(SYNCING))
 	@SYNCD_BUILD=build/asan KILLS=2000 PULL_KILLS=200 CRASH_POINTS=0 tests/run --timeout 0 \
 		'$(PYTHON) tests/real/test_sync_kills.py' '$(PYTHON) tests/real/test_pull_kills.py' \
-		'$(PYTHON) tests/real/test_sync_hostile_cuts.py' \
+		'$(PYTHON) tests/real/test_sync_hostile_cuts.py' '$(PYTHON) tests/real/test_pull_hostile_cuts.py' \
 		$(patsubst $B/%,'build/asan/% --seeds $(SEEDS)',$(call one,sim))
 	@SYNCD_BUILD=build/release tests/bench/bench.py million
 

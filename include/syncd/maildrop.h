@@ -16,10 +16,12 @@
 
 struct maildrop_open_req {
 	struct port_op op;
+	bool is_cautious; /* one thing is asked at a time, whatever the server offers */
 	/* Results. The server wants to be left alone for that long between two logins (RFC 2449
 	 * §6.5); 0: it does not say. */
 	uint32_t login_delay_s;
-	bool has_top; /* headers may be asked for alone */
+	bool has_top;  /* headers may be asked for alone */
+	bool has_pipe; /* several things are asked at a time */
 };
 
 /* All messages. A unique-id has up to 480 bytes; empty where the server has none: then all have

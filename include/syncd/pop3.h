@@ -131,12 +131,12 @@ struct pop3_command {
 	bool is_asking;     /* there may be more to ask */
 };
 
-#define POP3_PIPE_COMMANDS 256               /* most in the pipe */
-#define POP3_PIPE_BYTES (1024 * 1024)        /* of messages: no more while so many are awaited, */
-#define POP3_PIPE_MESSAGES_LEAST 2           /* but for so many of them */
-#define POP3_SIZE_GUESS (64 * 1024)          /* of one whose size nobody told */
-#define POP3_LISTING_MAX (256 * 1024 * 1024) /* bytes of one LIST or UIDL, and 32 a line */
-#define POP3_MESSAGE_MAX UINT32_MAX          /* bytes; a larger one never ends */
+#define POP3_PIPE_COMMANDS 256              /* most in the pipe */
+#define POP3_PIPE_BYTES (1024 * 1024)       /* of messages: no more while so many are awaited, */
+#define POP3_PIPE_MESSAGES_LEAST 2          /* but for so many of them */
+#define POP3_SIZE_GUESS (64 * 1024)         /* of one whose size nobody told */
+#define POP3_LISTING_MAX (64 * 1024 * 1024) /* bytes of one LIST or UIDL, and 32 a line */
+#define POP3_MESSAGE_MAX UINT32_MAX         /* bytes; a larger one never ends */
 
 /* STAT: how many messages, and their size together. SYNCD_EPROTO: not to be understood. */
 struct pop3_stat {

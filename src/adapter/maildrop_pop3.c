@@ -74,6 +74,8 @@ static void on_ready(struct pop3_user *user)
 	secret_free(&adapter->sent);
 	req->login_delay_s = pop3_session_policy(adapter->session)->login_delay_s;
 	req->has_top = pop3_session_can(adapter->session, POP3_CAP_TOP);
+	req->has_pipe =
+		pop3_session_can(adapter->session, POP3_CAP_PIPELINING) && !req->is_cautious;
 	open_done(adapter, &adapter->err);
 }
 
@@ -141,6 +143,7 @@ static void session_start(struct adapter_maildrop *adapter)
 		.password = adapter->sent,
 		.auth = adapter->settings.auth,
 		.allow_plaintext = adapter->settings.allow_plaintext,
+		.is_cautious = adapter->opening->is_cautious,
 	};
 	adapter->session = pop3_session_new(&settings, &adapter->user);
 	pop3_session_start(adapter->session);

@@ -99,6 +99,7 @@ static const struct pull_state_row states[PULL_STATE_COUNT] = {
 	[PULL_DELETE] = { "delete", pull_delete_start, true },
 	[PULL_QUIT] = { "quit", pull_quit_start, true },
 	[PULL_SETTLE] = { "settle", pull_settle_start, true },
+	[PULL_DOUBT] = { "doubt", pull_doubt_start, true },
 	[PULL_CLOSE] = { "close", pull_close_start, false },
 };
 
@@ -107,8 +108,8 @@ static enum pull_state pull_next(const struct sync_pull *pull)
 {
 	enum pull_state next = pull->state + 1;
 
-	if (pull_is_failing(pull))
-		next = pull->state > PULL_MATCH && pull->state < PULL_SAVE ? PULL_SAVE : PULL_CLOSE;
+	if (pull_is_failing(pull) && pull->state < PULL_DOUBT)
+		next = pull->state > PULL_MATCH && pull->state < PULL_SAVE ? PULL_SAVE : PULL_DOUBT;
 	while (pull->options.is_dry_run && states[next].writes)
 		next++;
 	return next;

@@ -11,6 +11,7 @@
 #define PULL_GROUP_MESSAGES 500
 #define PULL_GROUP_BYTES (8u * 1024 * 1024) /* two of them may be in memory */
 #define PULL_SAVE_RECORDS 500               /* in one commit */
+#define PULL_DOUBTED UINT64_MAX             /* a listed size: it is to be compared */
 /* So many that vanish at once, and this share, are a server that gave its messages other
  * unique-ids. */
 #define PULL_RENUMBERED_LEAST 20
@@ -33,6 +34,7 @@ struct pull_record {
 	bool is_dirty;   /* the state is to be told */
 	bool is_dropped; /* and to forget it */
 	bool is_copy;    /* its file is another record's */
+	bool is_new;     /* it came in this pull */
 };
 
 struct pull_records {
@@ -165,6 +167,7 @@ enum pull_state {
 	PULL_DELETE,
 	PULL_QUIT,
 	PULL_SETTLE,
+	PULL_DOUBT,
 	PULL_CLOSE,
 	PULL_STATE_COUNT,
 };
@@ -193,7 +196,8 @@ struct sync_pull {
 	bool is_renumbered;
 
 	struct maildrop_open_req open;
-	bool is_opened; /* or was tried to */
+	bool is_opened;     /* or was tried to */
+	bool is_disordered; /* nobody knows which answer was to what */
 	struct pull_fetch fetch;
 	struct pull_look look;
 	struct pull_adopt adopt;
@@ -276,6 +280,15 @@ uint32_t pull_find_twin(const struct sync_pull *pull, const struct pull_entry *e
 			const struct digest *identity, uint64_t size_bytes);
 /* The message is this record, from now on under its unique-id. */
 void pull_claim(struct sync_pull *pull, struct pull_entry *entry, uint32_t at);
+
+/* --- pull_doubt.c --- */
+
+/* Whether the message may be another than its unique-id says. */
+bool pull_is_doubted(const struct pull_record *record);
+bool pull_has_doubts(const struct sync_pull *pull);
+/* Takes notice of a failure behind which what was fetched is doubtful. */
+void pull_note_disorder(struct sync_pull *pull, int code);
+void pull_doubt_start(struct sync_pull *pull);
 
 /* --- pull_body.c --- */
 

@@ -152,6 +152,7 @@ static void removed(struct port_op *op, int code)
 {
 	struct sync_pull *pull = container_of(op, struct sync_pull, remove.op);
 
+	pull_note_disorder(pull, code);
 	if (code != 0)
 		pull_fail(pull, &op->err);
 	pull_piece_done(pull);
@@ -177,6 +178,7 @@ static void quitted(struct port_op *op, int code)
 	struct error err = { 0 };
 	size_t marked = 0;
 
+	pull_note_disorder(pull, code);
 	for (size_t i = 0; i < pull->listing.count; i++)
 		marked += pull->listing.items[i].is_marked;
 	if (marked > 0 && pull->quit.outcome == MAILDROP_GONE) {

@@ -233,6 +233,7 @@ static void take(struct sync_pull *pull, struct pull_entry *entry, struct pull_r
 	record->state = POP3_STAGED;
 	record->next = PULL_NONE;
 	record->is_claimed = true;
+	record->is_new = true;
 	uint32_t at = pull_add(pull, record, name);
 	pull_claim(pull, entry, at);
 	group_add(pull, at);
@@ -317,6 +318,7 @@ static void fetch_done(struct port_op *op, int code)
 	pull->fetch.is_fetching = false;
 	pull->fetch.is_paused = false;
 	body_drop(pull);
+	pull_note_disorder(pull, code);
 	if (code != 0 && !pull->fetch.is_broken)
 		pull_fail(pull, &op->err);
 	fetch_continue(pull);

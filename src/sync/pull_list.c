@@ -22,6 +22,7 @@ static void opened(struct port_op *op, int code)
 void pull_open_start(struct sync_pull *pull)
 {
 	pull->is_opened = true;
+	pull->open.is_cautious = pull_has_doubts(pull);
 	pull->open.op.done = opened;
 	pull->ports.maildrop->ops->open(pull->ports.maildrop, &pull->open);
 }
@@ -76,6 +77,10 @@ static void listed(struct port_op *op, int code)
 	struct error err = { 0 };
 
 	pull->result.messages = (uint32_t)pull->listing.count;
+	if (code == 0 && !pull->listing.req.is_complete)
+		log_warn(pull->options.account,
+			 "the server's list of messages is damaged: what has no number or "
+			 "unique-id there is not fetched, and nothing counts as gone");
 	if (code != 0) {
 		pull_fail(pull, &op->err);
 	} else if (!pull->listing.req.has_uids && pull->options.keep != PULL_KEEP_NONE) {

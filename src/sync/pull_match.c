@@ -55,7 +55,8 @@ static bool have_equal_sizes(const struct uid_group *group)
 	for (size_t i = 0; i < group->entry_count; i++, at++) {
 		while (!is_present(&group->records[at]))
 			at++;
-		if (group->records[at].listed_bytes != group->entries[i]->size_bytes)
+		if (pull_is_doubted(&group->records[at]) ||
+		    group->records[at].listed_bytes != group->entries[i]->size_bytes)
 			return false;
 	}
 	return true;

@@ -84,7 +84,8 @@ static unsigned adopted_likeness(const struct pull_record *record, uint64_t size
  * a server that writes into headers, if the message was there until now and has its unique-id still
  * or all of them were given anew; else it is a copy that came on another way. A message without a
  * Message-ID may be another one of the same second and length, unless all unique-ids were given
- * anew. Without unique-ids nothing tells these apart, and what is known to be gone is not back. */
+ * anew. Without unique-ids nothing tells these apart, and what is known to be gone is not back.
+ * What is in doubt may have come in part. */
 static unsigned likeness(const struct sync_pull *pull, const struct pull_entry *entry,
 			 const struct pull_record *record, uint64_t size_bytes)
 {
@@ -92,6 +93,7 @@ static unsigned likeness(const struct sync_pull *pull, const struct pull_entry *
 	bool has_same_uid = has_uid && digest_equals(&record->uid, &entry->uid);
 	bool has_same_size = record->size_bytes == size_bytes;
 	bool was_there = record->absent_since_s == 0;
+	bool may_differ = was_there && !pull_is_doubted(record);
 
 	if (!has_uid)
 		return has_same_size && was_there ? 2 : 0;
@@ -100,10 +102,10 @@ static unsigned likeness(const struct sync_pull *pull, const struct pull_entry *
 		return adopted_likeness(record, size_bytes);
 	bool is_renamed = pull->is_renumbered && was_there && !record->is_listed;
 	if (has_same_uid)
-		return has_same_size ? 4 : was_there && has_id ? 3 : 0;
+		return has_same_size ? 4 : may_differ && has_id ? 3 : 0;
 	if (has_same_size)
 		return has_id || is_renamed ? 2 : 0;
-	return has_id && is_renamed ? 1 : 0;
+	return has_id && is_renamed && may_differ ? 1 : 0;
 }
 
 uint32_t pull_find_same(struct sync_pull *pull, const struct pull_entry *entry,

@@ -520,6 +520,7 @@ class Server:
     cut_after     bytes of all connections together, after which each is cut
     certificate   (certificate, key): TLS from the first byte
     """
+    session = Session
 
     def __init__(self, capabilities=PLAIN, faults=(), certificate=None):
         self.capabilities, self.faults = capabilities, list(faults)
@@ -584,7 +585,7 @@ class Server:
             if self.context:
                 line = self.context.wrap_socket(line, server_side=True)
                 self.open.add(line)
-            Session(self, line).serve()
+            self.session(self, line).serve()
         except (OSError, ValueError):
             pass
         self._hang_up(line)

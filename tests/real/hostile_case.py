@@ -199,6 +199,9 @@ class Row:
         self.capabilities, self.stages, self.timeout = capabilities, stages, timeout
         self.asides, self.revives, self.warns, self.flags = asides, revives, warns, flags
 
+    def test_name(self, stage):
+        return "%s in %s" % (self.name, "the first pass" if stage == "first" else "a later pass")
+
     def prepare(self, case, stage):
         scene = Scene(case, self.capabilities, self.timeout)
         if stage == "later":
@@ -224,8 +227,7 @@ def add_tests(case, rows):
     case.rows = {}
     for row in rows:
         for stage in row.stages:
-            name = "test_%s_%s" % (row.name.replace(" ", "_"), "in_the_first_pass"
-                                   if stage == "first" else "in_a_later_pass")
+            name = "test_" + row.test_name(stage).replace(" ", "_")
             assert name not in case.rows, name
             case.rows[name] = row, stage
             setattr(case, name, HostileCase.tell_row)

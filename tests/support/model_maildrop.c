@@ -66,7 +66,9 @@ static int run_open(struct task *task)
 	drop->is_open = true;
 	drop->session_count = drop->count;
 	drop->opens++;
+	drop->is_piped = drop->has_pipe && !req->is_cautious;
 	req->has_top = drop->has_top;
+	req->has_pipe = drop->is_piped;
 	req->login_delay_s = drop->login_delay_s;
 	return 0;
 }
@@ -144,7 +146,8 @@ static int refuse(struct model_maildrop *drop, struct maildrop_fetch_req *req, u
 static int send_half(struct model_maildrop *drop, struct maildrop_fetch_req *req, uint32_t number)
 {
 	size_t len = 0;
-	char *body = model_body(drop->messages[number - 1].content, &len);
+	bool is_shifted = drop->is_piped && drop->swallows != 0 && number >= drop->swallows;
+	char *body = model_body(drop->messages[number - 1 + is_shifted].content, &len);
 	struct slice half = { body, len / 2 };
 	int code = 0;
 
@@ -180,6 +183,8 @@ static int run_fetch(struct task *task)
 	if (drop->asked_count == 0)
 		return 0;
 	uint32_t number = drop->asked[0];
+	if (drop->is_piped && drop->swallows != 0 && number == drop->session_count)
+		return error_set(&task->op->err, SYNCD_ETIMEOUT, "the last answer never comes");
 	if (!req->is_header && drop->messages[number - 1].refusal != 0)
 		code = refuse(drop, req, number);
 	else

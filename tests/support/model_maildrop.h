@@ -24,6 +24,7 @@ struct model_maildrop {
 	bool is_broken;
 	bool is_open;
 	bool is_cancelled;
+	bool is_piped; /* the session is */
 	struct maildrop port;
 	struct world *world;
 	struct model_drop_message messages[MODEL_DROP_MAX];
@@ -31,6 +32,8 @@ struct model_maildrop {
 	size_t session_count; /* that were there when the session began */
 	bool has_uids;
 	bool has_top;
+	bool has_pipe;     /* it has PIPELINING, */
+	uint32_t swallows; /* and does not answer to RETR of this message; 0: it does */
 	uint32_t login_delay_s;
 	bool forgets_marks;    /* QUIT is answered with +OK, and nothing is deleted */
 	bool refuses_deletion; /* DELE is answered with -ERR */

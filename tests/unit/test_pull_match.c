@@ -590,6 +590,46 @@ static void what_has_no_date_is_of_now(void **state)
 	pull_fixture_free(f);
 }
 
+/* --- Answers that went astray -------------------------------------------------------- */
+
+/* The first message's unique-id got the second's content, and so on. */
+static void run_out_of_step(struct pull_fixture *f)
+{
+	f->drop.has_pipe = true;
+	f->drop.swallows = 1;
+	pull_fixture_arrive(f, 4);
+	assert_int_equal(pull_fixture_run(f), SYNCD_ETIMEOUT);
+	assert_int_equal(pull_fixture_visible(f), 3);
+	assert_int_equal(f->drop.count, 4);
+}
+
+static void what_a_server_out_of_step_sent_is_compared(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_NONE);
+
+	(void)state;
+	run_out_of_step(f);
+	run_well(f); /* it would swallow again, if it were asked for two at a time */
+	for (uint32_t content = 1; content <= 4; content++)
+		assert_int_equal(pull_fixture_files(f, content), 1);
+	assert_int_equal(f->drop.count, 0);
+	pull_fixture_free(f);
+}
+
+static void what_was_compared_is_in_doubt_no_more(void **state)
+{
+	struct pull_fixture *f = fixture(PULL_KEEP_ALL);
+
+	(void)state;
+	run_out_of_step(f);
+	run_well(f);
+	assert_int_equal(f->drop.bodies, 3 + 4);
+	run_well(f);
+	assert_true(f->drop.is_piped);
+	assert_int_equal(f->drop.bodies, 3 + 4);
+	pull_fixture_free(f);
+}
+
 #define TEST(name) cmocka_unit_test(name)
 
 int main(void)
@@ -619,6 +659,8 @@ int main(void)
 		TEST(what_comes_back_from_nowhere_is_not_doubled),
 		TEST(a_date_is_the_topmost_received_or_that_of_the_sender),
 		TEST(what_has_no_date_is_of_now),
+		TEST(what_a_server_out_of_step_sent_is_compared),
+		TEST(what_was_compared_is_in_doubt_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
