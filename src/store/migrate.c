@@ -6,7 +6,8 @@
  *     3 to 4   and for up to where email_ids are known, and keywords that the server does not keep;
  *              a table of email_ids
  *     4 to 5   and for deletions that are held
- *     5 to 6   a table of what was downloaded from a maildrop
+ *     5 to 6   a table of what was downloaded from a maildrop; the journal's records have room for
+ *              when they were first looked at
  * SPDX-License-Identifier: MIT */
 #include "migrate.h"
 
@@ -149,6 +150,54 @@ static int upgrade_mailboxes(struct env_txn *txn, uint32_t version, struct error
 	return code;
 }
 
+/* --- 5 to 6: the journal -------------------------------------------------------------- */
+
+#define JOURNAL_5_LEN 44
+
+struct next_journal {
+	bool is_found;
+	struct buf key;
+	struct buf value; /* in the new form: nobody has looked yet */
+};
+
+static int next_journal_visit(void *context, const struct env *env, struct slice key,
+			      struct slice value, struct error *err)
+{
+	struct next_journal *next = context;
+
+	if (value.len != JOURNAL_5_LEN)
+		return env_damaged(env, "a record of the journal", err);
+	buf_reset(&next->key);
+	buf_reset(&next->value);
+	must(buf_add(&next->key, key.data, key.len) == 0);
+	must(buf_add(&next->value, value.data, value.len) == 0);
+	pack_u64(&next->value, 0);
+	next->is_found = true;
+	return ENV_STOP;
+}
+
+/* The next key is no smaller than the last one with a NUL behind it. */
+static int upgrade_journal(struct env_txn *txn, struct error *err)
+{
+	struct next_journal next = { .is_found = false };
+	int code = 0;
+
+	buf_init(&next.key, 512);
+	buf_init(&next.value, PACK_VALUE_MAX);
+	do {
+		next.is_found = false;
+		code = env_walk(txn, TABLE_JOURNAL, buf_slice(&next.key), 0, next_journal_visit,
+				&next, err);
+		if (code == 0 && next.is_found)
+			code = env_put(txn, TABLE_JOURNAL, buf_slice(&next.key),
+				       buf_slice(&next.value), err);
+		must(buf_add_char(&next.key, '\0') == 0);
+	} while (code == 0 && next.is_found);
+	buf_free(&next.key);
+	buf_free(&next.value);
+	return code;
+}
+
 /* --- All steps --------------------------------------------------------------------- */
 
 int migrate_upgrade(struct env_txn *txn, struct error *err)
@@ -161,5 +210,7 @@ int migrate_upgrade(struct env_txn *txn, struct error *err)
 		code = env_create(txn, err);
 	if (code == 0)
 		code = upgrade_mailboxes(txn, version, err);
+	if (code == 0)
+		code = upgrade_journal(txn, err);
 	return code == 0 ? put_version(txn, err) : code;
 }

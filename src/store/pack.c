@@ -288,7 +288,6 @@ void pack_journal(struct buf *out, const struct journal_record *journal)
 	pack_u64(out, (uint64_t)journal->looked_s);
 }
 
-/* Up to schema 5 it ends before the time. */
 bool unpack_journal(struct slice from, struct journal_record *journal)
 {
 	uint64_t looked_s = 0;
@@ -297,7 +296,7 @@ bool unpack_journal(struct slice from, struct journal_record *journal)
 		       unpack_u32(&from, &journal->uidnext) &&
 		       unpack_u64(&from, &journal->size_bytes) &&
 		       unpack_bytes(&from, journal->identity.bytes, DIGEST_LEN) &&
-		       (from.len == 0 || (unpack_u64(&from, &looked_s) && looked_s <= INT64_MAX));
+		       unpack_u64(&from, &looked_s) && looked_s <= INT64_MAX;
 
 	journal->looked_s = (int64_t)looked_s;
 	return is_good && from.len == 0;

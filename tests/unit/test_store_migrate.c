@@ -415,10 +415,26 @@ static void make_schema_5(struct fixture *f)
 	pack_mailbox(&value, &mailbox);
 	put(txn, TABLE_MAILBOX, pack_key_slice(&key), buf_slice(&value));
 	put(txn, TABLE_MAILBOX_NAME, pack_key_slice(&name_key), slice_of(""));
+	for (char name[] = "1.M1"; name[3] <= '3'; name[3]++) {
+		struct journal_record journal = { .kind = JOURNAL_APPEND,
+						  .uidnext = 30 + (uint32_t)(name[3] - '0') };
+		struct pack_key journal_key = schema_journal_key(5, JOURNAL_APPEND, name);
+		buf_reset(&value);
+		pack_journal(&value, &journal);
+		value.len -= sizeof(uint64_t);
+		put(txn, TABLE_JOURNAL, pack_key_slice(&journal_key), buf_slice(&value));
+	}
 	buf_free(&value);
 	assert_int_equal(env_commit(&txn, &f->err), 0);
 	env_close(&env);
 	drop_table(f, "pop3");
+}
+
+static void sum_journal(void *context, const struct journal_record *journal)
+{
+	assert_int_equal(journal->kind, JOURNAL_APPEND);
+	assert_int_equal(journal->looked_s, 0);
+	*(uint32_t *)context += journal->uidnext;
 }
 
 static void count_pop3(void *context, const struct pop3_record *pop3)
@@ -443,6 +459,9 @@ static void a_state_of_schema_5_keeps_all_and_has_downloaded_nothing(void **stat
 	assert_int_equal(store_pop3_each(f->store, count_pop3, &count, &f->err), 0);
 	assert_int_equal(count, 0);
 	assert_int_equal(store_pop3_new_id(f->store), 1);
+	uint32_t sum = 0;
+	assert_int_equal(store_journal_each(f->store, 5, sum_journal, &sum, &f->err), 0);
+	assert_int_equal(sum, 31 + 32 + 33);
 	store_close(&f->store);
 	assert_int_equal(version_of(f), STORE_SCHEMA);
 }
