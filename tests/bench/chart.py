@@ -49,7 +49,8 @@ def bar(y, program, wall_s, reference_s, clear):
     begin, end = sorted((x_of(ratio), x_of(1)))
     return ['<rect x="%.1f" y="%.1f" width="%.1f" height="%d" class="%s"/>' % (
         begin, y, max(end - begin, 1), BAR, program if program == "syncd" else "other"),
-        text(max(end, clear) + 6, y + BAR - 2, "%s %.3g s (%.2g)" % (program, wall_s, ratio), "small")]
+        text(max(end, clear) + 6, y + BAR - 2, "%s %.3g s (%.2g)" % (program, wall_s, ratio),
+             "small")]
 
 
 def row(top, name, result):
