@@ -115,9 +115,11 @@ static bool once_goes_on(struct once_item *item, const struct account_report *re
 {
 	if (!report->wants_run || err->code != 0 || item->runs == ONCE_RUNS_MAX)
 		return false;
-	log_info(item->settings->name,
-		 "a connection was lost: what it left open is looked at again in %lld seconds",
-		 (long long)report->run_in_s);
+	if (report->run_in_s > 0)
+		log_warn(item->settings->name,
+			 "a connection was lost before the server had answered: it may still be "
+			 "at work, and is looked at again in %lld seconds",
+			 (long long)report->run_in_s);
 	loop_timer_start(&item->again, (uint64_t)report->run_in_s * 1000);
 	return true;
 }
