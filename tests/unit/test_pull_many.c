@@ -191,6 +191,14 @@ static void flush(struct local_mailbox *mailbox, struct local_flush_req *req)
 	later(&req->op);
 }
 
+/* Before the first pull it is empty, and later nobody asks. */
+static void scan(struct local_mailbox *mailbox, struct local_scan_req *req)
+{
+	(void)mailbox;
+	req->result->is_stable = true;
+	later(&req->op);
+}
+
 static int publish(struct local_mailbox *mailbox, const char *name, uint64_t flags,
 		   struct error *err)
 {
@@ -358,6 +366,7 @@ static const struct store_ops store_ops = {
 };
 static const struct local_account_ops account_ops = { .check = check, .open = open_mailbox };
 static const struct local_mailbox_ops mailbox_ops = {
+	.scan = scan,
 	.deliver_begin = deliver_begin,
 	.deliver_write = deliver_write,
 	.deliver_end = deliver_end,
