@@ -231,3 +231,63 @@ def add_tests(case, rows):
             assert name not in case.rows, name
             case.rows[name] = row, stage
             setattr(case, name, HostileCase.tell_row)
+
+
+def watch(case, process, began, seconds=60):
+    """Until it ends, on a busy machine; its peak in MB. `wait4` would tell of this process's, too."""
+    peak = 0
+    while process.poll() is None:
+        if time.monotonic() - began > seconds:
+            process.kill()
+            case.fail("it goes on and on, at %d MB" % peak)
+        try:
+            with open("/proc/%d/status" % process.pid, encoding="ascii") as status:
+                sizes = [line.split()[1] for line in status if line.startswith("VmHWM")]
+        except OSError:
+            continue
+        peak = int(sizes[0]) // 1024 if sizes else peak
+        time.sleep(0.01)
+    return peak
+
+
+class CutCase(HostileCase):
+    """After so many bytes from the server all its connections are cut, old and new: at every byte, or
+    at CRASH_POINTS of two runs (0: every one).
+
+    ROW    the kind of row
+    LEAST  bytes: what is shorter does not what is to be interrupted
+    WORDS  what a run that was cut says
+    """
+
+    POINTS = int(os.environ.get("CRASH_POINTS", "40")) // 2
+
+    def cut(self, row, stage, after):
+        """The exit status of a run that is cut; then all must be well."""
+        case = HostileCase("run_row")
+        try:
+            scene = row.prepare(case, stage)
+            scene.server.sent, scene.server.cut_after = 0, after
+            run = scene.once()
+            if after is None:
+                return scene.server.sent
+            case.assertIn(run.code, (0, 75), run.err)
+            if run.code == 75:
+                case.assertRegex(run.err, self.WORDS)
+            scene.assert_converges()
+            return run.code
+        finally:
+            case.doCleanups()
+
+    def check(self, stage, capabilities):
+        row = self.ROW("cut", [], capabilities=capabilities)
+        total = self.cut(row, stage, None)
+        self.assertGreater(total, self.LEAST)
+        step = total / self.POINTS if self.POINTS else 1
+        points = sorted({int(step * n) for n in range(1, int(total / step) + 1)})
+        outcomes = {after: POOL.submit(self.cut, row, stage, after) for after in points}
+        codes = []
+        for after, outcome in outcomes.items():
+            with self.subTest("after %d of %d bytes" % (after, total)):
+                codes.append(outcome.result())
+        # Where all is done but for the farewell a cut is none.
+        self.assertGreater(codes.count(75), len(points) * 0.7)

@@ -2,53 +2,17 @@
 
 CRASH_POINTS=0 cuts at every byte; otherwise at that many of each kind of pull, spread evenly.
 SPDX-License-Identifier: MIT"""
-import os
-
 from hostile import STALL, asking, instead, on
-from hostile_case import POOL, HostileCase, add_tests, main
+from hostile_case import CutCase, HostileCase, add_tests, main
 from hostile_pop import MODERN, PLAIN
 from hostile_pop_case import Row
 
-POINTS = int(os.environ.get("CRASH_POINTS", "40")) // 2
-LEAST_BYTES = 400  # a pull that is shorter does not what is to be interrupted
 CLOSED = "the connection was closed by the other side"
 GONE = r"the server did not say that it deleted \d messages"
 
 
-class Cuts(HostileCase):
-    """After so many bytes from the server all its connections are cut, old and new."""
-
-    @staticmethod
-    def cut(row, stage, after):
-        """The exit status of a pull that is cut; then all must be well."""
-        case = HostileCase("run_row")
-        try:
-            scene = row.prepare(case, stage)
-            scene.server.sent, scene.server.cut_after = 0, after
-            run = scene.once()
-            if after is None:
-                return scene.server.sent
-            case.assertIn(run.code, (0, 75), run.err)
-            if run.code == 75:
-                case.assertRegex(run.err, CLOSED + "|" + GONE)
-            scene.assert_converges()
-            return run.code
-        finally:
-            case.doCleanups()
-
-    def check(self, stage, capabilities):
-        row = Row("cut", [], capabilities=capabilities)
-        total = self.cut(row, stage, None)
-        self.assertGreater(total, LEAST_BYTES)
-        step = total / POINTS if POINTS else 1
-        points = sorted({int(step * n) for n in range(1, int(total / step) + 1)})
-        outcomes = {after: POOL.submit(self.cut, row, stage, after) for after in points}
-        codes = []
-        for after, outcome in outcomes.items():
-            with self.subTest("after %d of %d bytes" % (after, total)):
-                codes.append(outcome.result())
-        # Where all is done but for the farewell a cut is none.
-        self.assertGreater(codes.count(75), len(points) * 0.7)
+class Cuts(CutCase):
+    ROW, LEAST, WORDS = Row, 400, CLOSED + "|" + GONE
 
     def test_the_first_pull_is_cut(self):
         self.check("all", PLAIN)

@@ -10,7 +10,7 @@ import scratch
 import syncd
 
 from hostile import CUT, STALL, asking, edit, endless, instead, on, within
-from hostile_case import HostileCase, main
+from hostile_case import HostileCase, main, watch
 from hostile_pop import END, MODERN, PLAIN, Server, err
 from hostile_pop_case import Scene
 
@@ -19,7 +19,6 @@ from hostile_pop_case import Scene
 RELEASE = os.path.join(scratch.ROOT, "build", "release", "syncd", "syncd")
 MEMORY_MB = 16
 LISTING_MB = 180  # the longest listing that the limits allow, with what sorting it takes
-SECONDS = 60      # on a busy machine
 BODY_BYTES = 100_000_000
 
 
@@ -100,7 +99,7 @@ class Endless(HostileCase):
         with subprocess.Popen([RELEASE] + scene.client.command("--once")[1:],
                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                               env=scene.client.environment()) as process:
-            peak = self.watch(process, began)
+            peak = watch(self, process, began)
             said = process.stderr.read().decode("utf-8", "replace")
         self.assertEqual(process.returncode, code, said)
         self.assertRegex(said, words)
@@ -108,22 +107,6 @@ class Endless(HostileCase):
         print("# %s: at most %d MB" % (self.id().split("test_")[-1], peak))
         self.assertLess(peak, most)
         scene.assert_converges()
-
-    def watch(self, process, began):
-        """Until it ends; its peak in MB."""
-        peak = 0
-        while process.poll() is None:
-            if time.monotonic() - began > SECONDS:
-                process.kill()
-                self.fail("it goes on and on, at %d MB" % peak)
-            try:
-                with open("/proc/%d/status" % process.pid, encoding="ascii") as status:
-                    sizes = [line.split()[1] for line in status if line.startswith("VmHWM")]
-            except OSError:
-                continue
-            peak = int(sizes[0]) // 1024 if sizes else peak
-            time.sleep(0.01)
-        return peak
 
 
 def endless_test(fault, code, words, most):

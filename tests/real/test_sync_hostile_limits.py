@@ -13,7 +13,7 @@ import views
 
 from hostile import (CUT, MODERN, PLAIN, STALL, asking, behind, edit, endless, instead, on, refuse,
                      within)
-from hostile_case import MARKER, HostileCase, Row, Scene, add_tests, main, said_below
+from hostile_case import MARKER, HostileCase, Row, Scene, add_tests, main, said_below, watch
 
 BARE = "IMAP4rev1"
 
@@ -21,7 +21,6 @@ BARE = "IMAP4rev1"
 
 RELEASE = os.path.join(scratch.ROOT, "build", "release", "syncd", "syncd")
 MEMORY_MB = 160  # the largest sets that the limits allow, with what sorting them takes
-SECONDS = 60     # on a busy machine; 10 on a quiet one
 
 
 def many(said, step=1, start=0, count=5000):
@@ -106,29 +105,13 @@ class Endless(HostileCase):
         with subprocess.Popen([RELEASE] + scene.client.command("--once")[1:],
                               stdin=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, env=scene.client.environment()) as process:
-            peak = self.watch(process, began)
+            peak = watch(self, process, began)
             said = process.stderr.read().decode("utf-8", "replace")
         self.assertEqual(process.returncode, 75 if "IMAP" in said or "exchange" in said else 1,
                          said)
         self.assertRegex(said, words)
         self.assertLess(peak, MEMORY_MB)
         scene.assert_kept()
-
-    def watch(self, process, began):
-        """Until it ends; its peak in MB. `wait4` would tell of this process's, too."""
-        peak = 0
-        while process.poll() is None:
-            if time.monotonic() - began > SECONDS:
-                process.kill()
-                self.fail("it goes on and on, at %d MB" % peak)
-            try:
-                with open("/proc/%d/status" % process.pid, encoding="ascii") as status:
-                    sizes = [line.split()[1] for line in status if line.startswith("VmHWM")]
-            except OSError:
-                continue
-            peak = int(sizes[0]) // 1024 if sizes else peak
-            time.sleep(0.01)
-        return peak
 
 
 def endless_test(fault, words, capabilities=PLAIN, is_later=False):
