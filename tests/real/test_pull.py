@@ -354,9 +354,14 @@ class Daemon(DropCase):
         session = self.drop().open()
         client, local = self.account()
         client.start()
-        scratch.wait_for(lambda: client.account_status()["state"] == "offline", 60, client.said)
-        self.assertIn("[IN-USE]", client.account_status()["error"]["message"])
-        self.assertIsNotNone(client.account_status()["next_retry"])
+        status = {}
+
+        def is_offline():
+            status.update(client.account_status())
+            return status["state"] == "offline"
+        scratch.wait_for(is_offline, 60, client.said)
+        self.assertIn("[IN-USE]", status["error"]["message"])
+        self.assertIsNotNone(status["next_retry"])
         session.quit()
         scratch.wait_for(lambda: client.account_status()["state"] == "idle", 60, client.said)
         self.assert_here(local, *mail)

@@ -110,9 +110,9 @@ class Daemon(Case):
         client, local, _ = self.running()
         self.server.stop()
         local.add("INBOX", mailgen.Mail(84).plain("written while it was away"), "S")
+        scratch.wait_for(lambda: client.account_status()["error"], 30, lambda: str(client.status()))
         scratch.wait_for(lambda: client.account_status()["state"] in ("offline", "connecting"), 30,
                          lambda: str(client.status()))
-        self.assertIsNotNone(client.account_status()["error"])
         self.server.start()
         remote = self.remote()
         remote.append("INBOX", mailgen.Mail(85).plain("came while it was away"))
