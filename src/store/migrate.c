@@ -79,13 +79,6 @@ int migrate_check(struct env_txn *txn, bool is_read_only, bool *is_older, struct
 static const size_t place_lens[STORE_SCHEMA] = { 0,           PLACE_1_LEN, PLACE_2_LEN,
 						 PLACE_3_LEN, PLACE_4_LEN, PLACE_5_LEN };
 
-struct next_mailbox {
-	uint32_t version; /* of what is read */
-	bool is_found;
-	uint32_t id;
-	struct buf value; /* in the new form */
-};
-
 /* The place, as far as it is kept, and nothing for what is new. */
 static void repack_place(uint32_t version, struct slice from, struct buf *out)
 {
@@ -96,15 +89,16 @@ static void repack_place(uint32_t version, struct slice from, struct buf *out)
 	must(buf_add(out, nothing, sizeof(nothing) - kept) == 0);
 }
 
-static bool repack_mailbox(uint32_t version, struct slice from, struct buf *out)
+static bool repack_mailbox(uint32_t version, struct slice key, struct slice from, struct buf *out)
 {
 	struct mailbox_record checked;
+	uint32_t id;
 	uint32_t uidvalidity;
 	uint32_t uidnext;
 	size_t place_len = place_lens[version];
 
-	if (!unpack_u32(&from, &uidvalidity) || !unpack_u32(&from, &uidnext) ||
-	    from.len < place_len || from.len > PACK_VALUE_MAX / 2)
+	if (!unpack_key_u32(&key, &id) || key.len != 0 || !unpack_u32(&from, &uidvalidity) ||
+	    !unpack_u32(&from, &uidnext) || from.len < place_len || from.len > PACK_VALUE_MAX / 2)
 		return false;
 	pack_u32(out, uidvalidity);
 	pack_u32(out, uidnext);
@@ -116,85 +110,70 @@ static bool repack_mailbox(uint32_t version, struct slice from, struct buf *out)
 	return true;
 }
 
-static int next_mailbox_visit(void *context, const struct env *env, struct slice key,
-			      struct slice value, struct error *err)
-{
-	struct next_mailbox *next = context;
-
-	buf_reset(&next->value);
-	if (!unpack_key_u32(&key, &next->id) || key.len != 0 ||
-	    !repack_mailbox(next->version, value, &next->value))
-		return env_damaged(env, "a mailbox's record", err);
-	next->is_found = true;
-	return ENV_STOP;
-}
-
-/* One after the other: a walk's keys and values do not outlive a write. */
-static int upgrade_mailboxes(struct env_txn *txn, uint32_t version, struct error *err)
-{
-	struct next_mailbox next = { .version = version };
-	int code = 0;
-
-	buf_init(&next.value, PACK_VALUE_MAX);
-	do {
-		struct pack_key from = schema_mailbox_key(next.id + 1);
-		next.is_found = false;
-		code = env_walk(txn, TABLE_MAILBOX, pack_key_slice(&from), 0, next_mailbox_visit,
-				&next, err);
-		struct pack_key key = schema_mailbox_key(next.id);
-		if (code == 0 && next.is_found)
-			code = env_put(txn, TABLE_MAILBOX, pack_key_slice(&key),
-				       buf_slice(&next.value), err);
-	} while (code == 0 && next.is_found && next.id < UINT32_MAX);
-	buf_free(&next.value);
-	return code;
-}
-
 /* --- 5 to 6: the journal -------------------------------------------------------------- */
 
 #define JOURNAL_5_LEN 44
 
-struct next_journal {
+/* Nobody has looked yet. */
+static bool repack_journal(uint32_t version, struct slice key, struct slice from, struct buf *out)
+{
+	(void)version;
+	(void)key;
+	if (from.len != JOURNAL_5_LEN)
+		return false;
+	must(buf_add(out, from.data, from.len) == 0);
+	pack_u64(out, 0);
+	return true;
+}
+
+/* --- A table's records, one after the other ------------------------------------------- */
+
+#define KEY_MAX 511 /* of LMDB */
+
+struct upgrade {
+	const char *what; /* for an error: a record of it */
+	/* Puts the new form of a record of that version into `out`; false: it is damaged. */
+	bool (*repack)(uint32_t version, struct slice key, struct slice from, struct buf *out);
+	uint32_t version;
 	bool is_found;
 	struct buf key;
-	struct buf value; /* in the new form: nobody has looked yet */
+	struct buf value;
 };
 
-static int next_journal_visit(void *context, const struct env *env, struct slice key,
-			      struct slice value, struct error *err)
+static int upgrade_visit(void *context, const struct env *env, struct slice key, struct slice value,
+			 struct error *err)
 {
-	struct next_journal *next = context;
+	struct upgrade *upgrade = context;
 
-	if (value.len != JOURNAL_5_LEN)
-		return env_damaged(env, "a record of the journal", err);
-	buf_reset(&next->key);
-	buf_reset(&next->value);
-	must(buf_add(&next->key, key.data, key.len) == 0);
-	must(buf_add(&next->value, value.data, value.len) == 0);
-	pack_u64(&next->value, 0);
-	next->is_found = true;
+	buf_reset(&upgrade->key);
+	buf_reset(&upgrade->value);
+	must(buf_add(&upgrade->key, key.data, key.len) == 0);
+	if (!upgrade->repack(upgrade->version, key, value, &upgrade->value))
+		return env_damaged(env, upgrade->what, err);
+	upgrade->is_found = true;
 	return ENV_STOP;
 }
 
-/* The next key is no smaller than the last one with a NUL behind it. */
-static int upgrade_journal(struct env_txn *txn, struct error *err)
+/* A walk's keys and values do not outlive a write. The next key is no smaller than the last one
+ * with a NUL behind it. */
+static int upgrade_table(struct env_txn *txn, enum env_table table, struct upgrade *upgrade,
+			 struct error *err)
 {
-	struct next_journal next = { .is_found = false };
 	int code = 0;
 
-	buf_init(&next.key, 512);
-	buf_init(&next.value, PACK_VALUE_MAX);
+	buf_init(&upgrade->key, KEY_MAX + 1);
+	buf_init(&upgrade->value, PACK_VALUE_MAX);
 	do {
-		next.is_found = false;
-		code = env_walk(txn, TABLE_JOURNAL, buf_slice(&next.key), 0, next_journal_visit,
-				&next, err);
-		if (code == 0 && next.is_found)
-			code = env_put(txn, TABLE_JOURNAL, buf_slice(&next.key),
-				       buf_slice(&next.value), err);
-		must(buf_add_char(&next.key, '\0') == 0);
-	} while (code == 0 && next.is_found);
-	buf_free(&next.key);
-	buf_free(&next.value);
+		upgrade->is_found = false;
+		code = env_walk(txn, table, buf_slice(&upgrade->key), 0, upgrade_visit, upgrade,
+				err);
+		if (code == 0 && upgrade->is_found)
+			code = env_put(txn, table, buf_slice(&upgrade->key),
+				       buf_slice(&upgrade->value), err);
+		must(buf_add_char(&upgrade->key, '\0') == 0);
+	} while (code == 0 && upgrade->is_found);
+	buf_free(&upgrade->key);
+	buf_free(&upgrade->value);
 	return code;
 }
 
@@ -206,11 +185,13 @@ int migrate_upgrade(struct env_txn *txn, struct error *err)
 	int code = schema_get_u32(txn, schema_version_key, 0, &version, err);
 
 	must(code != 0 || (version > 0 && version < STORE_SCHEMA));
+	struct upgrade mailboxes = { "a mailbox's record", repack_mailbox, .version = version };
+	struct upgrade journal = { "a record of the journal", repack_journal, .version = version };
 	if (code == 0)
 		code = env_create(txn, err);
 	if (code == 0)
-		code = upgrade_mailboxes(txn, version, err);
+		code = upgrade_table(txn, TABLE_MAILBOX, &mailboxes, err);
 	if (code == 0)
-		code = upgrade_journal(txn, err);
+		code = upgrade_table(txn, TABLE_JOURNAL, &journal, err);
 	return code == 0 ? put_version(txn, err) : code;
 }
