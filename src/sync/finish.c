@@ -27,16 +27,19 @@ void settle_start(struct sync_pass *pass)
 
 /* --- The record ------------------------------------------------------------------ */
 
-bool pass_is_settled(const struct sync_pass *pass)
+bool pass_sees_gone(const struct sync_pass *pass)
 {
 	const struct remote_observation *obs = &pass->observation;
 
+	return obs->is_delta ? obs->tells_gone || pass->are_counts_equal : obs->is_complete;
+}
+
+bool pass_is_settled(const struct sync_pass *pass)
+{
 	if (pass_is_failing(pass) || pass->refusal.code != 0 || pass->is_left_over ||
 	    !pass->listing.is_stable || !uidset_is_empty(&pass->change.failed))
 		return false;
-	if (pass->remote == NULL)
-		return true;
-	return obs->is_delta ? obs->tells_gone || pass->are_counts_equal : obs->is_complete;
+	return pass->remote == NULL || pass_sees_gone(pass);
 }
 
 /* Our own changes are in the directories' times: they are known after the next look only. */

@@ -97,6 +97,8 @@ static void pass_heed_journal(struct sync_pass *pass)
 	bool is_any = false;
 	size_t kept = 0;
 
+	if (uidset_is_empty(&pass->recover.expunged))
+		return;
 	for (size_t i = 0; i < pass->plan.count; i++) {
 		struct sync_action *action = &pass->plan.actions[i];
 		if (recover_is_back(pass, action)) {

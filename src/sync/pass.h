@@ -383,6 +383,9 @@ uint32_t pass_uidvalidity(const struct sync_pass *pass);
  * messages set aside left out unless due at `now_s`. */
 int pass_make_deltas(struct sync_pass *pass, int64_t now_s, struct error *err);
 
+/* The look at the server tells what is not there any more. */
+bool pass_sees_gone(const struct sync_pass *pass);
+
 /* All that was seen has been applied, so that the next look may begin behind it. */
 bool pass_is_settled(const struct sync_pass *pass);
 

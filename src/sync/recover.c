@@ -29,6 +29,13 @@ static void recover_committed(struct port_op *op, int code)
 	pass_piece_done(pass);
 }
 
+/* The file is not sent and the message not removed, unless the server is through with it. */
+static void recover_hold(struct recover *recover, const struct journal_record *journal)
+{
+	if (journal->looked_s != JOURNAL_ANSWERED)
+		sync_waiting_add(&recover->waiting, journal);
+}
+
 /* What cannot be judged yet, whatever the server shows. When its time is over the journal forgets
  * it, and only the run after this one takes it up: that one begins with a clear view of all
  * mailboxes, and sees that a file was moved. */
@@ -44,7 +51,6 @@ static void recover_wait(struct sync_pass *pass, struct store_batch *batch,
 	int64_t left_s = sync_waiting_left_s(journal, pass->now_s, pass->options.unanswered_wait_s,
 					     &looked_at.looked_s);
 
-	sync_waiting_add(&pass->recover.waiting, journal);
 	pass->is_left_over = pass->result.wants_run = true;
 	if (left_s > pass->result.run_in_s)
 		pass->result.run_in_s = left_s;
@@ -74,11 +80,13 @@ static void recover_commit(struct sync_pass *pass)
 
 	for (size_t i = 0; i < recover->count; i++) {
 		const struct journal_record *journal = &recover->journal[i];
-		if (recover_is_open(pass, journal))
+		if (recover_is_open(pass, journal)) {
+			recover_hold(recover, journal);
 			recover_wait(pass, &recover->commit.batch, journal);
-		else if (journal->kind == JOURNAL_DELIVER || journal->kind == JOURNAL_APPEND)
+		} else if (journal->kind == JOURNAL_DELIVER || journal->kind == JOURNAL_APPEND) {
 			store_batch_delete_journal(&recover->commit.batch, pass->mailbox.id,
 						   journal->kind, journal->name);
+		}
 	}
 	sync_waiting_sort(&recover->waiting);
 	if (recover->commit.batch.count > 0)
@@ -171,8 +179,7 @@ static void recover_note_removals(struct sync_pass *pass)
 			continue;
 		}
 		must(uidset_add(&recover->expunged, journal->uid) == 0);
-		if (journal->looked_s != JOURNAL_ANSWERED)
-			sync_waiting_add(&recover->waiting, journal);
+		recover_hold(recover, journal);
 	}
 }
 
@@ -190,11 +197,7 @@ bool recover_is_under_way(const struct sync_pass *pass, const struct sync_action
 /* Whether the look at the server tells of it: that it is there, or else that it is not. */
 static bool recover_is_seen(const struct sync_pass *pass, uint32_t uid)
 {
-	const struct remote_observation *obs = &pass->observation;
-
-	if (remote_observation_has(obs, uid))
-		return true;
-	return obs->is_delta ? obs->tells_gone || pass->are_counts_equal : obs->is_complete;
+	return remote_observation_has(&pass->observation, uid) || pass_sees_gone(pass);
 }
 
 /* Gone from the server, or of no message that the state knows, it is over; the former by the record
@@ -207,6 +210,8 @@ void recover_judge_removals(struct sync_pass *pass)
 	const struct sync_action *gone = sync_plan_of(&pass->plan, SYNC_FORGET, &count);
 	struct uidset over;
 
+	if (uidset_is_empty(&recover->expunged))
+		return;
 	uidset_init(&over);
 	for (size_t i = 0; i < count; i++)
 		must(uidset_add(&over, gone[i].uid) == 0);
