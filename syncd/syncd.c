@@ -135,8 +135,8 @@ static void set_log(const struct options *options, const struct config *config)
 	log_set_journal(!options->is_once && getenv("JOURNAL_STREAM") != NULL);
 }
 
-/* Passwords are in memory: no core file. The kernel heeds a limit of 0 only where cores are files; 1
- * keeps a program that core_pattern names from getting any, too (core(5)). */
+/* Passwords are in memory: no core file. The kernel heeds a limit of 0 only where cores are files;
+ * 1 keeps a program that core_pattern names from getting any, too (core(5)). */
 static void forbid_cores(void)
 {
 	struct rlimit limit;
